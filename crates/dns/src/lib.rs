@@ -1,0 +1,1 @@
+//! Typed DNS look-ups, each with its DNSSEC status.

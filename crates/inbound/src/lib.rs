@@ -1,0 +1,1 @@
+//! Listeners, admission and the receiving shell.

@@ -1,0 +1,1 @@
+//! The vocabulary of mail: domains, mailboxes, paths, envelopes, replies, queue ids.

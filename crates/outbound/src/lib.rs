@@ -1,0 +1,1 @@
+//! Routes, connections, delivery and the retry schedule.

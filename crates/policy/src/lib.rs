@@ -1,0 +1,1 @@
+//! The partner table, the requirement and its algebra, and the permit to deliver.

@@ -1,0 +1,3 @@
+//! Postern.
+
+fn main() {}

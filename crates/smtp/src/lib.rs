@@ -1,0 +1,1 @@
+//! SMTP on the wire, both ends, as state machines without IO.

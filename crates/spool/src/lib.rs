@@ -1,0 +1,1 @@
+//! The durable queue: what waits, until when, for whom.

@@ -1,0 +1,1 @@
+//! For tests only: a certificate authority, in-memory handshakes, scripted peers.

@@ -1,0 +1,1 @@
+//! Crypto profiles, certificates, the STARTTLS upgrade and the evidence of a channel.
