@@ -1,6 +1,6 @@
 //! Domain names as mail uses them (RFC 5321 §2.3.5, §4.1.2; RFC 5890 for A-labels).
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -150,6 +150,13 @@ impl From<Domain> for String {
 
 impl AsRef<str> for Domain {
     fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+/// Lets a map be asked by text that is already normalised.
+impl Borrow<str> for Domain {
+    fn borrow(&self) -> &str {
         self.as_str()
     }
 }

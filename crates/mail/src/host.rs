@@ -131,6 +131,97 @@ pub enum HostError {
     Domain(#[from] DomainError),
 }
 
+/// Where a next hop listens: `mail.example:25`, `192.0.2.1:2525`, `[2001:db8::1]:25`.
+///
+/// ```
+/// use postern_mail::HostPort;
+///
+/// let hop = HostPort::parse("mail.example", 25)?;
+/// assert_eq!(hop.to_string(), "mail.example:25");
+/// # Ok::<(), postern_mail::HostPortError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct HostPort {
+    host: Host,
+    port: u16,
+}
+
+impl HostPort {
+    /// Puts a host and a port together.
+    pub fn new(host: Host, port: u16) -> Self {
+        Self { host, port }
+    }
+
+    /// Parses a host with or without a port; without one, `default_port` counts. An IPv6
+    /// address stands in brackets, with or without the tag `IPv6:`.
+    ///
+    /// # Errors
+    /// Says what is wrong with host or port.
+    pub fn parse(text: &str, default_port: u16) -> Result<Self, HostPortError> {
+        let colon = match text.rfind(']') {
+            Some(close) => text
+                .get(close..)
+                .and_then(|rest| rest.find(':'))
+                .map(|at| close + at),
+            None => text.rfind(':'),
+        };
+        let (host, port) = match colon.and_then(|at| text.split_at_checked(at)) {
+            Some((host, port)) => (host, parse_port(port)?),
+            None => (text, default_port),
+        };
+        let bare = host
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+            .unwrap_or(host);
+        let host = match bare.parse::<IpAddr>() {
+            Ok(address) => Host::Literal(AddressLiteral::new(address)),
+            Err(_) => host.parse()?,
+        };
+        Ok(Self { host, port })
+    }
+
+    /// The host.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+/// `:` and a port from 1 to 65535.
+fn parse_port(text: &str) -> Result<u16, HostPortError> {
+    text.strip_prefix(':')
+        .filter(|digits| digits.bytes().all(|octet| octet.is_ascii_digit()))
+        .and_then(|digits| digits.parse().ok())
+        .filter(|port| *port != 0)
+        .ok_or(HostPortError::Port)
+}
+
+impl fmt::Display for HostPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.host {
+            Host::Domain(domain) => write!(f, "{domain}:{}", self.port),
+            Host::Literal(literal) => {
+                std::net::SocketAddr::new(literal.address(), self.port).fmt(f)
+            }
+        }
+    }
+}
+
+/// Why a text is not a host with a port.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HostPortError {
+    /// The host is neither a domain nor an address.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// What stands behind the colon is no port.
+    #[error("a port is a number from 1 to 65535")]
+    Port,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,5 +250,32 @@ mod tests {
         check("[é6:::1]", None);
         check("[X400:foo]", None);
         check("", None);
+    }
+
+    #[track_caller]
+    fn check_port(input: &str, expected: Option<&str>) {
+        let parsed = HostPort::parse(input, 25).ok();
+        assert_eq!(
+            parsed.map(|hop| hop.to_string()).as_deref(),
+            expected,
+            "{input}"
+        );
+    }
+
+    #[test]
+    fn hosts_with_ports() {
+        check_port("mail.example", Some("mail.example:25"));
+        check_port("mail.example:2525", Some("mail.example:2525"));
+        check_port("192.0.2.1:2525", Some("192.0.2.1:2525"));
+        check_port("[192.0.2.1]", Some("192.0.2.1:25"));
+        check_port("[2001:db8::1]:2525", Some("[2001:db8::1]:2525"));
+        check_port("[IPv6:2001:db8::1]", Some("[2001:db8::1]:25"));
+        check_port("mail.example:", None);
+        check_port("mail.example:0", None);
+        check_port("mail.example:+25", None);
+        check_port("mail.example:65536", None);
+        check_port("2001:db8::1", None);
+        check_port("", None);
+        check_port(":25", None);
     }
 }

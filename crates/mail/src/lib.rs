@@ -3,6 +3,8 @@
 //! | word | type | RFC |
 //! |---|---|---|
 //! | domain, address literal | [`Domain`], [`AddressLiteral`], [`Host`] | 5321 §4.1.2, §4.1.3 |
+//! | which domains a rule is for | [`DomainPattern`], [`DomainMap`] | ours |
+//! | host and port of a next hop | [`HostPort`] | ours |
 //! | local-part, mailbox | [`LocalPart`], [`Mailbox`] | 5321 §4.1.2 |
 //! | reverse-path, forward-path | [`ReversePath`], [`ForwardPath`] | 5321 §4.1.1.2, §4.1.1.3 |
 //! | envelope, recipient | [`Envelope`], [`Recipient`] | 5321 §2.3.1, 3461 §4 |
@@ -33,6 +35,7 @@ pub mod header;
 mod host;
 mod mailbox;
 mod path;
+mod pattern;
 mod queue_id;
 mod reply;
 mod status;
@@ -43,9 +46,10 @@ pub use envelope::{
     XtextError,
 };
 pub use foreign::Foreign;
-pub use host::{AddressLiteral, AddressLiteralError, Host, HostError};
+pub use host::{AddressLiteral, AddressLiteralError, Host, HostError, HostPort, HostPortError};
 pub use mailbox::{LocalPart, Mailbox, MailboxError};
 pub use path::{ForwardPath, PathError, ReversePath};
+pub use pattern::{DomainMap, DomainPattern};
 pub use queue_id::{QueueId, QueueIdError};
 pub use reply::{Reply, ReplyCode, ReplyCodeError, Severity};
 pub use status::{EnhancedStatusCode, EnhancedStatusCodeError, StatusClass};
