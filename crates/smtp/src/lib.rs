@@ -1,1 +1,3 @@
 //! SMTP on the wire, both ends, as state machines without IO.
+
+pub mod client;

@@ -1,0 +1,1 @@
+//! The sending end: what a client says before and after its channel was judged.
