@@ -191,31 +191,31 @@ mod tests {
 
     #[test]
     fn domains_are_normalised() {
-        check("Example.ORG", Ok("example.org"));
-        check("example.org.", Ok("example.org"));
-        check("localhost", Ok("localhost"));
-        check("_dmarc.example.org", Ok("_dmarc.example.org"));
-        check("bücher.example", Ok("xn--bcher-kva.example"));
-        check("BÜCHER.example", Ok("xn--bcher-kva.example"));
+        check("Example.ORG", &Ok("example.org"));
+        check("example.org.", &Ok("example.org"));
+        check("localhost", &Ok("localhost"));
+        check("_dmarc.example.org", &Ok("_dmarc.example.org"));
+        check("bücher.example", &Ok("xn--bcher-kva.example"));
+        check("BÜCHER.example", &Ok("xn--bcher-kva.example"));
     }
 
     #[test]
     fn what_is_no_domain_is_refused() {
-        check("", Err(DomainError::Empty));
-        check(".", Err(DomainError::Empty));
-        check("a..b", Err(DomainError::EmptyLabel));
-        check(".example.org", Err(DomainError::EmptyLabel));
-        check("exa mple.org", Err(DomainError::Character(' ')));
-        check("mx.mal.test\0.evil", Err(DomainError::Character('\0')));
-        check("-a.example", Err(DomainError::Hyphen));
-        check("a-.example", Err(DomainError::Hyphen));
-        check(&"a".repeat(64), Err(DomainError::LabelTooLong));
+        check("", &Err(DomainError::Empty));
+        check(".", &Err(DomainError::Empty));
+        check("a..b", &Err(DomainError::EmptyLabel));
+        check(".example.org", &Err(DomainError::EmptyLabel));
+        check("exa mple.org", &Err(DomainError::Character(' ')));
+        check("mx.mal.test\0.evil", &Err(DomainError::Character('\0')));
+        check("-a.example", &Err(DomainError::Hyphen));
+        check("a-.example", &Err(DomainError::Hyphen));
+        check(&"a".repeat(64), &Err(DomainError::LabelTooLong));
         check(
             &"a.".repeat(127),
             Ok("a.".repeat(127).trim_end_matches('.')),
         );
-        check(&"ab.".repeat(90), Err(DomainError::TooLong));
-        check(&"é".repeat(5000), Err(DomainError::TooLong));
+        check(&"ab.".repeat(90), &Err(DomainError::TooLong));
+        check(&"é".repeat(5000), &Err(DomainError::TooLong));
     }
 
     #[test]
