@@ -209,7 +209,7 @@ mod tests {
         check(&"a".repeat(64), &Err(DomainError::LabelTooLong));
         check(
             &"a.".repeat(127),
-            Ok("a.".repeat(127).trim_end_matches('.')),
+            &Ok("a.".repeat(127).trim_end_matches('.')),
         );
         check(&"ab.".repeat(90), &Err(DomainError::TooLong));
         check(&"é".repeat(5000), &Err(DomainError::TooLong));
