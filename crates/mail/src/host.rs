@@ -131,53 +131,31 @@ pub enum HostError {
     Domain(#[from] DomainError),
 }
 
-/// Where a next hop listens: `mail.example:25`, `192.0.2.1:2525`, `[2001:db8::1]:25`.
+/// Where mail is handed over, as configurations write it: `mail.example:25`, `192.0.2.1:2525`,
+/// `[2001:db8::1]:25`. Without a port it is 25, the port of SMTP between relays
+/// (RFC 5321 §4.5.4.2).
 ///
 /// ```
-/// use postern_mail::HostPort;
+/// use postern_mail::NextHop;
 ///
-/// let hop = HostPort::parse("mail.example", 25)?;
+/// let hop: NextHop = "Mail.example".parse()?;
 /// assert_eq!(hop.to_string(), "mail.example:25");
-/// # Ok::<(), postern_mail::HostPortError>(())
+/// # Ok::<(), postern_mail::NextHopError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct HostPort {
+#[serde(try_from = "String", into = "String")]
+pub struct NextHop {
     host: Host,
     port: u16,
 }
 
-impl HostPort {
+impl NextHop {
+    /// The port of SMTP between relays.
+    pub const SMTP: u16 = 25;
+
     /// Puts a host and a port together.
     pub fn new(host: Host, port: u16) -> Self {
         Self { host, port }
-    }
-
-    /// Parses a host with or without a port; without one, `default_port` counts. An IPv6
-    /// address stands in brackets, with or without the tag `IPv6:`.
-    ///
-    /// # Errors
-    /// Says what is wrong with host or port.
-    pub fn parse(text: &str, default_port: u16) -> Result<Self, HostPortError> {
-        let colon = match text.rfind(']') {
-            Some(close) => text
-                .get(close..)
-                .and_then(|rest| rest.find(':'))
-                .map(|at| close + at),
-            None => text.rfind(':'),
-        };
-        let (host, port) = match colon.and_then(|at| text.split_at_checked(at)) {
-            Some((host, port)) => (host, parse_port(port)?),
-            None => (text, default_port),
-        };
-        let bare = host
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'))
-            .unwrap_or(host);
-        let host = match bare.parse::<IpAddr>() {
-            Ok(address) => Host::Literal(AddressLiteral::new(address)),
-            Err(_) => host.parse()?,
-        };
-        Ok(Self { host, port })
     }
 
     /// The host.
@@ -191,16 +169,59 @@ impl HostPort {
     }
 }
 
+impl FromStr for NextHop {
+    type Err = NextHopError;
+
+    /// An IPv6 address stands in brackets, with or without the tag `IPv6:`; without them nobody
+    /// could tell where it ends and the port begins.
+    fn from_str(text: &str) -> Result<Self, NextHopError> {
+        let colon = match text.rfind(']') {
+            Some(close) => text
+                .get(close..)
+                .and_then(|rest| rest.find(':'))
+                .map(|at| close + at),
+            None => text.rfind(':'),
+        };
+        let (host, port) = match colon.and_then(|at| text.split_at_checked(at)) {
+            Some((host, port)) => (host, parse_port(port)?),
+            None => (text, Self::SMTP),
+        };
+        let bare = host
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+            .unwrap_or(host);
+        let host = match bare.parse::<IpAddr>() {
+            Ok(address) => Host::Literal(AddressLiteral::new(address)),
+            Err(_) => host.parse()?,
+        };
+        Ok(Self { host, port })
+    }
+}
+
+impl TryFrom<String> for NextHop {
+    type Error = NextHopError;
+
+    fn try_from(text: String) -> Result<Self, NextHopError> {
+        text.parse()
+    }
+}
+
+impl From<NextHop> for String {
+    fn from(hop: NextHop) -> Self {
+        hop.to_string()
+    }
+}
+
 /// `:` and a port from 1 to 65535.
-fn parse_port(text: &str) -> Result<u16, HostPortError> {
+fn parse_port(text: &str) -> Result<u16, NextHopError> {
     text.strip_prefix(':')
         .filter(|digits| digits.bytes().all(|octet| octet.is_ascii_digit()))
         .and_then(|digits| digits.parse().ok())
         .filter(|port| *port != 0)
-        .ok_or(HostPortError::Port)
+        .ok_or(NextHopError::Port)
 }
 
-impl fmt::Display for HostPort {
+impl fmt::Display for NextHop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.host {
             Host::Domain(domain) => write!(f, "{domain}:{}", self.port),
@@ -213,7 +234,7 @@ impl fmt::Display for HostPort {
 
 /// Why a text is not a host with a port.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum HostPortError {
+pub enum NextHopError {
     /// The host is neither a domain nor an address.
     #[error(transparent)]
     Host(#[from] HostError),
@@ -254,7 +275,7 @@ mod tests {
 
     #[track_caller]
     fn check_port(input: &str, expected: Option<&str>) {
-        let parsed = HostPort::parse(input, 25).ok();
+        let parsed = input.parse::<NextHop>().ok();
         assert_eq!(
             parsed.map(|hop| hop.to_string()).as_deref(),
             expected,

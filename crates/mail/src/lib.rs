@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | domain, address literal | [`Domain`], [`AddressLiteral`], [`Host`] | 5321 §4.1.2, §4.1.3 |
 //! | which domains a rule is for | [`DomainPattern`], [`DomainMap`] | ours |
-//! | host and port of a next hop | [`HostPort`] | ours |
+//! | host and port of a next hop | [`NextHop`] | ours |
 //! | local-part, mailbox | [`LocalPart`], [`Mailbox`] | 5321 §4.1.2 |
 //! | reverse-path, forward-path | [`ReversePath`], [`ForwardPath`] | 5321 §4.1.1.2, §4.1.1.3 |
 //! | envelope, recipient | [`Envelope`], [`Recipient`] | 5321 §2.3.1, 3461 §4 |
@@ -46,7 +46,7 @@ pub use envelope::{
     XtextError,
 };
 pub use foreign::Foreign;
-pub use host::{AddressLiteral, AddressLiteralError, Host, HostError, HostPort, HostPortError};
+pub use host::{AddressLiteral, AddressLiteralError, Host, HostError, NextHop, NextHopError};
 pub use mailbox::{LocalPart, Mailbox, MailboxError};
 pub use path::{ForwardPath, PathError, ReversePath};
 pub use pattern::{DomainMap, DomainPattern};
