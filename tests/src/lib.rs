@@ -1,1 +1,54 @@
-//! The harness of the whole-daemon tests.
+//! The harness of the whole-daemon tests: real mail software as throw-away instances on loopback.
+//!
+//! Postfix, Exim, OpenSMTPD, swaks and openssl come from Debian's packages
+//! (`.ci/install-test-programs`). An instance lives in a temporary directory, on a port of its own,
+//! and is gone with the value that stands for it; what it delivered is read back octet by octet.
+//! Nothing here asks the DNS or leaves the machine.
+//!
+//! ```no_run
+//! use postern_tests::certificates::{Authority, Key, Leaf};
+//! use postern_tests::message::Message;
+//! use postern_tests::postfix::{ServerTls, Setup};
+//! use postern_tests::swaks::{Swaks, Tls};
+//!
+//! # fn main() -> Result<(), postern_tests::fault::Fault> {
+//! let authority = Authority::new("Test CA", Key::Ecdsa)?;
+//! let certificate = authority.issue(&Leaf::named("mx.receiver.example"))?;
+//! let postfix = Setup::named("mx.receiver.example")
+//!     .serving("receiver.example")
+//!     .tls(ServerTls::Offered, &certificate)
+//!     .start()?;
+//! let message = Message::plain("hello");
+//! Swaks::with(postfix.address())
+//!     .from("alice@sender.example")
+//!     .to("bob@receiver.example")
+//!     .tls(Tls::StartTls)
+//!     .send(&message)?
+//!     .accepted()?;
+//! postfix.delivered(1)?[0].trace_before(&message)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A scenario that needs a program which is not there is reported as ignored, with the reason; where
+//! `CI` is set it fails instead. `POSTERN_TEST_KEEP` keeps the temporary directories.
+
+pub mod certificates;
+pub mod exim;
+pub mod fault;
+pub mod home;
+pub mod mailbox;
+pub mod message;
+pub mod opensmtpd;
+pub mod openssl;
+pub mod ports;
+pub mod postern;
+pub mod postfix;
+mod process;
+pub mod programs;
+mod server;
+pub mod smtp_dialogue;
+pub mod stranger;
+pub mod swaks;
+mod users;
+pub mod wait;

@@ -1,0 +1,204 @@
+//! OpenSMTPD as a stranger.
+//!
+//! Its spool, its control socket and its helpers have fixed paths, so every instance gets a root
+//! directory of its own (`chroot`, which needs root but no further right), filled with copies of the
+//! programs, their libraries, and the system's lists of users. It stays in the foreground (`-d`) and
+//! logs to standard error. The parent keeps root, the others become `opensmtpd` and `opensmtpq`; messages
+//! are delivered as `nobody`. The users are those of Debian's package, not upstream's `_smtpd`.
+//!
+//! Debian 12's OpenSMTPD 6.8 cannot do TLS as a server: it hides its key in a way that OpenSSL 3 does
+//! not honour (OpenSMTPD issues 1171 and 1239). With a certificate it offers STARTTLS and then ends
+//! every handshake with the alert `internal_error`. So it stands for two strangers that exist: one
+//! without TLS, and one that offers what it cannot do.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::certificates::Credentials;
+use crate::fault::Fault;
+use crate::home::{Home, set_mode};
+use crate::mailbox::Mailbox;
+use crate::message::Delivered;
+use crate::process::Daemon;
+use crate::programs::{self, Program};
+use crate::server;
+use crate::stranger::{Stranger, parts};
+use crate::users::User;
+use crate::wait;
+
+/// A running OpenSMTPD; stopped and removed when dropped.
+#[derive(Debug)]
+pub struct OpenSmtpd {
+    // Stopped before its directory is removed: fields are dropped in this order.
+    daemon: Daemon,
+    _home: Home,
+    address: SocketAddr,
+    mailbox: Mailbox,
+}
+
+impl OpenSmtpd {
+    /// Starts it and waits until it greets.
+    pub fn start(stranger: &Stranger) -> Result<Self, Fault> {
+        Self::start_at(stranger, crate::ports::free()?)
+    }
+
+    /// Starts it on an address that was taken from [`ports::free`](crate::ports::free) before.
+    pub fn start_at(stranger: &Stranger, address: SocketAddr) -> Result<Self, Fault> {
+        let program = Program::OpenSmtpd.find()?;
+        let home = Home::new("opensmtpd")?;
+        let root = Root { path: home.path() };
+        root.fill(&program)?;
+        if let Some(certificate) = &stranger.certificate {
+            root.keep(certificate)?;
+        }
+        let file = home.write("etc/smtpd.conf", configuration(stranger, address))?;
+        set_mode(&file, 0o600)?;
+        let mut command = Command::new("/usr/sbin/chroot");
+        command
+            .arg(home.path())
+            .args([DAEMON, "-d", "-f", "/etc/smtpd.conf"]);
+        let daemon = Daemon::spawn(&mut command, home.path().join("output"))?;
+        let mailbox = Mailbox::at(home.path().join("mail/box"));
+        let mut opensmtpd = Self {
+            daemon,
+            _home: home,
+            address,
+            mailbox,
+        };
+        let check = || opensmtpd.daemon.check_running();
+        server::wait_for_greeting(address, check, String::new)?;
+        Ok(opensmtpd)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The maildir of its domain.
+    pub fn mailbox(&self) -> &Mailbox {
+        &self.mailbox
+    }
+
+    /// Waits until `count` messages are in the maildir, and gives all that are there.
+    pub fn delivered(&self, count: usize) -> Result<Vec<Delivered>, Fault> {
+        self.mailbox.wait_for(count, wait::PATIENCE, || self.log())
+    }
+
+    /// Its log so far.
+    pub fn log(&self) -> String {
+        self.daemon.output()
+    }
+}
+
+/// Where the daemon expects itself and its helpers to be.
+const DAEMON: &str = "/usr/sbin/smtpd";
+const MAILDIR_AGENT: &str = "/usr/libexec/opensmtpd/mail.maildir";
+const SHELL: &str = "/bin/sh";
+
+/// The root directory of an instance.
+struct Root<'a> {
+    path: &'a Path,
+}
+
+impl Root<'_> {
+    fn fill(&self, program: &Path) -> Result<(), Fault> {
+        let package = programs::unpacked("opensmtpd");
+        let agent = package.join(MAILDIR_AGENT.trim_start_matches('/'));
+        // The delivery agent is started through the shell.
+        for (from, to) in [
+            (program, DAEMON),
+            (&agent, MAILDIR_AGENT),
+            (Path::new(SHELL), SHELL),
+        ] {
+            self.program(from, to)?;
+        }
+        for file in ["/etc/passwd", "/etc/group", "/etc/hosts"] {
+            self.copy(Path::new(file), file)?;
+        }
+        // An empty file takes the place of the device: nothing reads back what went into it.
+        self.write("dev/null", "")?;
+        set_mode(&self.path.join("dev/null"), 0o666)?;
+        for directory in ["run", "var/run", "tmp", "var/lib/opensmtpd/empty"] {
+            self.directory(directory)?;
+        }
+        set_mode(&self.directory("var/spool/smtpd")?, 0o711)?;
+        User::named("nobody")?.own(&self.directory("mail")?)
+    }
+
+    /// Copies a program with the libraries it is linked to.
+    fn program(&self, from: &Path, to: &str) -> Result<(), Fault> {
+        self.copy(from, to)?;
+        let output = programs::run(Command::new("/usr/bin/ldd").arg(from))?;
+        // Lines are `name => /path (address)`, or `/path (address)` for the loader.
+        for word in programs::both(&output)
+            .split_whitespace()
+            .filter(|word| word.starts_with('/'))
+        {
+            self.copy(Path::new(word), word)?;
+        }
+        Ok(())
+    }
+
+    /// Copies certificate and key to where the daemon finds them.
+    fn keep(&self, credentials: &Credentials) -> Result<(), Fault> {
+        self.copy(&credentials.chain, CERTIFICATE)?;
+        self.copy(&credentials.key, KEY)
+    }
+
+    fn copy(&self, from: &Path, to: &str) -> Result<(), Fault> {
+        let to = self.place(to)?;
+        if !to.exists() {
+            fs::copy(from, &to).map_err(Fault::at(from))?;
+        }
+        Ok(())
+    }
+
+    fn write(&self, name: &str, content: &str) -> Result<(), Fault> {
+        let path = self.place(name)?;
+        fs::write(&path, content).map_err(Fault::at(&path))
+    }
+
+    fn directory(&self, name: &str) -> Result<PathBuf, Fault> {
+        let path = self.path.join(name);
+        fs::create_dir_all(&path).map_err(Fault::at(&path))?;
+        Ok(path)
+    }
+
+    /// The path of `name` within the root, whose directory is made.
+    fn place(&self, name: &str) -> Result<PathBuf, Fault> {
+        let path = self.path.join(name.trim_start_matches('/'));
+        if let Some(directory) = path.parent() {
+            fs::create_dir_all(directory).map_err(Fault::at(directory))?;
+        }
+        Ok(path)
+    }
+}
+
+const CERTIFICATE: &str = "/etc/tls/certificate.pem";
+const KEY: &str = "/etc/tls/certificate.key";
+
+fn configuration(stranger: &Stranger, address: SocketAddr) -> String {
+    let Stranger {
+        hostname,
+        domain,
+        certificate,
+    } = stranger;
+    let (host, port) = parts(address);
+    let (pki, tls) = match certificate {
+        None => (String::new(), String::new()),
+        Some(_) => (
+            format!("pki {hostname} cert \"{CERTIFICATE}\"\npki {hostname} key \"{KEY}\"\n"),
+            format!("tls pki {hostname}"),
+        ),
+    };
+    format!(
+        "{pki}table everyone {{ \"@\" = nobody }}
+listen on {host} port {port} hostname {hostname} {tls}
+action \"keep\" maildir \"/mail/box\" virtual <everyone>
+match from any for domain \"{domain}\" action \"keep\"
+"
+    )
+}

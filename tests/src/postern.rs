@@ -1,0 +1,206 @@
+//! Postern itself: built once, run as a daemon, killed, restarted.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Output};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde::Deserialize;
+
+use crate::fault::Fault;
+use crate::home::Home;
+use crate::process::{Daemon, read_lossy};
+use crate::programs;
+use crate::wait::{self, PATIENCE};
+
+/// What Postern needs to run: a directory for its files, and the configuration in it.
+///
+/// It outlives the daemon, so that another one can be started on the same spool.
+#[derive(Debug)]
+pub struct Installation {
+    home: Home,
+    executable: PathBuf,
+}
+
+impl Installation {
+    /// Builds the program if need be, and makes an empty directory.
+    pub fn new() -> Result<Self, Fault> {
+        Ok(Self {
+            executable: executable()?,
+            home: Home::new("postern")?,
+        })
+    }
+
+    /// The directory, to name in the configuration: `spool.path` and so on.
+    pub fn path(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Writes the configuration file, `postern.toml`.
+    pub fn configure(&self, text: &str) -> Result<(), Fault> {
+        self.home.write("postern.toml", text).map(drop)
+    }
+
+    /// Starts the daemon and waits until it says that it is ready.
+    pub fn serve(&self) -> Result<Postern, Fault> {
+        let out = self.home.path().join("stdout");
+        let err = self.home.path().join("stderr");
+        let mut command = self.command(&["serve"]);
+        command.stdin(std::process::Stdio::null());
+        command.stdout(File::create(&out).map_err(Fault::at(&out))?);
+        command.stderr(File::create(&err).map_err(Fault::at(&err))?);
+        let daemon = Daemon::spawn_with_own_output(&mut command, err.clone())?;
+        let mut postern = Postern { daemon, out, err };
+        postern.wait_until_ready()?;
+        Ok(postern)
+    }
+
+    /// Runs another subcommand to its end, such as `["queue", "list", "--json"]`.
+    pub fn run(&self, arguments: &[&str]) -> Result<Output, Fault> {
+        let mut command = programs::bounded(&self.executable);
+        command
+            .args(arguments)
+            .arg("--config")
+            .arg(self.configuration());
+        programs::run_anyhow(&mut command)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.executable);
+        command.current_dir(self.home.path());
+        command
+            .args(arguments)
+            .arg("--config")
+            .arg(self.configuration());
+        command
+    }
+
+    fn configuration(&self) -> PathBuf {
+        self.home.path().join("postern.toml")
+    }
+}
+
+/// A running daemon; stopped when dropped.
+#[derive(Debug)]
+pub struct Postern {
+    daemon: Daemon,
+    out: PathBuf,
+    err: PathBuf,
+}
+
+impl Postern {
+    /// What it wrote to standard output so far.
+    pub fn stdout(&self) -> String {
+        read_lossy(&self.out)
+    }
+
+    /// What it wrote to standard error so far: its log.
+    pub fn stderr(&self) -> String {
+        read_lossy(&self.err)
+    }
+
+    /// Waits until a line of the log contains `text`, and gives the line.
+    pub fn logged(&self, text: &str) -> Result<String, Fault> {
+        let look = || {
+            Ok(self
+                .stderr()
+                .lines()
+                .find(|line| line.contains(text))
+                .map(str::to_owned))
+        };
+        let what = format!("{text:?} in the log of Postern");
+        wait::until(&what, PATIENCE, look, || wait::tail(&self.stderr()))
+    }
+
+    /// Ends it between two instructions (SIGKILL), and waits until it is gone.
+    pub fn kill(mut self) -> Result<(), Fault> {
+        self.daemon.signal(Signal::KILL)?;
+        self.daemon.wait_for_end(PATIENCE).map(drop)
+    }
+
+    /// Asks it to drain and end (SIGTERM), and waits for at most `limit`.
+    pub fn terminate(mut self, limit: Duration) -> Result<ExitStatus, Fault> {
+        self.daemon.signal(Signal::TERM)?;
+        self.daemon.wait_for_end(limit)
+    }
+
+    /// Asks it to read its configuration and certificates anew (SIGHUP).
+    pub fn reload(&self) -> Result<(), Fault> {
+        self.daemon.signal(Signal::HUP)
+    }
+
+    fn wait_until_ready(&mut self) -> Result<(), Fault> {
+        let (out, err) = (self.out.clone(), self.err.clone());
+        let look = || {
+            self.daemon.check_running()?;
+            Ok(read_lossy(&out)
+                .lines()
+                .any(|line| line.contains("ready"))
+                .then_some(()))
+        };
+        wait::until("Postern's ready line", PATIENCE, look, || {
+            wait::tail(&read_lossy(&err))
+        })
+    }
+}
+
+/// The program, built once per test process in the profile of the tests.
+pub fn executable() -> Result<PathBuf, Fault> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let built = BUILT.get_or_init(|| build().map_err(|fault| fault.to_string()));
+    built.clone().map_err(Fault::Unexpected)
+}
+
+/// What cargo says of each thing it made, as far as it is of interest here.
+#[derive(Deserialize)]
+struct Artifact {
+    reason: String,
+    executable: Option<PathBuf>,
+    target: Option<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+}
+
+fn build() -> Result<PathBuf, Fault> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let profile = if cfg!(debug_assertions) {
+        "dev"
+    } else {
+        "release"
+    };
+    let mut command = Command::new(cargo);
+    command.current_dir(programs::project());
+    command.args([
+        "build",
+        "--package",
+        "postern",
+        "--bin",
+        "postern",
+        "--locked",
+    ]);
+    command.args([
+        "--profile",
+        profile,
+        "--message-format",
+        "json-render-diagnostics",
+    ]);
+    let output = programs::run(&mut command)?;
+    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+    lines
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Artifact>(line).ok())
+        .filter(|artifact| artifact.reason == "compiler-artifact")
+        .filter(|artifact| {
+            artifact
+                .target
+                .as_ref()
+                .is_some_and(|it| it.name == "postern")
+        })
+        .find_map(|artifact| artifact.executable)
+        .ok_or_else(|| Fault::Unexpected("cargo built no executable postern".to_owned()))
+}

@@ -1,0 +1,50 @@
+//! Interoperation with the mail software that Debian ships.
+//!
+//! One file per topic in `interop/`; each gives its scenarios as [`Scenario`] values. A scenario
+//! names the programs it needs: where one is missing it is reported as ignored with the reason, or
+//! fails where `CI` is set.
+
+#[path = "interop/foreign.rs"]
+mod foreign;
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use postern_tests::fault::Fault;
+use postern_tests::programs::{self, Absence, Program};
+
+/// One behaviour, shown by real programs.
+struct Scenario {
+    /// What holds, as a sentence in words joined by `_`.
+    name: &'static str,
+    /// The programs without which nothing can be shown.
+    needs: &'static [Program],
+    /// Shows it.
+    run: fn() -> Result<(), Fault>,
+}
+
+impl Scenario {
+    fn trial(&'static self, topic: &str, absence: Absence) -> Trial {
+        let name = format!("{topic}::{}", self.name);
+        Trial::ignorable_test(name, move || {
+            match (programs::missing(self.needs), absence) {
+                (None, _) => (self.run)()
+                    .map(|()| Completion::Completed)
+                    .map_err(Failed::from),
+                (Some(missing), Absence::Ignored) => Ok(Completion::ignored_with(missing)),
+                (Some(missing), Absence::Fails) => Err(Failed::from(missing)),
+            }
+        })
+    }
+}
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    // Every scenario runs several daemons; more scenarios at once only make each other slow.
+    arguments.test_threads.get_or_insert(4);
+    let absence = Absence::from_environment();
+    let topics = [("foreign", foreign::SCENARIOS)];
+    let trials = topics
+        .into_iter()
+        .flat_map(|(topic, scenarios)| scenarios.iter().map(move |it| it.trial(topic, absence)))
+        .collect();
+    libtest_mimic::run(&arguments, trials).exit();
+}
