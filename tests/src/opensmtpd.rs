@@ -128,18 +128,30 @@ impl Root<'_> {
         User::named("nobody")?.own(&self.directory("mail")?)
     }
 
-    /// Copies a program with the libraries it is linked to.
+    /// Places a program with the libraries it is linked to.
     fn program(&self, from: &Path, to: &str) -> Result<(), Fault> {
-        self.copy(from, to)?;
+        self.link(from, to)?;
         let output = programs::run(Command::new("/usr/bin/ldd").arg(from))?;
         // Lines are `name => /path (address)`, or `/path (address)` for the loader.
         for word in programs::both(&output)
             .split_whitespace()
             .filter(|word| word.starts_with('/'))
         {
-            self.copy(Path::new(word), word)?;
+            self.link(Path::new(word), word)?;
         }
         Ok(())
+    }
+
+    /// Links a file, or copies it where that cannot be. A fresh copy of a program may be refused as
+    /// busy: a child that another scenario forks just then still has it open for writing.
+    fn link(&self, from: &Path, to: &str) -> Result<(), Fault> {
+        let place = self.place(to)?;
+        // What is linked must be the file itself and not a symbolic link to somewhere outside.
+        let file = fs::canonicalize(from).map_err(Fault::at(from))?;
+        if place.exists() || fs::hard_link(&file, &place).is_ok() {
+            return Ok(());
+        }
+        self.copy(&file, to)
     }
 
     /// Copies certificate and key to where the daemon finds them.
@@ -149,11 +161,9 @@ impl Root<'_> {
     }
 
     fn copy(&self, from: &Path, to: &str) -> Result<(), Fault> {
-        let to = self.place(to)?;
-        if !to.exists() {
-            fs::copy(from, &to).map_err(Fault::at(from))?;
-        }
-        Ok(())
+        fs::copy(from, self.place(to)?)
+            .map_err(Fault::at(from))
+            .map(drop)
     }
 
     fn write(&self, name: &str, content: &str) -> Result<(), Fault> {

@@ -27,8 +27,12 @@ pub struct Installation {
 impl Installation {
     /// Builds the program if need be, and makes an empty directory.
     pub fn new() -> Result<Self, Fault> {
+        Self::of(executable()?)
+    }
+
+    fn of(executable: PathBuf) -> Result<Self, Fault> {
         Ok(Self {
-            executable: executable()?,
+            executable,
             home: Home::new("postern")?,
         })
     }
@@ -203,4 +207,64 @@ fn build() -> Result<PathBuf, Fault> {
         })
         .find_map(|artifact| artifact.executable)
         .ok_or_else(|| Fault::Unexpected("cargo built no executable postern".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::sync::{Mutex, MutexGuard, PoisonError};
+
+    use super::*;
+    use crate::home::set_mode;
+
+    /// One test at a time: a script that was just written is refused as busy while a child forked by
+    /// another test still has it open.
+    static ALONE: Mutex<()> = Mutex::new(());
+
+    /// An installation of a stand-in: a shell script in the place of the program.
+    fn stand_in(script: &str) -> (MutexGuard<'static, ()>, Home, Installation) {
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let home = Home::new("stand-in").unwrap();
+        let program = home
+            .write("postern", format!("#!/bin/sh\n{script}\n"))
+            .unwrap();
+        set_mode(&program, 0o755).unwrap();
+        let installation = Installation::of(program).unwrap();
+        installation.configure("hostname = 'mx.example'").unwrap();
+        (alone, home, installation)
+    }
+
+    #[test]
+    fn a_daemon_is_killed_and_started_again_in_the_same_place() {
+        let (_alone, _home, installation) =
+            stand_in("echo started >> runs; cat \"$3\" >&2; echo it is ready; exec sleep 600");
+        installation.serve().unwrap().kill().unwrap();
+        let again = installation.serve().unwrap();
+        assert_eq!(again.stdout(), "it is ready\n");
+        assert_eq!(again.logged("hostname").unwrap(), "hostname = 'mx.example'");
+        let status = again.terminate(PATIENCE).unwrap();
+        assert_eq!(status.signal(), Some(Signal::TERM.as_raw()));
+        assert_eq!(
+            read_lossy(&installation.path().join("runs")),
+            "started\nstarted\n"
+        );
+    }
+
+    #[test]
+    fn a_daemon_that_ends_before_it_is_ready_is_a_fault_that_shows_its_log() {
+        let (_alone, _home, installation) = stand_in("echo no listener >&2; exit 3");
+        let fault = installation.serve().unwrap_err().to_string();
+        assert!(
+            fault.contains("exit status: 3") && fault.contains("no listener"),
+            "{fault}"
+        );
+    }
+
+    #[test]
+    fn other_commands_are_given_the_configuration() {
+        let (_alone, _home, installation) = stand_in("echo \"$1 $2 $3\"; exit 1");
+        let output = installation.run(&["queue", "list"]).unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(output.stdout, b"queue list --config\n");
+    }
 }

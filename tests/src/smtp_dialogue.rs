@@ -179,3 +179,66 @@ impl Dialogue {
         Fault::Unexpected(format!("{how} after {}", self.input.escape_ascii()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+    use std::thread;
+
+    use super::*;
+
+    /// A dialogue with a server that says `octets` one by one and closes.
+    fn told(octets: &'static [u8]) -> Result<(Dialogue, Reply), Fault> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let server = listener.local_addr().unwrap();
+        let speaker = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.set_nodelay(true).unwrap();
+            octets
+                .iter()
+                .for_each(|&octet| stream.write_all(&[octet]).unwrap());
+        });
+        let heard = Dialogue::connect(server, PATIENCE);
+        speaker.join().unwrap();
+        heard
+    }
+
+    #[test]
+    fn a_reply_has_all_its_lines_and_no_more() {
+        let (mut dialogue, reply) =
+            told(b"250-mx.example\r\n250-SIZE 1000\r\n250 STARTTLS\r\n354\r\nrest").unwrap();
+        assert_eq!(reply.code, 250);
+        assert_eq!(reply.lines, ["mx.example", "SIZE 1000", "STARTTLS"]);
+        assert!(reply.offers("size") && reply.offers("STARTTLS") && !reply.offers("mx.example"));
+        assert_eq!(
+            dialogue.reply().unwrap(),
+            Reply {
+                code: 354,
+                lines: vec![String::new()]
+            }
+        );
+        assert_eq!(dialogue.rest().unwrap(), b"rest");
+    }
+
+    #[test]
+    fn what_is_no_reply_is_a_fault() {
+        for octets in [
+            b"".as_slice(),
+            b"220",
+            b"220 a\n",
+            b"abc d\r\n",
+            b"2\r\n",
+            b"220-a\r\n",
+        ] {
+            assert!(told(octets).is_err(), "{}", octets.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn silence_ends_with_patience() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let server = listener.local_addr().unwrap();
+        let heard = Dialogue::connect(server, Duration::from_millis(50));
+        assert!(matches!(heard, Err(Fault::TimedOut { .. })), "{heard:?}");
+    }
+}

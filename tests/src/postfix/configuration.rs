@@ -1,9 +1,11 @@
 //! What is written into `main.cf` and `master.cf`.
 
-use std::fmt::Write;
-use std::fs;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use super::Setup;
 use crate::certificates::Credentials;
@@ -72,12 +74,18 @@ pub(super) fn write(setup: &Setup, home: &Home, address: SocketAddr) -> Result<(
     for (name, value) in &setup.parameters {
         main.set(name, value);
     }
-    let file = |name: &str, text: &str| {
-        let path = etc.join(name);
-        fs::write(&path, text).map_err(Fault::at(&path))
-    };
-    file("main.cf", &main.text)?;
-    file("master.cf", &services(address))
+    write_aged(&etc.join("main.cf"), &main.text)?;
+    write_aged(&etc.join("master.cf"), &services(address))
+}
+
+/// Writes a file that looks old. Postfix waits until a file it reads has not changed for a second,
+/// lest it be half written; here nobody writes any more.
+fn write_aged(path: &Path, text: &str) -> Result<(), Fault> {
+    let mut file = File::create(path).map_err(Fault::at(path))?;
+    file.write_all(text.as_bytes()).map_err(Fault::at(path))?;
+    let age = Duration::from_secs(10);
+    file.set_modified(SystemTime::now() - age)
+        .map_err(Fault::at(path))
 }
 
 /// `main.cf` in the making. A parameter set twice has its last value.
@@ -159,7 +167,7 @@ impl Parameters {
             let _ = writeln!(table, "{} listed", openssl::fingerprint(credentials)?);
         }
         let file = etc.join("clients");
-        fs::write(&file, table).map_err(Fault::at(&file))?;
+        write_aged(&file, &table)?;
         self.set("smtpd_tls_ask_ccert", "yes");
         self.set("smtpd_tls_fingerprint_digest", "sha256");
         self.set("relay_clientcerts", &format!("texthash:{}", file.display()));

@@ -1,10 +1,12 @@
 //! The foreign programs among themselves: that the harness runs and reads them rightly.
 
+use std::net::TcpListener;
+
 use postern_tests::certificates::{Authority, Credentials, Key, Leaf, Validity};
 use postern_tests::exim::Exim;
 use postern_tests::fault::Fault;
 use postern_tests::mailbox;
-use postern_tests::message::Message;
+use postern_tests::message::{Delivered, Message};
 use postern_tests::opensmtpd::OpenSmtpd;
 use postern_tests::openssl::{self, Version};
 use postern_tests::postfix::{ClientCertificates, Postfix, ServerTls, Setup, Upstream};
@@ -46,6 +48,16 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "postfix_keeps_a_message_from_an_impostor",
         needs: &[Program::Swaks, Program::Postfix],
         run: postfix_keeps_a_message_from_an_impostor,
+    },
+    Scenario {
+        name: "postfix_returns_a_refused_message_to_its_sender",
+        needs: &[Program::Swaks, Program::Postfix],
+        run: postfix_returns_a_refused_message,
+    },
+    Scenario {
+        name: "nothing_is_left_of_a_stopped_instance",
+        needs: &[Program::Postfix, Program::Exim, Program::OpenSmtpd],
+        run: nothing_is_left_of_a_stopped_instance,
     },
     Scenario {
         name: "exim_takes_messages_over_starttls",
@@ -230,6 +242,59 @@ fn postfix_keeps_a_message_from_an_impostor() -> Result<(), Fault> {
     assert!(line.contains("not verified"), "{line}");
     relay.flush()?;
     assert!(receiver.mailbox().messages()?.is_empty());
+    Ok(())
+}
+
+fn postfix_returns_a_refused_message() -> Result<(), Fault> {
+    let authority = Authority::new("Partner CA", Key::Ecdsa)?;
+    let receiver = receiver(ServerTls::Demanded, &authority)?
+        .client_certificates(ClientCertificates::Listed(Vec::new()))
+        .start()?;
+    let relay = Setup::named("out.sender.example")
+        .serving("sender.example")
+        .relaying("receiver.example", receiver.address())
+        .upstream(Upstream::Encrypted)
+        .presenting(&authority.issue(&client())?)
+        .start()?;
+    swaks(&relay, Tls::Clear)
+        .send(&Message::plain("refused"))?
+        .accepted()?;
+    let bounces = relay.delivered(1)?;
+    let text = bounces.first().map(Delivered::text).unwrap_or_default();
+    for expected in [
+        "multipart/report",
+        "Status: 5.7.1",
+        "Final-Recipient: rfc822; bob@receiver.example",
+    ] {
+        assert!(text.contains(expected), "{text}");
+    }
+    Ok(())
+}
+
+fn nothing_is_left_of_a_stopped_instance() -> Result<(), Fault> {
+    let postfix = Setup::named("mx.receiver.example").start()?;
+    let exim = Exim::start(&stranger())?;
+    let opensmtpd = OpenSmtpd::start(&stranger())?;
+    let addresses = [postfix.address(), exim.address(), opensmtpd.address()];
+    let directories = [postfix.mailbox(), exim.mailbox(), opensmtpd.mailbox()]
+        .map(|mailbox| mailbox.directory().to_owned());
+    // Held open, so that a process forked for it is at work while its daemon is stopped.
+    let held = addresses.map(Dialogue::open);
+    assert!(held.iter().all(Result::is_ok), "{held:?}");
+    drop((postfix, exim, opensmtpd));
+    for address in addresses {
+        TcpListener::bind(address)
+            .map_err(|error| Fault::Unexpected(format!("{address}: {error}")))?;
+    }
+    for dialogue in held {
+        // Whatever was said to the end, the connection is closed.
+        dialogue?.rest()?;
+    }
+    for mailbox in directories {
+        let home = mailbox.ancestors().nth(2);
+        let kept = std::env::var_os("POSTERN_TEST_KEEP").is_some();
+        assert!(kept || home.is_some_and(|it| !it.exists()), "{home:?}");
+    }
     Ok(())
 }
 
