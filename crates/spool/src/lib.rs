@@ -1,1 +1,26 @@
 //! The durable queue: what waits, until when, for whom.
+mod claim;
+mod content;
+mod error;
+mod health;
+mod list;
+mod message;
+mod progress;
+mod settings;
+mod spool;
+mod submission;
+mod time;
+
+pub use claim::{Claim, ClaimedRecipient};
+pub use content::{Content, ContentReader, ContentWriter};
+pub use error::{OpenError, SpoolError};
+pub use health::{Figures, Health};
+pub use list::{Filter, HoldState, Page};
+pub use message::QueuedMessage;
+pub use progress::{
+    Cause, DelayNotice, Failure, Outcome, Progress, RecipientIndex, RecipientState, Settled,
+    Settlement,
+};
+pub use settings::Settings;
+pub use spool::Spool;
+pub use submission::{Origin, PeerOrigin, Submission};

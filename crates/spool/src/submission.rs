@@ -1,0 +1,43 @@
+//! What the spool is given to keep.
+
+use std::{net::SocketAddr, time::SystemTime};
+
+use postern_mail::Envelope;
+use serde::{Deserialize, Serialize};
+
+use crate::Content;
+
+/// A message for which responsibility is about to be ours (RFC 5321 §6.1).
+#[derive(Debug)]
+pub struct Submission {
+    /// From whom to whom.
+    pub envelope: Envelope,
+    /// How it came to us.
+    pub origin: Origin,
+    /// When it came, by the wall clock. The spool keeps whole milliseconds.
+    pub received_at: SystemTime,
+    /// What it carries.
+    pub content: Content,
+}
+
+/// How a message came into the queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Origin {
+    /// A peer gave it to us.
+    Peer(PeerOrigin),
+    /// We wrote it ourselves: a notification.
+    Ourselves,
+}
+
+/// Which peer gave us a message, and over what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerOrigin {
+    /// The peer's address.
+    pub address: SocketAddr,
+    /// What the peer called itself in EHLO or HELO.
+    pub helo: String,
+    /// The channel's verdict in words, for people.
+    pub channel: String,
+    /// The partner as whom the policy recognised the peer.
+    pub partner: Option<String>,
+}
