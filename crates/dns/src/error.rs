@@ -1,0 +1,75 @@
+//! Why there are no records: two ways of "there are none", and one of "not known".
+
+use std::fmt;
+
+use crate::{Alias, Name, Proof};
+
+/// A look-up without records.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LookupError {
+    /// The name does not exist, with any type of record (NXDOMAIN, RFC 2308 §2.1).
+    #[error("{} does not exist", .0.name)]
+    NoSuchDomain(Denial),
+    /// The name exists, without records of this type (RFC 2308 §2.2).
+    #[error("{} has no such records", .0.name)]
+    NoData(Denial),
+    /// Whether there are records is not known; asking later may help.
+    #[error(transparent)]
+    Temporary(#[from] Failure),
+}
+
+/// Where something is missing, and how well that is proven.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denial {
+    /// The name that is missing, or lacks the records: the one asked for, or where its aliases
+    /// lead.
+    pub name: Name,
+    /// How well the denial and all aliases before it are proven together.
+    pub proof: Proof,
+    /// The aliases on the way, in their order.
+    pub aliases: Vec<Alias>,
+}
+
+/// Why something could not be found out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{cause}: {text}")]
+pub struct Failure {
+    /// What kind of trouble it was.
+    pub cause: Cause,
+    /// What was asked for, and what the trouble was in detail. Fit to be shown: foreign names in
+    /// it are escaped.
+    pub text: String,
+}
+
+/// Kinds of trouble.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// No answer came before the deadline.
+    Timeout,
+    /// The server said that it could not find out.
+    ServerFailure,
+    /// The server refused to answer us.
+    Refused,
+    /// The answer, or a part of it, is shown to be false (RFC 4033 §5).
+    Bogus,
+    /// No server could be reached.
+    Network,
+    /// What came is no answer to the question.
+    Malformed,
+    /// Aliases led in a circle, or on and on.
+    Aliases,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Timeout => "no answer in time",
+            Self::ServerFailure => "the name server failed",
+            Self::Refused => "the name server refused",
+            Self::Bogus => "DNSSEC shows the answer to be false",
+            Self::Network => "no name server could be reached",
+            Self::Malformed => "the answer does not fit the question",
+            Self::Aliases => "aliases do not lead to an end",
+        })
+    }
+}
