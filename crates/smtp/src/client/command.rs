@@ -1,0 +1,120 @@
+//! The commands of a transaction, and what cannot be said to a peer.
+//!
+//! | the message asks for | the peer lacks | then |
+//! |---|---|---|
+//! | content above 127 | 8BITMIME | 5.6.3, RFC 6152 §3 |
+//! | content without lines | BINARYMIME or CHUNKING | 5.6.3, RFC 3030 §3 |
+//! | SMTPUTF8 | SMTPUTF8 or 8BITMIME | 5.6.7, RFC 6531 §3.5 |
+//! | so many octets | room for them | 5.3.4, RFC 1870 §6.1 |
+//! | so many recipients | patience | 4.5.3, RFC 9422 §4.2 |
+//! | NOTIFY, ORCPT, RET, ENVID | DSN | they are left out, RFC 3461 §5.2.2 |
+//!
+//! RFC 6152 §3 would also let a relay encode the content anew. That breaks signatures, so
+//! Postern returns the message. Content is judged by what was declared for it: nothing here
+//! parses header fields, so a message received with SMTPUTF8 is sent with it or not at all.
+
+use postern_mail::{BodyType, EnhancedStatusCode, Envelope, Mailbox, Recipient, Reply, ReplyCode};
+
+use super::{Capabilities, Extension};
+
+/// `MAIL` with the parameters that the peer understands.
+pub(super) fn mail(envelope: &Envelope, size: u64, peer: &Capabilities) -> String {
+    let mut command = format!("MAIL FROM:{}", envelope.reverse_path);
+    let mut parameter = |text: &str| {
+        command.push(' ');
+        command.push_str(text);
+    };
+    if peer.offers(Extension::Size) {
+        parameter(&format!("SIZE={size}"));
+    }
+    // Silence means 7BIT (RFC 6152 §2).
+    if envelope.body != BodyType::SevenBit {
+        parameter(&format!("BODY={}", envelope.body.as_str()));
+    }
+    let mut recipients = envelope.recipients.iter();
+    if offers_all(peer, &UTF8) && recipients.any(|to| needs_smtputf8(envelope, to)) {
+        parameter("SMTPUTF8");
+    }
+    if peer.offers(Extension::Dsn) {
+        if let Some(ret) = envelope.ret {
+            parameter(&format!("RET={}", ret.as_str()));
+        }
+        if let Some(id) = &envelope.envelope_id {
+            parameter(&format!("ENVID={}", id.to_xtext()));
+        }
+    }
+    command.push_str("\r\n");
+    command
+}
+
+/// `RCPT` with the parameters that the peer understands.
+pub(super) fn rcpt(recipient: &Recipient, peer: &Capabilities) -> String {
+    let mut command = format!("RCPT TO:{}", recipient.forward_path);
+    if peer.offers(Extension::Dsn) {
+        if let Some(notify) = recipient.notify {
+            command.push_str(&format!(" NOTIFY={notify}"));
+        }
+        if let Some(original) = &recipient.original {
+            command.push_str(&format!(" ORCPT={}", original.to_xtext()));
+        }
+    }
+    command.push_str("\r\n");
+    command
+}
+
+/// Why the message cannot even be offered to the peer for `recipient`.
+pub(super) fn obstacle(
+    envelope: &Envelope,
+    recipient: &Recipient,
+    size: u64,
+    peer: &Capabilities,
+) -> Option<Reply> {
+    let says = |code, subject, detail, text: &str| {
+        let status = EnhancedStatusCode::permanent(subject, detail);
+        Some(Reply::new(code, text).with_status(status))
+    };
+    if needs_smtputf8(envelope, recipient) && !offers_all(peer, &UTF8) {
+        return says(
+            ReplyCode::UNAVAILABLE,
+            6,
+            7,
+            "the next hop does not take internationalized mail (SMTPUTF8)",
+        );
+    }
+    if !offers_all(peer, needs_of(envelope.body)) {
+        let text = format!(
+            "the next hop does not take {} content",
+            envelope.body.as_str()
+        );
+        return says(ReplyCode::FAILED, 6, 3, &text);
+    }
+    match peer.size_limit() {
+        Some(limit) if size > limit => {
+            let text = format!("{size} octets are more than the {limit} the next hop takes");
+            says(ReplyCode::TOO_LARGE, 3, 4, &text)
+        }
+        Some(_) | None => None,
+    }
+}
+
+/// What SMTPUTF8 takes: RFC 6531 §3.1 has every server that offers it offer 8BITMIME too.
+const UTF8: [Extension; 2] = [Extension::SmtpUtf8, Extension::EightBitMime];
+
+fn needs_of(body: BodyType) -> &'static [Extension] {
+    match body {
+        BodyType::SevenBit => &[],
+        BodyType::EightBitMime => &[Extension::EightBitMime],
+        BodyType::BinaryMime => &[Extension::BinaryMime, Extension::Chunking],
+    }
+}
+
+fn offers_all(peer: &Capabilities, extensions: &[Extension]) -> bool {
+    extensions.iter().all(|extension| peer.offers(*extension))
+}
+
+fn needs_smtputf8(envelope: &Envelope, recipient: &Recipient) -> bool {
+    let needs = |mailbox: Option<&Mailbox>| mailbox.is_some_and(Mailbox::needs_smtputf8);
+    envelope.smtputf8
+        || needs(envelope.reverse_path.mailbox())
+        || needs(recipient.forward_path.mailbox())
+}

@@ -1,0 +1,310 @@
+//! A session over a channel that was judged: transactions one after the other.
+
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use postern_mail::{Domain, Envelope, ReplyCode, Severity};
+
+use super::{
+    Capabilities, Opened, OpeningCommand, RecipientOutcome, SessionFault, Stage,
+    exchange::Exchange,
+    transaction::{Aftermath, Step, Transaction},
+};
+
+/// How long everything before the content may take, whatever the number of recipients.
+const ENVELOPE_LIMIT: Duration = Duration::from_secs(60 * 60);
+
+/// Hands messages to a peer.
+///
+/// The shell calls [`Delivery::advance`], does what the [`Action`] says, and calls it again.
+/// When a wait reaches [`Delivery::deadline`], it calls `advance` once more and is told what
+/// that means; when reading or writing fails, it calls [`Delivery::connection_lost`] first.
+///
+/// ```
+/// use std::time::Instant;
+///
+/// use bytes::BytesMut;
+/// use postern_smtp::client::{Action, Delivery};
+///
+/// let (now, mut input) = (Instant::now(), BytesMut::new());
+/// let mut delivery = Delivery::after_tls("mx1.example.org".parse()?, now);
+/// let Action::Write(octets) = delivery.advance(&mut input, now) else { panic!() };
+/// assert_eq!(octets, "EHLO mx1.example.org\r\n");
+/// assert!(matches!(delivery.advance(&mut input, now), Action::Read));
+/// input.extend_from_slice(b"250 mx.example\r\n");
+/// assert!(matches!(delivery.advance(&mut input, now), Action::Idle));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Delivery {
+    peer: Capabilities,
+    exchange: Exchange,
+    state: State,
+    aftermath: Aftermath,
+    transactions: u32,
+}
+
+/// What the shell does next.
+#[derive(Debug)]
+#[must_use]
+pub enum Action {
+    /// Write all of these octets, until [`Delivery::deadline`]. They may lie in a buffer as
+    /// long as it is flushed before the next [`Action::Read`].
+    Write(Bytes),
+    /// Read more octets into the input, until [`Delivery::deadline`].
+    Read,
+    /// Give the next piece of content, or its end: [`Delivery::content`],
+    /// [`Delivery::content_end`].
+    Content,
+    /// The transaction is over, with an outcome for each recipient in the order of the
+    /// envelope. What becomes of the session is the next action.
+    Settled(Vec<RecipientOutcome>),
+    /// The session waits for [`Delivery::begin`] or [`Delivery::quit`].
+    Idle,
+    /// The session was ended in good order: close the connection.
+    Closed,
+    /// The session broke off: close the connection.
+    Ended(SessionFault),
+}
+
+#[derive(Debug)]
+enum State {
+    SayEhlo(Domain),
+    AwaitEhlo,
+    Idle,
+    Transaction(Box<Transaction>),
+    SayQuit,
+    AwaitQuit,
+    Closed,
+    Ended(SessionFault),
+}
+
+/// A call that does not belong where the session stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the session does not stand where this is possible")]
+pub struct OutOfTurn;
+
+impl Delivery {
+    /// A session after a TLS handshake that ended `now`: it begins again with EHLO, whatever
+    /// was learnt in clear (RFC 3207 §4.2).
+    pub fn after_tls(name: Domain, now: Instant) -> Self {
+        Self::new(
+            State::SayEhlo(name),
+            Capabilities::default(),
+            Stage::Ehlo,
+            now,
+        )
+    }
+
+    /// The session that was opened in clear, going on in clear.
+    pub fn in_clear(opened: Opened, now: Instant) -> Self {
+        Self::new(State::Idle, opened.into_capabilities(), Stage::Mail, now)
+    }
+
+    fn new(state: State, peer: Capabilities, stage: Stage, now: Instant) -> Self {
+        Self {
+            peer,
+            exchange: Exchange::new(stage, now),
+            state,
+            aftermath: Aftermath::Clean,
+            transactions: 0,
+        }
+    }
+
+    /// What the peer offers; nothing before the first [`Action::Idle`].
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.peer
+    }
+
+    /// Until when the shell may wait; `None` where there is nothing to wait for.
+    pub fn deadline(&self) -> Option<Instant> {
+        match self.state {
+            State::SayEhlo(_)
+            | State::AwaitEhlo
+            | State::Transaction(_)
+            | State::SayQuit
+            | State::AwaitQuit => Some(self.exchange.deadline()),
+            State::Idle | State::Closed | State::Ended(_) => None,
+        }
+    }
+
+    /// Begins a transaction: `size` octets of content that `envelope` describes, for the
+    /// recipients of it who are reached over this connection.
+    ///
+    /// # Errors
+    /// Refuses unless the last action was [`Action::Idle`].
+    pub fn begin(&mut self, envelope: Envelope, size: u64, now: Instant) -> Result<(), OutOfTurn> {
+        let State::Idle = self.state else {
+            return Err(OutOfTurn);
+        };
+        let transaction = Transaction::new(envelope, size, &self.peer, self.aftermath);
+        self.exchange.limit(Some(now + ENVELOPE_LIMIT));
+        self.transactions = self.transactions.saturating_add(1);
+        self.state = State::Transaction(Box::new(transaction));
+        Ok(())
+    }
+
+    /// Gives a piece of content.
+    ///
+    /// # Errors
+    /// Refuses unless the last action was [`Action::Content`]. Content that must not be sent is
+    /// no error here: it ends the session, as the next actions will say.
+    pub fn content(&mut self, chunk: Bytes) -> Result<(), OutOfTurn> {
+        self.take_content(Some(chunk))
+    }
+
+    /// Says that all content was given.
+    ///
+    /// # Errors
+    /// As [`Delivery::content`].
+    pub fn content_end(&mut self) -> Result<(), OutOfTurn> {
+        self.take_content(None)
+    }
+
+    fn take_content(&mut self, chunk: Option<Bytes>) -> Result<(), OutOfTurn> {
+        match &mut self.state {
+            State::Transaction(transaction) => transaction.content(chunk),
+            State::SayEhlo(_)
+            | State::AwaitEhlo
+            | State::Idle
+            | State::SayQuit
+            | State::AwaitQuit
+            | State::Closed
+            | State::Ended(_) => Err(OutOfTurn),
+        }
+    }
+
+    /// Ends the session in good order (RFC 5321 §4.1.1.10).
+    ///
+    /// # Errors
+    /// Refuses unless the last action was [`Action::Idle`].
+    pub fn quit(&mut self) -> Result<(), OutOfTurn> {
+        let State::Idle = self.state else {
+            return Err(OutOfTurn);
+        };
+        self.state = State::SayQuit;
+        Ok(())
+    }
+
+    /// Says that reading or writing failed, that the peer closed the connection, or that it was
+    /// given up `now`. The next actions tell what follows.
+    pub fn connection_lost(&mut self, now: Instant) {
+        let fault = self.exchange.connection_lost(now);
+        match &mut self.state {
+            State::Transaction(transaction) => transaction.break_off(fault),
+            // Nobody needs the answer to QUIT (RFC 5321 §4.1.1.10).
+            State::SayQuit | State::AwaitQuit | State::Closed => self.state = State::Closed,
+            State::SayEhlo(_) | State::AwaitEhlo | State::Idle => self.state = State::Ended(fault),
+            State::Ended(_) => {}
+        }
+    }
+
+    /// What to do next, given all that was read so far.
+    pub fn advance(&mut self, input: &mut BytesMut, now: Instant) -> Action {
+        let advanced = match &mut self.state {
+            State::Transaction(transaction) => {
+                match transaction.advance(&mut self.exchange, input, now) {
+                    Ok(Step::Write(octets)) => Ok(Action::Write(octets)),
+                    Ok(Step::Read) => Ok(Action::Read),
+                    Ok(Step::Content) => Ok(Action::Content),
+                    Ok(Step::Done) => {
+                        let (aftermath, outcomes) = transaction.take_result();
+                        self.aftermath = aftermath;
+                        self.state = self.after_transaction();
+                        Ok(Action::Settled(outcomes))
+                    }
+                    Err(fault) => {
+                        transaction.settle_pending(&RecipientOutcome::of_fault(&fault));
+                        let (_, outcomes) = transaction.take_result();
+                        self.state = State::Ended(fault);
+                        Ok(Action::Settled(outcomes))
+                    }
+                }
+            }
+            State::SayEhlo(name) => {
+                let command = OpeningCommand::Ehlo(name.clone());
+                self.say(Stage::Ehlo, &command, State::AwaitEhlo, input, now)
+            }
+            State::AwaitEhlo => self.hear_ehlo(input, now),
+            State::Idle => self.listen_while_idle(input),
+            State::SayQuit => self.say(
+                Stage::Quit,
+                &OpeningCommand::Quit,
+                State::AwaitQuit,
+                input,
+                now,
+            ),
+            State::AwaitQuit => Ok(self.hear_quit(input, now)),
+            State::Closed => Ok(Action::Closed),
+            State::Ended(fault) => Ok(Action::Ended(fault.clone())),
+        };
+        advanced.unwrap_or_else(|fault| {
+            self.state = State::Ended(fault.clone());
+            Action::Ended(fault)
+        })
+    }
+
+    /// What follows a finished transaction: another one, or QUIT where the peer allows no more
+    /// (`MAILMAX`, RFC 9422 §4.1).
+    fn after_transaction(&mut self) -> State {
+        self.exchange.rest();
+        match self.peer.transaction_limit() {
+            Some(limit) if self.transactions >= limit => State::SayQuit,
+            Some(_) | None => State::Idle,
+        }
+    }
+
+    fn say(
+        &mut self,
+        stage: Stage,
+        command: &OpeningCommand,
+        next: State,
+        input: &BytesMut,
+        now: Instant,
+    ) -> Result<Action, SessionFault> {
+        self.exchange.ask(stage, input, now)?;
+        self.state = next;
+        Ok(Action::Write(command.encode()))
+    }
+
+    /// No HELO follows a refusal here: a server that offered STARTTLS knows EHLO.
+    fn hear_ehlo(&mut self, input: &mut BytesMut, now: Instant) -> Result<Action, SessionFault> {
+        let stage = Stage::Ehlo;
+        let Some(reply) = self.exchange.answer(input, now)? else {
+            return Ok(Action::Read);
+        };
+        match (reply.code(), reply.severity()) {
+            (ReplyCode::OK, _) => {
+                self.peer = Capabilities::from_ehlo(&reply);
+                self.state = State::Idle;
+                self.listen_while_idle(input)
+            }
+            (_, Severity::TransientNegative | Severity::PermanentNegative) => {
+                Err(SessionFault::Refused { stage, reply })
+            }
+            (_, Severity::PositiveCompletion | Severity::PositiveIntermediate) => {
+                Err(SessionFault::UnexpectedReply { stage, reply })
+            }
+        }
+    }
+
+    /// A peer may close an idle session with 421. It has nothing else to say.
+    fn listen_while_idle(&mut self, input: &mut BytesMut) -> Result<Action, SessionFault> {
+        if input.is_empty() {
+            return Ok(Action::Idle);
+        }
+        self.exchange.interjection(input)?;
+        Err(SessionFault::AnswerBeforeQuestion { stage: Stage::Mail })
+    }
+
+    /// Any answer to QUIT will do, and none as well.
+    fn hear_quit(&mut self, input: &mut BytesMut, now: Instant) -> Action {
+        match self.exchange.answer(input, now) {
+            Ok(None) => Action::Read,
+            Ok(Some(_)) | Err(_) => {
+                self.state = State::Closed;
+                Action::Closed
+            }
+        }
+    }
+}

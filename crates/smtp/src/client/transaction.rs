@@ -1,0 +1,409 @@
+//! One mail transaction: MAIL, RCPT, content, and the reply that settles it (RFC 5321 §3.3).
+
+use std::{collections::VecDeque, time::Instant};
+
+use bytes::{Bytes, BytesMut};
+use postern_mail::{BodyType, EnhancedStatusCode, Envelope, Reply, ReplyCode, Severity};
+
+use super::{
+    Capabilities, Extension, Failure, OutOfTurn, RecipientOutcome, SessionFault, Speaker, Stage,
+    command, exchange::Exchange, outgoing::Outgoing,
+};
+
+/// The most octets of commands sent ahead of their replies. While we write, nobody may be
+/// reading: a group that fits the buffers on the way cannot make both ends wait for each other
+/// to read (RFC 2920 §3.1). It holds some two hundred recipients.
+const LARGEST_GROUP: usize = 16 * 1024;
+
+/// A transaction under way.
+#[derive(Debug)]
+pub(super) struct Transaction {
+    envelope: Envelope,
+    size: u64,
+    peer: Capabilities,
+    phase: Phase,
+    unsent: VecDeque<Command>,
+    unanswered: VecDeque<Command>,
+    mail_refused: bool,
+    recipients_accepted: usize,
+    go_ahead: Option<Reply>,
+    aftermath: Aftermath,
+    /// Set from outside: by content that must not be sent, by a lost connection.
+    broken: Option<SessionFault>,
+    /// By recipient, in the order of the envelope.
+    outcomes: Vec<Option<RecipientOutcome>>,
+}
+
+/// What the transaction asks of whoever runs it.
+#[derive(Debug)]
+pub(super) enum Step {
+    Write(Bytes),
+    Read,
+    Content,
+    Done,
+}
+
+/// How a transaction leaves the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Aftermath {
+    /// The peer knows that it is over.
+    Clean,
+    /// RSET must come before the next one.
+    ResetDue,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Envelope,
+    Content(Outgoing),
+    /// The peer wanted content though it accepted no recipient, and was given none.
+    NoContent,
+    EndOfContent,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Command {
+    Rset,
+    Mail,
+    Rcpt(usize),
+    Data,
+}
+
+impl Command {
+    fn stage(self) -> Stage {
+        match self {
+            Self::Rset => Stage::Rset,
+            Self::Mail => Stage::Mail,
+            Self::Rcpt(_) => Stage::Rcpt,
+            Self::Data => Stage::Data,
+        }
+    }
+}
+
+impl Transaction {
+    /// A transaction for `size` octets of content, in a session that the one before it left in
+    /// this state.
+    pub(super) fn new(
+        envelope: Envelope,
+        size: u64,
+        peer: &Capabilities,
+        before: Aftermath,
+    ) -> Self {
+        let outcomes = first_outcomes(&envelope, size, peer);
+        let unsent = if outcomes.iter().all(Option::is_some) {
+            VecDeque::new()
+        } else {
+            let reset = (before == Aftermath::ResetDue).then_some(Command::Rset);
+            let pending = outcomes.iter().enumerate().filter(|(_, o)| o.is_none());
+            // BDAT carries its content with it and so comes after the replies to RCPT.
+            let data = (envelope.body != BodyType::BinaryMime).then_some(Command::Data);
+            reset
+                .into_iter()
+                .chain([Command::Mail])
+                .chain(pending.map(|(at, _)| Command::Rcpt(at)))
+                .chain(data)
+                .collect()
+        };
+        Self {
+            envelope,
+            size,
+            peer: peer.clone(),
+            phase: Phase::Envelope,
+            unsent,
+            unanswered: VecDeque::new(),
+            mail_refused: false,
+            recipients_accepted: 0,
+            go_ahead: None,
+            aftermath: before,
+            broken: None,
+            outcomes,
+        }
+    }
+
+    /// What to do next, given all that was read so far.
+    pub(super) fn advance(
+        &mut self,
+        exchange: &mut Exchange,
+        input: &mut BytesMut,
+        now: Instant,
+    ) -> Result<Step, SessionFault> {
+        if let Some(fault) = self.broken.take() {
+            return Err(fault);
+        }
+        if matches!(self.phase, Phase::Envelope)
+            && let Some(step) = self.advance_envelope(exchange, input, now)?
+        {
+            return Ok(step);
+        }
+        match &mut self.phase {
+            Phase::Envelope => Ok(Step::Done),
+            Phase::Content(outgoing) => {
+                listen_amid_content(exchange, input)?;
+                let Some(piece) = outgoing.next_piece() else {
+                    return Ok(Step::Content);
+                };
+                if outgoing.is_done() {
+                    self.ask_for_the_verdict(Phase::EndOfContent, exchange, input, now)?;
+                } else {
+                    exchange.await_next(Stage::Content, now);
+                }
+                Ok(Step::Write(piece))
+            }
+            Phase::NoContent | Phase::EndOfContent => match exchange.answer(input, now)? {
+                None => Ok(Step::Read),
+                Some(reply) => {
+                    self.take_verdict(reply)?;
+                    Ok(Step::Done)
+                }
+            },
+        }
+    }
+
+    /// Sends what may be sent and takes the answers, until there is content to send (`None`, in
+    /// a later phase) or nothing at all (`None`, still in this one).
+    fn advance_envelope(
+        &mut self,
+        exchange: &mut Exchange,
+        input: &mut BytesMut,
+        now: Instant,
+    ) -> Result<Option<Step>, SessionFault> {
+        while let Some(command) = self.unanswered.front().copied() {
+            let Some(reply) = exchange.answer(input, now)? else {
+                return Ok(Some(Step::Read));
+            };
+            self.unanswered.pop_front();
+            self.take_answer(command, reply)?;
+            if let Some(next) = self.unanswered.front() {
+                exchange.await_next(next.stage(), now);
+            }
+        }
+        let group = self.next_group();
+        if let Some(first) = self.unanswered.front() {
+            exchange.ask(first.stage(), input, now)?;
+            return Ok(Some(Step::Write(group)));
+        }
+        self.begin_content(exchange, input, now)
+    }
+
+    /// The commands that may be sent without hearing from the peer in between (RFC 2920 §3.1):
+    /// one, or with PIPELINING as many as are safe, DATA always being the last.
+    fn next_group(&mut self) -> Bytes {
+        let pipelining = self.peer.offers(Extension::Pipelining);
+        let mut group = BytesMut::new();
+        while let Some(command) = self.unsent.pop_front() {
+            let for_nobody = self.unanswered.is_empty() && self.recipients_accepted == 0;
+            if command == Command::Data && for_nobody {
+                break;
+            }
+            group.extend_from_slice(self.encode(command).as_bytes());
+            self.unanswered.push_back(command);
+            if !pipelining || group.len() >= LARGEST_GROUP {
+                break;
+            }
+        }
+        group.freeze()
+    }
+
+    fn encode(&self, command: Command) -> String {
+        match command {
+            Command::Rset => "RSET\r\n".to_owned(),
+            Command::Mail => command::mail(&self.envelope, self.size, &self.peer),
+            Command::Rcpt(at) => {
+                let recipient = self.envelope.recipients.get(at);
+                recipient.map_or_else(String::new, |to| command::rcpt(to, &self.peer))
+            }
+            Command::Data => "DATA\r\n".to_owned(),
+        }
+    }
+
+    fn take_answer(&mut self, command: Command, reply: Reply) -> Result<(), SessionFault> {
+        let stage = command.stage();
+        match (command, reply.severity()) {
+            (Command::Rset, Severity::PositiveCompletion) => self.aftermath = Aftermath::Clean,
+            (Command::Mail, Severity::PositiveCompletion) => self.aftermath = Aftermath::ResetDue,
+            (Command::Rcpt(_), Severity::PositiveCompletion) => self.recipients_accepted += 1,
+            (Command::Data, _) if reply.code() == ReplyCode::START_CONTENT => {
+                self.go_ahead = Some(reply);
+            }
+            (Command::Mail, Severity::TransientNegative | Severity::PermanentNegative) => {
+                self.mail_refused = true;
+                self.unsent.clear();
+                self.settle_pending(&RecipientOutcome::refused_by_peer(reply));
+            }
+            (Command::Rcpt(at), Severity::TransientNegative | Severity::PermanentNegative) => {
+                if let Some(outcome) = self.outcomes.get_mut(at) {
+                    outcome.get_or_insert(of_refused_recipient(reply));
+                }
+            }
+            (Command::Data, Severity::TransientNegative | Severity::PermanentNegative) => {
+                self.settle_pending(&RecipientOutcome::refused_by_peer(reply));
+            }
+            (Command::Rset | Command::Mail | Command::Rcpt(_) | Command::Data, _) => {
+                return Err(SessionFault::UnexpectedReply { stage, reply });
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves the envelope when all of it is answered. A peer may answer 354 to a DATA sent
+    /// ahead although it accepted no recipient; it is given empty content (RFC 2920 §3.1).
+    /// One that refused MAIL and then accepted a recipient would deliver that emptiness.
+    fn begin_content(
+        &mut self,
+        exchange: &mut Exchange,
+        input: &BytesMut,
+        now: Instant,
+    ) -> Result<Option<Step>, SessionFault> {
+        let has_recipients = self.recipients_accepted > 0;
+        match self.go_ahead.take() {
+            Some(reply) if self.mail_refused && has_recipients => {
+                let stage = Stage::Data;
+                Err(SessionFault::UnexpectedReply { stage, reply })
+            }
+            Some(_) if !has_recipients => {
+                self.ask_for_the_verdict(Phase::NoContent, exchange, input, now)?;
+                Ok(Some(Step::Write(Bytes::from_static(b".\r\n"))))
+            }
+            None if self.is_settled() => Ok(None),
+            Some(_) | None => {
+                let outgoing = Outgoing::new(self.envelope.body, self.size);
+                exchange.await_next(Stage::Content, now);
+                exchange.limit(Some(now + outgoing.limit()));
+                self.phase = Phase::Content(outgoing);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Notes that the end of content is about to be sent.
+    fn ask_for_the_verdict(
+        &mut self,
+        phase: Phase,
+        exchange: &mut Exchange,
+        input: &BytesMut,
+        now: Instant,
+    ) -> Result<(), SessionFault> {
+        self.phase = phase;
+        exchange.limit(None);
+        exchange.ask(Stage::EndOfContent, input, now)
+    }
+
+    /// Takes the reply to the end of content, the only one that delivers anything.
+    fn take_verdict(&mut self, reply: Reply) -> Result<(), SessionFault> {
+        let stage = Stage::EndOfContent;
+        let outcome = match reply.severity() {
+            Severity::PositiveCompletion => RecipientOutcome::Delivered(reply),
+            Severity::TransientNegative | Severity::PermanentNegative => {
+                RecipientOutcome::refused_by_peer(reply)
+            }
+            Severity::PositiveIntermediate => {
+                return Err(SessionFault::UnexpectedReply { stage, reply });
+            }
+        };
+        // A refused BDAT leaves the transaction in a state that only RSET ends (RFC 3030 §2).
+        let refused = !matches!(outcome, RecipientOutcome::Delivered(_));
+        self.aftermath = if refused && self.envelope.body == BodyType::BinaryMime {
+            Aftermath::ResetDue
+        } else {
+            Aftermath::Clean
+        };
+        self.settle_pending(&outcome);
+        Ok(())
+    }
+
+    /// Takes a piece of content, or its end where there is no piece.
+    pub(super) fn content(&mut self, chunk: Option<Bytes>) -> Result<(), OutOfTurn> {
+        let Phase::Content(outgoing) = &mut self.phase else {
+            return Err(OutOfTurn);
+        };
+        let taken = match chunk {
+            Some(chunk) => outgoing.push(chunk),
+            None => outgoing.end(),
+        };
+        if let Err(error) = taken {
+            self.broken = Some(SessionFault::Content(error));
+        }
+        Ok(())
+    }
+
+    /// Ends the transaction by something that did not come from the peer.
+    pub(super) fn break_off(&mut self, fault: SessionFault) {
+        self.broken.get_or_insert(fault);
+    }
+
+    /// Gives every recipient who has no outcome yet this one.
+    pub(super) fn settle_pending(&mut self, outcome: &RecipientOutcome) {
+        for pending in self.outcomes.iter_mut().filter(|one| one.is_none()) {
+            *pending = Some(outcome.clone());
+        }
+    }
+
+    fn is_settled(&self) -> bool {
+        self.outcomes.iter().all(Option::is_some)
+    }
+
+    /// The state the session is left in, and the outcomes in the order of the envelope.
+    pub(super) fn take_result(&mut self) -> (Aftermath, Vec<RecipientOutcome>) {
+        let outcomes = std::mem::take(&mut self.outcomes);
+        (self.aftermath, outcomes.into_iter().flatten().collect())
+    }
+}
+
+/// The outcomes that are known before a word is said.
+fn first_outcomes(
+    envelope: &Envelope,
+    size: u64,
+    peer: &Capabilities,
+) -> Vec<Option<RecipientOutcome>> {
+    let limit = peer.recipient_limit().map(|limit| limit as usize);
+    let recipients = envelope.recipients.iter().enumerate();
+    recipients
+        .map(|(at, recipient)| {
+            let too_many = limit.filter(|limit| at >= *limit).map(|limit| {
+                let text = format!("the next hop takes {limit} recipients at a time");
+                Reply::new(ReplyCode::INSUFFICIENT_STORAGE, text)
+                    .with_status(EnhancedStatusCode::transient(5, 3))
+            });
+            command::obstacle(envelope, recipient, size, peer)
+                .or(too_many)
+                .map(RecipientOutcome::refused_by_us)
+        })
+        .collect()
+}
+
+/// The outcome of a refused RCPT. 552 once meant "too many recipients" and is taken as
+/// transient (RFC 5321 §4.5.3.1.10), unless it says that it means the size (RFC 1870 §6.1).
+fn of_refused_recipient(reply: Reply) -> RecipientOutcome {
+    let about_size = [
+        EnhancedStatusCode::permanent(2, 3),
+        EnhancedStatusCode::permanent(3, 4),
+    ];
+    let speaks_of_size = reply
+        .status()
+        .is_some_and(|status| about_size.contains(&status));
+    if reply.code() == ReplyCode::TOO_LARGE && !speaks_of_size {
+        RecipientOutcome::Transient(Failure {
+            reply,
+            said_by: Speaker::Peer,
+        })
+    } else {
+        RecipientOutcome::refused_by_peer(reply)
+    }
+}
+
+/// Hears a peer that speaks amid content, where no reply is due. A refusal may be meant well, but
+/// the session is out of step from there on, and anything else is a forgery of the final reply.
+fn listen_amid_content(exchange: &mut Exchange, input: &mut BytesMut) -> Result<(), SessionFault> {
+    let stage = exchange.stage();
+    match exchange.interjection(input)? {
+        None => Ok(()),
+        Some(reply) => Err(match reply.severity() {
+            Severity::TransientNegative | Severity::PermanentNegative => {
+                SessionFault::Refused { stage, reply }
+            }
+            Severity::PositiveCompletion | Severity::PositiveIntermediate => {
+                SessionFault::UnexpectedReply { stage, reply }
+            }
+        }),
+    }
+}
