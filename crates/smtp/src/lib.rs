@@ -3,3 +3,4 @@
 pub mod client;
 pub mod command;
 mod framing;
+pub mod server;

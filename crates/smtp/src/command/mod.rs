@@ -295,8 +295,8 @@ fn name(argument: &str) -> Result<Host, CommandError> {
 /// No space stands behind the colon (RFC 5321 §3.3).
 fn mail(argument: &str) -> Result<MailCommand, CommandError> {
     let path = strip_keyword(argument, "FROM:").ok_or(CommandError::Keyword(Verb::Mail))?;
-    let (reverse_path, rest) = ReversePath::parse_prefix(path)
-        .map_err(|why| CommandError::Path(Verb::Mail, why))?;
+    let (reverse_path, rest) =
+        ReversePath::parse_prefix(path).map_err(|why| CommandError::Path(Verb::Mail, why))?;
     let mut parameters = Parameters::parse(rest)?;
     let mail = MailCommand {
         reverse_path,
@@ -320,8 +320,8 @@ fn mail(argument: &str) -> Result<MailCommand, CommandError> {
 /// ```
 fn rcpt(argument: &str) -> Result<RcptCommand, CommandError> {
     let path = strip_keyword(argument, "TO:").ok_or(CommandError::Keyword(Verb::Rcpt))?;
-    let (forward_path, rest) = ForwardPath::parse_prefix(path)
-        .map_err(|why| CommandError::Path(Verb::Rcpt, why))?;
+    let (forward_path, rest) =
+        ForwardPath::parse_prefix(path).map_err(|why| CommandError::Path(Verb::Rcpt, why))?;
     let mut parameters = Parameters::parse(rest)?;
     let recipient = Recipient {
         forward_path,

@@ -146,7 +146,10 @@ fn paths_follow_the_grammar() {
         "RCPT TO: <a@b.example>",
     ] {
         assert!(
-            matches!(Command::parse(line.as_bytes()), Err(CommandError::Path(_, _))),
+            matches!(
+                Command::parse(line.as_bytes()),
+                Err(CommandError::Path(_, _))
+            ),
             "{line}"
         );
     }
@@ -315,7 +318,7 @@ proptest! {
         argument in "\\PC{0,60}",
     ) {
         if let Ok(Command::Rcpt(rcpt)) = Command::parse(format!("{verb}{argument}").as_bytes()) {
-            prop_assert!(rcpt.needs_smtputf8 == !argument.is_ascii());
+            prop_assert_eq!(rcpt.needs_smtputf8, !argument.is_ascii());
         }
     }
 }

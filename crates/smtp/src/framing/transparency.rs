@@ -1,9 +1,14 @@
 //! Content behind DATA: its end, and the dots that hide it (RFC 5321 §4.1.1.4, §4.5.2).
 
+use std::sync::LazyLock;
+
 use bytes::{Buf, BytesMut};
-use memchr::memmem;
+use memchr::memmem::Finder;
 
 use super::Piece;
+
+/// The end of a line and the dot that begins the next.
+static DOT_LINE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\r\n."));
 
 /// Takes content from the input until CRLF.CRLF, and drops the dot that a client puts before a
 /// line that begins with one.
@@ -17,7 +22,6 @@ use super::Piece;
 pub(crate) struct Transparency {
     /// Whether the next octet begins a line: all before it was taken and ended in CRLF.
     at_line_start: bool,
-    dot_line: memmem::Finder<'static>,
 }
 
 impl Transparency {
@@ -26,7 +30,6 @@ impl Transparency {
     pub(crate) fn new() -> Self {
         Self {
             at_line_start: true,
-            dot_line: memmem::Finder::new(b"\r\n."),
         }
     }
 
@@ -73,7 +76,7 @@ impl Transparency {
     /// The length of what can be taken from `rest`, which begins within a line or at an
     /// unstuffed line start: up to the next line that begins with a dot, or all of it.
     fn run(&mut self, rest: &[u8]) -> usize {
-        if let Some(at) = self.dot_line.find(rest) {
+        if let Some(at) = DOT_LINE.find(rest) {
             self.at_line_start = true;
             return at + 2;
         }
