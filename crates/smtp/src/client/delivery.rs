@@ -28,7 +28,7 @@ const ENVELOPE_LIMIT: Duration = Duration::from_secs(60 * 60);
 ///
 /// let (now, mut input) = (Instant::now(), BytesMut::new());
 /// let mut delivery = Delivery::after_tls("mx1.example.org".parse()?, now);
-/// let Action::Write(octets) = delivery.advance(&mut input, now) else { panic!() };
+/// let Action::Send(octets) = delivery.advance(&mut input, now) else { panic!() };
 /// assert_eq!(octets, "EHLO mx1.example.org\r\n");
 /// assert!(matches!(delivery.advance(&mut input, now), Action::Read));
 /// input.extend_from_slice(b"250 mx.example\r\n");
@@ -50,7 +50,7 @@ pub struct Delivery {
 pub enum Action {
     /// Write all of these octets, until [`Delivery::deadline`]. They may lie in a buffer as
     /// long as it is flushed before the next [`Action::Read`].
-    Write(Bytes),
+    Send(Bytes),
     /// Read more octets into the input, until [`Delivery::deadline`].
     Read,
     /// Give the next piece of content, or its end: [`Delivery::content`],
@@ -138,6 +138,7 @@ impl Delivery {
             return Err(OutOfTurn);
         };
         let transaction = Transaction::new(envelope, size, &self.peer, self.aftermath);
+        self.exchange.await_next(Stage::Mail, now);
         self.exchange.limit(Some(now + ENVELOPE_LIMIT));
         self.transactions = self.transactions.saturating_add(1);
         self.state = State::Transaction(Box::new(transaction));
@@ -192,9 +193,13 @@ impl Delivery {
         let fault = self.exchange.connection_lost(now);
         match &mut self.state {
             State::Transaction(transaction) => transaction.break_off(fault),
-            // Nobody needs the answer to QUIT (RFC 5321 §4.1.1.10).
+            State::SayEhlo(_) | State::AwaitEhlo => self.state = State::Ended(fault),
+            State::Idle => {
+                let stage = Stage::Mail;
+                self.state = State::Ended(SessionFault::ConnectionLost { stage });
+            }
+            // Nobody needs the answer to QUIT.
             State::SayQuit | State::AwaitQuit | State::Closed => self.state = State::Closed,
-            State::SayEhlo(_) | State::AwaitEhlo | State::Idle => self.state = State::Ended(fault),
             State::Ended(_) => {}
         }
     }
@@ -203,23 +208,8 @@ impl Delivery {
     pub fn advance(&mut self, input: &mut BytesMut, now: Instant) -> Action {
         let advanced = match &mut self.state {
             State::Transaction(transaction) => {
-                match transaction.advance(&mut self.exchange, input, now) {
-                    Ok(Step::Write(octets)) => Ok(Action::Write(octets)),
-                    Ok(Step::Read) => Ok(Action::Read),
-                    Ok(Step::Content) => Ok(Action::Content),
-                    Ok(Step::Done) => {
-                        let (aftermath, outcomes) = transaction.take_result();
-                        self.aftermath = aftermath;
-                        self.state = self.after_transaction();
-                        Ok(Action::Settled(outcomes))
-                    }
-                    Err(fault) => {
-                        transaction.settle_pending(&RecipientOutcome::of_fault(&fault));
-                        let (_, outcomes) = transaction.take_result();
-                        self.state = State::Ended(fault);
-                        Ok(Action::Settled(outcomes))
-                    }
-                }
+                let step = transaction.advance(&mut self.exchange, input, now);
+                Ok(self.perform(step))
             }
             State::SayEhlo(name) => {
                 let command = OpeningCommand::Ehlo(name.clone());
@@ -244,14 +234,25 @@ impl Delivery {
         })
     }
 
-    /// What follows a finished transaction: another one, or QUIT where the peer allows no more
-    /// (`MAILMAX`, RFC 9422 §4.1).
-    fn after_transaction(&mut self) -> State {
-        self.exchange.rest();
-        match self.peer.transaction_limit() {
-            Some(limit) if self.transactions >= limit => State::SayQuit,
-            Some(_) | None => State::Idle,
-        }
+    /// A finished transaction is followed by another one, or by QUIT where the peer allows no
+    /// more of them (`MAILMAX`, RFC 9422 §4.1).
+    fn perform(&mut self, step: Step) -> Action {
+        let (outcomes, left) = match step {
+            Step::Send(octets) => return Action::Send(octets),
+            Step::Read => return Action::Read,
+            Step::Content => return Action::Content,
+            Step::Settled(outcomes, left) => (outcomes, left),
+        };
+        self.exchange.limit(None);
+        self.state = match (left, self.peer.transaction_limit()) {
+            (Err(fault), _) => State::Ended(fault),
+            (Ok(_), Some(limit)) if self.transactions >= limit => State::SayQuit,
+            (Ok(aftermath), _) => {
+                self.aftermath = aftermath;
+                State::Idle
+            }
+        };
+        Action::Settled(outcomes)
     }
 
     fn say(
@@ -264,7 +265,7 @@ impl Delivery {
     ) -> Result<Action, SessionFault> {
         self.exchange.ask(stage, input, now)?;
         self.state = next;
-        Ok(Action::Write(command.encode()))
+        Ok(Action::Send(command.encode()))
     }
 
     /// No HELO follows a refusal here: a server that offered STARTTLS knows EHLO.
@@ -293,8 +294,9 @@ impl Delivery {
         if input.is_empty() {
             return Ok(Action::Idle);
         }
-        self.exchange.interjection(input)?;
-        Err(SessionFault::AnswerBeforeQuestion { stage: Stage::Mail })
+        let stage = Stage::Mail;
+        self.exchange.interjection(stage, input)?;
+        Err(SessionFault::AnswerBeforeQuestion { stage })
     }
 
     /// Any answer to QUIT will do, and none as well.

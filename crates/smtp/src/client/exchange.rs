@@ -63,19 +63,13 @@ impl Exchange {
         self.deadline = now + stage.patience();
     }
 
-    /// Notes that nothing is due until somebody begins a transaction.
-    pub(super) fn rest(&mut self) {
-        self.stage = Stage::Mail;
-        self.limit = None;
-    }
-
     /// The answer, if it is there. Slow octets win no time: the deadline is for the whole reply.
     pub(super) fn answer(
         &mut self,
         input: &mut BytesMut,
         now: Instant,
     ) -> Result<Option<Reply>, SessionFault> {
-        match self.interjection(input)? {
+        match self.interjection(self.stage, input)? {
             None if now >= self.deadline() => Err(SessionFault::TimedOut { stage: self.stage }),
             reply => Ok(reply),
         }
@@ -85,9 +79,9 @@ impl Exchange {
     /// (RFC 5321 §3.8).
     pub(super) fn interjection(
         &mut self,
+        stage: Stage,
         input: &mut BytesMut,
     ) -> Result<Option<Reply>, SessionFault> {
-        let stage = self.stage;
         match self.reader.next(input) {
             Err(error) => Err(SessionFault::IllFormedReply { stage, error }),
             Ok(Some(reply)) if reply.code() == ReplyCode::NOT_AVAILABLE => {

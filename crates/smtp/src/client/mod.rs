@@ -31,7 +31,7 @@
 //! ) -> Vec<RecipientOutcome> {
 //!     loop {
 //!         let done = match delivery.advance(input, Instant::now()) {
-//!             Action::Write(octets) => peer.write(&octets, delivery.deadline()),
+//!             Action::Send(octets) => peer.write(&octets, delivery.deadline()),
 //!             Action::Read => peer.read(input, delivery.deadline()), // Ok when it times out
 //!             Action::Content => {
 //!                 let given = match content.next() {

@@ -37,10 +37,11 @@ pub(super) struct Transaction {
 /// What the transaction asks of whoever runs it.
 #[derive(Debug)]
 pub(super) enum Step {
-    Write(Bytes),
+    Send(Bytes),
     Read,
     Content,
-    Done,
+    /// The outcomes in the order of the envelope, and how the session is left.
+    Settled(Vec<RecipientOutcome>, Result<Aftermath, SessionFault>),
 }
 
 /// How a transaction leaves the session.
@@ -126,35 +127,52 @@ impl Transaction {
         exchange: &mut Exchange,
         input: &mut BytesMut,
         now: Instant,
-    ) -> Result<Step, SessionFault> {
-        if let Some(fault) = self.broken.take() {
-            return Err(fault);
-        }
+    ) -> Step {
+        let advanced = match self.broken.take() {
+            Some(fault) => Err(fault),
+            None => self.advance_phase(exchange, input, now),
+        };
+        let left = match advanced {
+            Ok(Some(step)) => return step,
+            Ok(None) => Ok(self.aftermath),
+            Err(fault) => {
+                self.settle_pending(&RecipientOutcome::of_fault(&fault));
+                Err(fault)
+            }
+        };
+        let outcomes = std::mem::take(&mut self.outcomes);
+        Step::Settled(outcomes.into_iter().flatten().collect(), left)
+    }
+
+    /// The next step, or `None` when there is none left.
+    fn advance_phase(
+        &mut self,
+        exchange: &mut Exchange,
+        input: &mut BytesMut,
+        now: Instant,
+    ) -> Result<Option<Step>, SessionFault> {
         if matches!(self.phase, Phase::Envelope)
             && let Some(step) = self.advance_envelope(exchange, input, now)?
         {
-            return Ok(step);
+            return Ok(Some(step));
         }
         match &mut self.phase {
-            Phase::Envelope => Ok(Step::Done),
+            Phase::Envelope => Ok(None),
             Phase::Content(outgoing) => {
                 listen_amid_content(exchange, input)?;
                 let Some(piece) = outgoing.next_piece() else {
-                    return Ok(Step::Content);
+                    return Ok(Some(Step::Content));
                 };
                 if outgoing.is_done() {
                     self.ask_for_the_verdict(Phase::EndOfContent, exchange, input, now)?;
                 } else {
                     exchange.await_next(Stage::Content, now);
                 }
-                Ok(Step::Write(piece))
+                Ok(Some(Step::Send(piece)))
             }
             Phase::NoContent | Phase::EndOfContent => match exchange.answer(input, now)? {
-                None => Ok(Step::Read),
-                Some(reply) => {
-                    self.take_verdict(reply)?;
-                    Ok(Step::Done)
-                }
+                None => Ok(Some(Step::Read)),
+                Some(reply) => self.take_verdict(reply).map(|()| None),
             },
         }
     }
@@ -180,7 +198,7 @@ impl Transaction {
         let group = self.next_group();
         if let Some(first) = self.unanswered.front() {
             exchange.ask(first.stage(), input, now)?;
-            return Ok(Some(Step::Write(group)));
+            return Ok(Some(Step::Send(group)));
         }
         self.begin_content(exchange, input, now)
     }
@@ -262,7 +280,7 @@ impl Transaction {
             }
             Some(_) if !has_recipients => {
                 self.ask_for_the_verdict(Phase::NoContent, exchange, input, now)?;
-                Ok(Some(Step::Write(Bytes::from_static(b".\r\n"))))
+                Ok(Some(Step::Send(Bytes::from_static(b".\r\n"))))
             }
             None if self.is_settled() => Ok(None),
             Some(_) | None => {
@@ -341,12 +359,6 @@ impl Transaction {
     fn is_settled(&self) -> bool {
         self.outcomes.iter().all(Option::is_some)
     }
-
-    /// The state the session is left in, and the outcomes in the order of the envelope.
-    pub(super) fn take_result(&mut self) -> (Aftermath, Vec<RecipientOutcome>) {
-        let outcomes = std::mem::take(&mut self.outcomes);
-        (self.aftermath, outcomes.into_iter().flatten().collect())
-    }
 }
 
 /// The outcomes that are known before a word is said.
@@ -394,8 +406,8 @@ fn of_refused_recipient(reply: Reply) -> RecipientOutcome {
 /// Hears a peer that speaks amid content, where no reply is due. A refusal may be meant well, but
 /// the session is out of step from there on, and anything else is a forgery of the final reply.
 fn listen_amid_content(exchange: &mut Exchange, input: &mut BytesMut) -> Result<(), SessionFault> {
-    let stage = exchange.stage();
-    match exchange.interjection(input)? {
+    let stage = Stage::Content;
+    match exchange.interjection(stage, input)? {
         None => Ok(()),
         Some(reply) => Err(match reply.severity() {
             Severity::TransientNegative | Severity::PermanentNegative => {
