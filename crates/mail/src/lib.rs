@@ -5,6 +5,7 @@
 //! | domain, address literal | [`Domain`], [`AddressLiteral`], [`Host`] | 5321 §4.1.2, §4.1.3 |
 //! | which domains a rule is for | [`DomainPattern`], [`DomainMap`] | ours |
 //! | host and port of a next hop | [`NextHop`] | ours |
+//! | a range of client addresses | [`Network`] | 4632 §3.1, 4291 §2.3 |
 //! | local-part, mailbox | [`LocalPart`], [`Mailbox`] | 5321 §4.1.2 |
 //! | reverse-path, forward-path | [`ReversePath`], [`ForwardPath`] | 5321 §4.1.1.2, §4.1.1.3 |
 //! | envelope, recipient | [`Envelope`], [`Recipient`] | 5321 §2.3.1, 3461 §4 |
@@ -34,6 +35,7 @@ mod foreign;
 pub mod header;
 mod host;
 mod mailbox;
+mod network;
 mod path;
 mod pattern;
 mod queue_id;
@@ -48,6 +50,7 @@ pub use envelope::{
 pub use foreign::Foreign;
 pub use host::{AddressLiteral, AddressLiteralError, Host, HostError, NextHop, NextHopError};
 pub use mailbox::{LocalPart, Mailbox, MailboxError};
+pub use network::{Network, NetworkError};
 pub use path::{ForwardPath, PathError, ReversePath};
 pub use pattern::{DomainMap, DomainPattern};
 pub use queue_id::{QueueId, QueueIdError};
