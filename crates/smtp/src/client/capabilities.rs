@@ -13,7 +13,7 @@ pub enum Extension {
     Size,
     /// Content with octets above 127 (RFC 6152).
     EightBitMime,
-    /// Content that is not made of lines (RFC 3030 §3).
+    /// Content that is not made of lines (RFC 3030 §3). Nothing here sends any.
     BinaryMime,
     /// BDAT (RFC 3030 §2).
     Chunking,

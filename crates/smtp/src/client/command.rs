@@ -3,14 +3,14 @@
 //! | the message asks for | the peer lacks | then |
 //! |---|---|---|
 //! | content above 127 | 8BITMIME | 5.6.3, RFC 6152 §3 |
-//! | content without lines | BINARYMIME or CHUNKING | 5.6.3, RFC 3030 §3 |
 //! | SMTPUTF8 | SMTPUTF8 or 8BITMIME | 5.6.7, RFC 6531 §3.5 |
 //! | so many octets | room for them | 5.3.4, RFC 1870 §6.1 |
 //! | so many recipients | patience | 4.5.3, RFC 9422 §4.2 |
 //! | NOTIFY, ORCPT, RET, ENVID | DSN | they are left out, RFC 3461 §5.2.2 |
 //!
 //! RFC 6152 §3 would also let a relay encode the content anew. That breaks signatures, so
-//! Postern returns the message. Content is judged by what was declared for it: nothing here
+//! Postern returns the message. BINARYMIME content is taken in by nothing of ours and goes to
+//! nobody: every message we send is made of lines. Content is judged by what was declared for it: nothing here
 //! parses header fields, so a message received with SMTPUTF8 is sent with it or not at all.
 
 use postern_mail::{BodyType, EnhancedStatusCode, Envelope, Mailbox, Recipient, Reply, ReplyCode};
@@ -28,8 +28,8 @@ pub(super) fn mail(envelope: &Envelope, size: u64, peer: &Capabilities) -> Strin
         parameter(&format!("SIZE={size}"));
     }
     // Silence means 7BIT (RFC 6152 §2).
-    if envelope.body != BodyType::SevenBit {
-        parameter(&format!("BODY={}", envelope.body.as_str()));
+    if envelope.body == BodyType::EightBitMime {
+        parameter("BODY=8BITMIME");
     }
     let mut recipients = envelope.recipients.iter();
     if offers_all(peer, &UTF8) && recipients.any(|to| needs_smtputf8(envelope, to)) {
@@ -81,12 +81,15 @@ pub(super) fn obstacle(
             "the next hop does not take internationalized mail (SMTPUTF8)",
         );
     }
-    if !offers_all(peer, needs_of(envelope.body)) {
-        let text = format!(
-            "the next hop does not take {} content",
-            envelope.body.as_str()
-        );
-        return says(ReplyCode::FAILED, 6, 3, &text);
+    let text = match envelope.body {
+        BodyType::EightBitMime if !peer.offers(Extension::EightBitMime) => {
+            Some("the next hop does not take 8-bit content (8BITMIME)")
+        }
+        BodyType::BinaryMime => Some("content that is not made of lines is not relayed"),
+        BodyType::SevenBit | BodyType::EightBitMime => None,
+    };
+    if let Some(text) = text {
+        return says(ReplyCode::FAILED, 6, 3, text);
     }
     match peer.size_limit() {
         Some(limit) if size > limit => {
@@ -99,14 +102,6 @@ pub(super) fn obstacle(
 
 /// What SMTPUTF8 takes: RFC 6531 §3.1 has every server that offers it offer 8BITMIME too.
 const UTF8: [Extension; 2] = [Extension::SmtpUtf8, Extension::EightBitMime];
-
-fn needs_of(body: BodyType) -> &'static [Extension] {
-    match body {
-        BodyType::SevenBit => &[],
-        BodyType::EightBitMime => &[Extension::EightBitMime],
-        BodyType::BinaryMime => &[Extension::BinaryMime, Extension::Chunking],
-    }
-}
 
 fn offers_all(peer: &Capabilities, extensions: &[Extension]) -> bool {
     extensions.iter().all(|extension| peer.offers(*extension))

@@ -1,14 +1,16 @@
-//! Content on its way to the wire (RFC 5321 §4.5.2, RFC 3030 §2).
+//! Content on its way to the wire (RFC 5321 §4.5.2).
 //!
-//! Content handed to the client is made of lines that end with CRLF: the receiving side lets
+//! Content handed to the client is made of lines that end with CRLF: the receiving end lets
 //! nothing else in. That is checked here once more, because a peer that takes `LF.LF` for the
 //! end of content would run what follows it as commands (CVE-2023-51764 and its kin), and the
 //! spool lies between the two checks. Content that fails is refused and never repaired: a relay
 //! that rewrites line ends breaks signatures, and has turned harmless octets into an end of
 //! content before.
 
-use bytes::{Bytes, BytesMut};
-use memchr::memchr3;
+use bytes::{BufMut, Bytes, BytesMut};
+use memchr::memmem;
+
+use crate::framing::{Hygiene, Impurity};
 
 /// Turns content into what DATA carries, chunk by chunk.
 ///
@@ -27,19 +29,10 @@ use memchr::memchr3;
 /// ```
 #[derive(Debug, Default)]
 pub struct ContentEncoder {
-    place: Place,
-}
-
-/// Where in its line the next octet stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Place {
-    /// First; so it is behind the CRLF of the DATA command too (RFC 5321 §4.1.1.4).
-    #[default]
-    Start,
-    /// Anywhere else, the octet before it being no CR.
-    Middle,
-    /// Behind a CR.
-    BehindCr,
+    hygiene: Hygiene,
+    /// Content begins at the start of a line: the CRLF of the DATA command counts
+    /// (RFC 5321 §4.1.1.4).
+    amid_line: bool,
 }
 
 impl ContentEncoder {
@@ -49,39 +42,20 @@ impl ContentEncoder {
     /// Refuses a CR or LF that stands alone, and NUL. Nothing may be sent of the chunk then,
     /// and the end of content must never be.
     pub fn encode(&mut self, chunk: Bytes) -> Result<Bytes, ContentError> {
-        let mut stuffed = BytesMut::new();
-        let (mut copied, mut at) = (0, 0);
-        while let Some(octet) = chunk.get(at) {
-            match self.place {
-                Place::Start => {
-                    if *octet == b'.' {
-                        stuffed.reserve(chunk.len() - copied + 1);
-                        stuffed.extend_from_slice(chunk.get(copied..=at).unwrap_or_default());
-                        copied = at;
-                        at += 1;
-                    }
-                    self.place = Place::Middle;
-                }
-                Place::Middle => {
-                    let rest = chunk.get(at..).unwrap_or_default();
-                    let Some(found) = memchr3(b'\r', b'\n', 0, rest) else {
-                        break;
-                    };
-                    match rest.get(found) {
-                        Some(b'\r') => self.place = Place::BehindCr,
-                        Some(b'\n') => return Err(ContentError::BareLf),
-                        Some(_) | None => return Err(ContentError::Nul),
-                    }
-                    at += found + 1;
-                }
-                Place::BehindCr => {
-                    if *octet != b'\n' {
-                        return Err(ContentError::BareCr);
-                    }
-                    self.place = Place::Start;
-                    at += 1;
-                }
-            }
+        self.hygiene.inspect(&chunk)?;
+        // Every LF is known by now to stand behind a CR, in this chunk or the one before, so
+        // each is the end of a line.
+        let first = (!self.amid_line && chunk.starts_with(b".")).then_some(0);
+        let others = memmem::find_iter(&chunk, b"\n.").map(|line_feed| line_feed + 1);
+        let (mut stuffed, mut copied) = (BytesMut::new(), 0);
+        for dot in first.into_iter().chain(others) {
+            stuffed.reserve(chunk.len() - copied + 1);
+            stuffed.extend_from_slice(chunk.get(copied..dot).unwrap_or_default());
+            stuffed.put_u8(b'.');
+            copied = dot;
+        }
+        if let Some(last) = chunk.last() {
+            self.amid_line = *last != b'\n';
         }
         if stuffed.is_empty() {
             return Ok(chunk);
@@ -95,11 +69,12 @@ impl ContentEncoder {
     /// # Errors
     /// Refuses content that ends in a CR.
     pub fn finish(self) -> Result<Bytes, ContentError> {
-        match self.place {
-            Place::Start => Ok(Bytes::from_static(b".\r\n")),
-            Place::Middle => Ok(Bytes::from_static(b"\r\n.\r\n")),
-            Place::BehindCr => Err(ContentError::BareCr),
-        }
+        self.hygiene.finish()?;
+        Ok(if self.amid_line {
+            Bytes::from_static(b"\r\n.\r\n")
+        } else {
+            Bytes::from_static(b".\r\n")
+        })
     }
 }
 
@@ -112,13 +87,23 @@ pub enum ContentError {
     /// An LF without CR.
     #[error("the content has an LF that stands alone")]
     BareLf,
-    /// An octet 0 in content that is made of lines (RFC 5322 §2.1).
+    /// An octet 0 (RFC 5322 §2.2, §2.3).
     #[error("the content has a NUL")]
     Nul,
     /// More or fewer octets than were announced. Sending the end of content would make a
     /// truncated message a delivered one.
     #[error("the content is not of the size announced for it")]
     Size,
+}
+
+impl From<Impurity> for ContentError {
+    fn from(impurity: Impurity) -> Self {
+        match impurity {
+            Impurity::BareCarriageReturn => Self::BareCr,
+            Impurity::BareLineFeed => Self::BareLf,
+            Impurity::Nul => Self::Nul,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -200,7 +185,7 @@ mod tests {
     fn decode(wire: &[u8]) -> (Vec<u8>, Vec<u8>) {
         let (mut content, mut rest) = (Vec::new(), wire);
         loop {
-            let end = memchr::memmem::find(rest, b"\r\n").unwrap() + 2;
+            let end = memmem::find(rest, b"\r\n").unwrap() + 2;
             let (line, behind) = rest.split_at(end);
             rest = behind;
             if line == b".\r\n" {

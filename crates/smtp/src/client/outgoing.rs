@@ -1,11 +1,11 @@
 //! Content between the caller and the wire.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, mem, time::Duration};
 
 use bytes::Bytes;
-use postern_mail::BodyType;
 
-use super::{ContentEncoder, ContentError};
+use super::{Capabilities, ContentEncoder, ContentError, Extension};
+use crate::framing::Hygiene;
 
 /// How long content may take, apart from its size.
 const LIMIT: Duration = Duration::from_secs(10 * 60);
@@ -14,22 +14,39 @@ const LIMIT: Duration = Duration::from_secs(10 * 60);
 /// (RFC 5321 §4.5.3.2.5) would let it hold a connection for days.
 const SLOWEST_RATE: u64 = 4096;
 
-/// How the end of content is told from content.
-///
-/// DATA is the rule, also where the peer offers CHUNKING: with pipelining both take the same
-/// round trips, and content must be looked through for stray CR and LF either way, which finds
-/// the dots in passing. BDAT is for content that is not made of lines, which DATA cannot carry
-/// (RFC 3030 §3); it goes out as one chunk of the announced size.
-#[derive(Debug)]
-enum Framing {
-    Data(ContentEncoder),
+/// How the peer tells the end of content from content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// By `CRLF.CRLF` (RFC 5321 §4.1.1.4).
+    Data,
+    /// By its size (RFC 3030 §2), in one chunk.
     Bdat,
+}
+
+impl Framing {
+    /// BDAT pays where CHUNKING is offered and PIPELINING is not: it spares the round trip of
+    /// DATA. Elsewhere DATA travels with the recipients, and BDAT would win nothing: it must
+    /// not be said before a recipient is known to be accepted, and content has to be looked
+    /// through for stray CR and LF either way.
+    pub(super) fn for_peer(peer: &Capabilities) -> Self {
+        if peer.offers(Extension::Chunking) && !peer.offers(Extension::Pipelining) {
+            Self::Bdat
+        } else {
+            Self::Data
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Encoder {
+    Data(ContentEncoder),
+    Bdat(Hygiene),
 }
 
 /// Content of an announced size under way.
 #[derive(Debug)]
 pub(super) struct Outgoing {
-    framing: Framing,
+    encoder: Encoder,
     size: u64,
     taken: u64,
     pieces: VecDeque<Bytes>,
@@ -37,18 +54,16 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    pub(super) fn new(body: BodyType, size: u64) -> Self {
-        let (framing, head) = match body {
-            BodyType::SevenBit | BodyType::EightBitMime => {
-                (Framing::Data(ContentEncoder::default()), None)
-            }
-            BodyType::BinaryMime => {
+    pub(super) fn new(framing: Framing, size: u64) -> Self {
+        let (encoder, head) = match framing {
+            Framing::Data => (Encoder::Data(ContentEncoder::default()), None),
+            Framing::Bdat => {
                 let head = Bytes::from(format!("BDAT {size} LAST\r\n"));
-                (Framing::Bdat, Some(head))
+                (Encoder::Bdat(Hygiene::default()), Some(head))
             }
         };
         Self {
-            framing,
+            encoder,
             size,
             taken: 0,
             pieces: head.into_iter().collect(),
@@ -67,9 +82,15 @@ impl Outgoing {
         if self.taken > self.size {
             return Err(ContentError::Size);
         }
-        let piece = match &mut self.framing {
-            Framing::Data(encoder) => encoder.encode(chunk)?,
-            Framing::Bdat => chunk,
+        let piece = match &mut self.encoder {
+            Encoder::Data(encoder) => encoder.encode(chunk)?,
+            Encoder::Bdat(hygiene) => {
+                hygiene.inspect(&chunk)?;
+                if self.taken == self.size {
+                    hygiene.finish()?;
+                }
+                chunk
+            }
         };
         if !piece.is_empty() {
             self.pieces.push_back(piece);
@@ -82,9 +103,9 @@ impl Outgoing {
         if self.taken != self.size {
             return Err(ContentError::Size);
         }
-        match &mut self.framing {
-            Framing::Data(encoder) => self.pieces.push_back(std::mem::take(encoder).finish()?),
-            Framing::Bdat => {}
+        match &mut self.encoder {
+            Encoder::Data(encoder) => self.pieces.push_back(mem::take(encoder).finish()?),
+            Encoder::Bdat(_) => {}
         }
         self.ended = true;
         Ok(())
@@ -98,9 +119,9 @@ impl Outgoing {
     /// Whether the wire has everything, so that a reply is due. With BDAT that is so as soon as
     /// the announced size has been reached, whether or not the caller has said so.
     pub(super) fn is_done(&self) -> bool {
-        let ended = match self.framing {
-            Framing::Data(_) => self.ended,
-            Framing::Bdat => self.taken == self.size,
+        let ended = match self.encoder {
+            Encoder::Data(_) => self.ended,
+            Encoder::Bdat(_) => self.taken == self.size,
         };
         ended && self.pieces.is_empty()
     }

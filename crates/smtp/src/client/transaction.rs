@@ -3,11 +3,13 @@
 use std::{collections::VecDeque, time::Instant};
 
 use bytes::{Bytes, BytesMut};
-use postern_mail::{BodyType, EnhancedStatusCode, Envelope, Reply, ReplyCode, Severity};
+use postern_mail::{EnhancedStatusCode, Envelope, Reply, ReplyCode, Severity};
 
 use super::{
     Capabilities, Extension, Failure, OutOfTurn, RecipientOutcome, SessionFault, Speaker, Stage,
-    command, exchange::Exchange, outgoing::Outgoing,
+    command,
+    exchange::Exchange,
+    outgoing::{Framing, Outgoing},
 };
 
 /// The most octets of commands sent ahead of their replies. While we write, nobody may be
@@ -21,6 +23,7 @@ pub(super) struct Transaction {
     envelope: Envelope,
     size: u64,
     peer: Capabilities,
+    framing: Framing,
     phase: Phase,
     unsent: VecDeque<Command>,
     unanswered: VecDeque<Command>,
@@ -91,13 +94,14 @@ impl Transaction {
         before: Aftermath,
     ) -> Self {
         let outcomes = first_outcomes(&envelope, size, peer);
+        let framing = Framing::for_peer(peer);
         let unsent = if outcomes.iter().all(Option::is_some) {
             VecDeque::new()
         } else {
             let reset = (before == Aftermath::ResetDue).then_some(Command::Rset);
             let pending = outcomes.iter().enumerate().filter(|(_, o)| o.is_none());
             // BDAT carries its content with it and so comes after the replies to RCPT.
-            let data = (envelope.body != BodyType::BinaryMime).then_some(Command::Data);
+            let data = (framing == Framing::Data).then_some(Command::Data);
             reset
                 .into_iter()
                 .chain([Command::Mail])
@@ -109,6 +113,7 @@ impl Transaction {
             envelope,
             size,
             peer: peer.clone(),
+            framing,
             phase: Phase::Envelope,
             unsent,
             unanswered: VecDeque::new(),
@@ -284,7 +289,7 @@ impl Transaction {
             }
             None if self.is_settled() => Ok(None),
             Some(_) | None => {
-                let outgoing = Outgoing::new(self.envelope.body, self.size);
+                let outgoing = Outgoing::new(self.framing, self.size);
                 exchange.await_next(Stage::Content, now);
                 exchange.limit(Some(now + outgoing.limit()));
                 self.phase = Phase::Content(outgoing);
@@ -320,7 +325,7 @@ impl Transaction {
         };
         // A refused BDAT leaves the transaction in a state that only RSET ends (RFC 3030 §2).
         let refused = !matches!(outcome, RecipientOutcome::Delivered(_));
-        self.aftermath = if refused && self.envelope.body == BodyType::BinaryMime {
+        self.aftermath = if refused && self.framing == Framing::Bdat {
             Aftermath::ResetDue
         } else {
             Aftermath::Clean
