@@ -1,1 +1,70 @@
-//! Delivery status notifications.
+//! Delivery status notifications: what the sender of a message is told about its delivery.
+//!
+//! | part | RFC | module |
+//! |---|---|---|
+//! | who is told, about what | 3461 §4.1, §5.2, §6; 5321 §4.5.5 | [`notice`] |
+//! | the message around it: `multipart/report`, `Auto-Submitted` | 6522 §3, 3834 §5 | `message` |
+//! | what people read | 6522 §3 (1) | `words` |
+//! | what programs read: `message/delivery-status` | 3464 §2 | `fields` |
+//! | what is returned of the message | 6522 §3 (3), 3461 §4.3 | `returned` |
+//!
+//! A notice is a function of facts: the envelope as it was accepted, what became of some of its
+//! recipients, the time. One notice covers all recipients of an event, so a message to a thousand
+//! recipients cannot be turned into a thousand notices. A null reverse-path gets none, and a
+//! notice has a null reverse-path itself, so nothing ever goes round (RFC 5321 §4.5.5).
+//!
+//! Most of what a notice says was written by others: replies of hosts, header fields, the
+//! parameters of the envelope. It is escaped and cut wherever it is shown. The whole notice is
+//! ASCII in lines of at most 998 octets, so no host on its way back can refuse it for its form.
+//!
+//! ```
+//! use std::time::SystemTime;
+//! use postern_mail::{Envelope, EnhancedStatusCode, ForwardPath, QueueId, Recipient, Reply, ReplyCode, ReversePath};
+//! use postern_reports::{Action, Cause, Content, Facts, RecipientFact, notice};
+//!
+//! let (forward_path, _) = ForwardPath::parse_prefix("<jo@example.org>")?;
+//! let (reverse_path, _) = ReversePath::parse_prefix("<me@example.com>")?;
+//! let envelope = Envelope {
+//!     reverse_path,
+//!     recipients: vec![Recipient::from(forward_path)],
+//!     body: Default::default(),
+//!     smtputf8: false,
+//!     ret: None,
+//!     envelope_id: None,
+//! };
+//! let reply = Reply::new(ReplyCode::UNAVAILABLE, "no such user");
+//! let facts = Facts {
+//!     reporter: &"mx1.example.com".parse()?,
+//!     id: QueueId::new(1_790_000_000_000, 7),
+//!     envelope: &envelope,
+//!     arrived: SystemTime::now(),
+//!     now: SystemTime::now(),
+//!     content: Content::Whole(b"Subject: hello\r\n\r\nHow are you?\r\n"),
+//! };
+//! let failed = RecipientFact {
+//!     recipient: &envelope.recipients[0],
+//!     action: Action::Failed,
+//!     status: EnhancedStatusCode::permanent(1, 1),
+//!     cause: Cause::Reply { host: "mx.example.org", reply: &reply },
+//!     last_attempt: Some(SystemTime::now()),
+//! };
+//! let notice = notice(&facts, &[failed]).expect("the sender is to be told");
+//! assert_eq!(notice.envelope.reverse_path, ReversePath::Null);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Left out: `message/global-delivery-status` and `message/global-headers` (RFC 6533 §4 to §6).
+//! Addresses that are not ASCII are written in the ASCII form that RFC 6533 §3 gives them, and a
+//! header that is not ASCII is returned as quoted-printable. Also left out are the *delivered*
+//! and *expanded* actions, since Postern neither delivers to mailboxes nor expands lists.
+
+mod ascii;
+mod facts;
+mod fields;
+mod message;
+mod returned;
+mod words;
+
+pub use facts::{Action, Cause, Content, Facts, RecipientFact};
+pub use message::{Notice, notice};
+pub use returned::MOST_RETURNED;
