@@ -1,0 +1,108 @@
+//! The server's side of a handshake.
+
+use std::{sync::Arc, time::Duration};
+
+use rustls::{
+    ServerConfig,
+    server::{ClientHello, NoServerSessionStorage, ResolvesServerCert},
+    sign::CertifiedKey,
+};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+
+use super::{Authentication, HandshakeError, danger::AnyChain};
+use crate::{
+    CertificateStore, Contradiction, CryptoBounds, Evidence, Side,
+    certificate::{candidates, choose, show},
+};
+
+/// A server of some crypto bounds, with the certificates of a store as they are at the moment
+/// of each handshake.
+///
+/// - The server's order of preference decides, not the client's.
+/// - A certificate is asked of every client and required of none; it is judged afterwards.
+/// - Nothing is resumed: no tickets, no session cache, no early data. A ticket would carry what
+///   was proven on one listener, or before a reload, to another.
+/// - TLS 1.2 needs the extended master secret (RFC 7627, RFC 9325 §3.5).
+/// - No application protocol is negotiated.
+#[derive(Debug, Clone)]
+pub struct TlsServer {
+    config: Arc<ServerConfig>,
+}
+
+impl TlsServer {
+    /// A server that negotiates nothing outside of the bounds.
+    ///
+    /// # Errors
+    /// Nothing can be negotiated within them, or not with any certificate of the store.
+    pub fn new(
+        certificates: Arc<CertificateStore>,
+        bounds: &CryptoBounds,
+    ) -> Result<Self, TlsServerError> {
+        if let Some(contradiction) = bounds.contradiction() {
+            return Err(TlsServerError::Contradiction(contradiction));
+        }
+        let servable = certificates.current();
+        let offered = bounds.offered_schemes();
+        if choose(candidates(&servable, None), &offered, bounds).is_none() {
+            return Err(TlsServerError::NoCertificate);
+        }
+        let mut config = ServerConfig::builder_with_provider(bounds.provider())
+            .with_protocol_versions(&bounds.usable_versions())
+            .map_err(|_| TlsServerError::Contradiction(Contradiction::Together))?
+            .with_client_cert_verifier(Arc::new(AnyChain::new(Authentication::NotDemanded, bounds)))
+            .with_cert_resolver(Arc::new(ByName {
+                certificates,
+                bounds: bounds.clone(),
+            }));
+        config.ignore_client_order = true;
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+        config.max_early_data_size = 0;
+        config.require_ems = true;
+        Ok(Self {
+            config: Arc::new(config),
+        })
+    }
+
+    pub(crate) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+        limit: Duration,
+    ) -> Result<(TlsStream<S>, Evidence), HandshakeError> {
+        let handshake = TlsAcceptor::from(Arc::clone(&self.config)).accept(stream);
+        let (stream, record) = super::run(handshake, limit).await?;
+        let (_, connection) = stream.get_ref();
+        let sni = connection.server_name().map(str::to_ascii_lowercase);
+        let evidence = super::evidence(Side::Server, connection, sni, record)?;
+        Ok((stream, evidence))
+    }
+}
+
+/// Why a server cannot be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TlsServerError {
+    /// The bounds exclude every handshake.
+    #[error("{0}")]
+    Contradiction(Contradiction),
+    /// The bounds exclude every certificate.
+    #[error("none of our certificates has a key that the profile allows")]
+    NoCertificate,
+}
+
+/// Chooses a certificate by the name that the client asks for and by what it can verify.
+#[derive(Debug)]
+struct ByName {
+    certificates: Arc<CertificateStore>,
+    bounds: CryptoBounds,
+}
+
+impl ResolvesServerCert for ByName {
+    /// rustls has reduced the schemes to those that the client's TLS 1.2 suites can use.
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let current = self.certificates.current();
+        let candidates = candidates(&current, hello.server_name());
+        let chosen = choose(candidates, hello.signature_schemes(), &self.bounds)?;
+        Some(show(chosen, &self.bounds))
+    }
+}
