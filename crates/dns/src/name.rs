@@ -6,10 +6,9 @@ use hickory_resolver::proto::rr;
 
 /// A fully qualified name in lower case.
 ///
-/// Whoever writes a name down may use letters, digits, `-` and `_` only, so no surprise is
-/// ever asked for. A name that came in an answer may hold any octets, as RFC 2181
-/// §11 allows; those print escaped and on one line. A `Name` is longer than mail's `Domain`
-/// allows in that respect: it may be the root, and it may begin with `_25._tcp`.
+/// Whoever writes a name down may use letters, digits, `-` and `_` only, so no surprise is ever
+/// asked for. A name that came in an answer may hold any octets, as RFC 2181 §11 allows; those
+/// print escaped and on one line. Unlike a domain of mail, a name may also be the root.
 ///
 /// ```
 /// use postern_dns::Name;
