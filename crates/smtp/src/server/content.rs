@@ -74,29 +74,29 @@ impl ServerSession {
         }
     }
 
-    /// Passes a piece on to the shell, or throws it away when the content is refused already.
+    /// Passes a piece on to the shell, or throws it away when the content is refused.
     fn take_in(&mut self, octets: Bytes) -> Option<Action> {
         let limit = self.settings.limits.content;
         let so_far = self.patience.content_octets(octets.len());
         let State::Content(receiving) = &mut self.state else {
             return None;
         };
-        if let Some(refusal) = &receiving.refusal {
-            if so_far > limit.saturating_mul(SWALLOWED) {
-                let refusal = refusal.clone();
-                self.close(&refusal, Ending::EndlessContent);
-            }
-            return None;
-        }
-        let room = limit.saturating_sub(so_far - octets.len() as u64);
-        match self.transaction.as_mut()?.inspect(&octets, room) {
-            Ok(()) => Some(Action::Content(octets)),
-            Err(why) => {
-                receiving.refusal = Some(replies::abandoned(why));
-                self.abandoned = Some(why);
-                None
+        if receiving.refusal.is_none() {
+            let room = limit.saturating_sub(so_far - octets.len() as u64);
+            match self.transaction.as_mut()?.inspect(&octets, room) {
+                Ok(()) => return Some(Action::Content(octets)),
+                Err(why) => {
+                    receiving.refusal = Some(replies::abandoned(why));
+                    self.abandoned = Some(why);
+                }
             }
         }
+        if so_far > limit.saturating_mul(SWALLOWED)
+            && let Some(refusal) = receiving.refusal.take()
+        {
+            self.close(&refusal, Ending::EndlessContent);
+        }
+        None
     }
 
     /// The content behind DATA, or a chunk, is complete.

@@ -121,8 +121,8 @@ mod tests {
             })
         };
         assert_eq!(octets_at_a_time(0), 300);
-        // Half the rate: 300 s of credit and half a second for each that passes.
-        assert_eq!(octets_at_a_time(5), 600);
+        // Half the rate: 300 s of credit and half a second for each that passes, in whole seconds.
+        assert_eq!(octets_at_a_time(5), 599);
         // At the rate it is cut only 300 s after the last octet.
         assert_eq!(octets_at_a_time(10), 2299);
     }

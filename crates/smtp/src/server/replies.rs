@@ -41,6 +41,7 @@ pub(super) fn helo(settings: &ServerSettings) -> Reply {
 pub(super) fn ehlo(settings: &ServerSettings, starttls: StartTls) -> Reply {
     let greeting = helo(settings)
         .with_line("PIPELINING")
+        .with_line(format!("LIMITS RCPTMAX={}", settings.limits.recipients))
         .with_line(format!("SIZE {}", settings.limits.content));
     let offered = match starttls {
         StartTls::NotOffered => greeting,
