@@ -8,6 +8,7 @@
 use std::{fmt, sync::Arc};
 
 use rustls_pki_types::CertificateDer;
+use webpki::EndEntityCert;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::{
@@ -200,6 +201,20 @@ impl PeerChain {
                 rsa_bits: 0,
             },
             |(_, certificate)| PublicKey::of(certificate.public_key()),
+        )
+    }
+
+    /// The first `most` dNSName entries of the leaf, in lower case, wildcards included. They are
+    /// read as [`crate::pkix::verify`] reads them, so whoever looks a peer up by its names misses
+    /// none that would be found to match.
+    pub fn presented_names(&self, most: usize) -> Vec<String> {
+        let leaf = EndEntityCert::try_from(self.leaf());
+        leaf.map_or_else(
+            |_| Vec::new(),
+            |leaf| {
+                let names = leaf.valid_dns_names().take(most);
+                names.map(str::to_ascii_lowercase).collect()
+            },
         )
     }
 

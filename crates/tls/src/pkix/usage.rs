@@ -8,7 +8,7 @@ use webpki::{
 
 /// What a certificate must be for. One without an extended key usage is for anything;
 /// anyExtendedKeyUsage alone is not enough, as RFC 5280 leaves open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CertificateUsage {
     /// TLS servers.
     ServerAuth,
