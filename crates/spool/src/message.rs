@@ -82,6 +82,9 @@ pub(crate) struct Message {
     pub(crate) accepted: Arc<Accepted>,
     pub(crate) progress: Vec<Progress>,
     pub(crate) hold: Option<String>,
+    /// Grows with every change; the record's header carries it.
+    #[serde(skip)]
+    pub(crate) revision: u32,
 }
 
 impl Message {
@@ -99,6 +102,7 @@ impl Message {
             progress: vec![untried; accepted.envelope.recipients.len()],
             accepted: Arc::new(accepted),
             hold: None,
+            revision: 0,
         }
     }
 

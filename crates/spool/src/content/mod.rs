@@ -21,9 +21,10 @@ use xxhash_rust::xxh3::Xxh3;
 
 pub(crate) use budget::Budget;
 use budget::Reservation;
-pub(crate) use part::PartFile;
+pub(crate) use part::{PartFile, failed, is_full};
 pub use reader::ContentReader;
 pub use writer::ContentWriter;
+pub(crate) use writer::Room;
 
 use crate::{
     SpoolError,

@@ -1,0 +1,224 @@
+//! Claiming what is due, and recording what became of it.
+
+use std::{collections::BTreeSet, path::PathBuf, time::SystemTime};
+
+use postern_mail::QueueId;
+use tokio::sync::oneshot;
+
+use super::{
+    engine::{Change, Table},
+    index::{Leased, Standing, Taken},
+    prepare::Prepared,
+    record,
+    shared::Shared,
+    writes::{Urgency, Write},
+};
+use crate::{
+    Claim, ClaimedRecipient, Content, RecipientIndex, Settled, Settlement, SpoolError,
+    claim::{Lease, Lessor},
+    message::{ContentPlace, Message},
+    time::{self, Millis},
+};
+
+/// A message that was taken and whose record is to be read. Given up, it is due again.
+struct Pending<'a> {
+    shared: &'a Shared,
+    id: QueueId,
+    due: Millis,
+    settled: bool,
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.shared.index().put_back(self.id, self.due);
+        }
+    }
+}
+
+impl Shared {
+    pub(crate) async fn claim(
+        &self,
+        now: SystemTime,
+        limit: usize,
+    ) -> Result<Vec<Claim>, SpoolError> {
+        self.usable()?;
+        let now = time::to_millis(now);
+        let taken = self.index().take_due(now, limit);
+        let mut claims = Vec::new();
+        let mut stored = Vec::new();
+        for message in taken {
+            match message {
+                Taken::Leased(leased) => claims.push(self.lend(leased)),
+                Taken::Stored(id, due) => stored.push((id, due)),
+            }
+        }
+        if !stored.is_empty() {
+            let read = self.blocking(move |shared| shared.claim_stored(stored, now));
+            claims.extend(read.await?);
+        }
+        Ok(claims)
+    }
+
+    /// Reads the records of messages that were taken. Blocks.
+    fn claim_stored(&self, taken: Vec<(QueueId, Millis)>, now: Millis) -> Vec<Claim> {
+        let pending: Vec<_> = taken
+            .into_iter()
+            .map(|(id, due)| Pending {
+                shared: self,
+                id,
+                due,
+                settled: false,
+            })
+            .collect();
+        pending
+            .into_iter()
+            .filter_map(|mut pending| {
+                let leased = self.lease_stored(pending.id, now);
+                pending.settled = true;
+                leased.map(|leased| self.lend(leased))
+            })
+            .collect()
+    }
+
+    fn lease_stored(&self, id: QueueId, now: Millis) -> Option<Leased> {
+        loop {
+            // An unreadable record has been set aside and logged; one that is gone was removed
+            // meanwhile.
+            let message = self.load(id).ok()??;
+            let mut index = self.index();
+            if index.admit(id, &message) {
+                return index.lease_admitted(id, now);
+            }
+        }
+    }
+
+    fn lend(&self, leased: Leased) -> Claim {
+        let message = leased.message;
+        let stored = message.accepted.content;
+        let content = match leased.content {
+            Some(octets) => Content::resident(octets, stored),
+            None => self.content_of(leased.id, stored),
+        };
+        Claim {
+            id: leased.id,
+            recipients: claimed(&message, &leased.recipients),
+            accepted: message.accepted,
+            content,
+            _lease: Lease {
+                lessor: self.this.clone(),
+                id: leased.id,
+                recipients: leased.recipients,
+            },
+        }
+    }
+
+    pub(crate) async fn settle(
+        &self,
+        claim: &Claim,
+        settlement: Settlement,
+    ) -> Result<Settled, SpoolError> {
+        self.usable()?;
+        let mut prepared = Vec::new();
+        let mut octets = 0;
+        for submission in settlement.submissions {
+            octets += submission.content.octets();
+            prepared.push(self.prepare(submission).await?);
+        }
+        let permit = self.reserve_write(octets).await?;
+        let (done, wait) = oneshot::channel();
+        let settled = {
+            let mut index = self.index();
+            let change = index.change(claim.id, |message| {
+                for (at, outcome) in settlement.outcomes {
+                    message.settle(at, outcome);
+                }
+                for at in settlement.delay_notices {
+                    message.note_delay_notice(at);
+                }
+                (message.waiting(), self.changes_for(claim.id, message))
+            });
+            // The claim keeps its message in memory, unless it was removed from the queue.
+            let Standing::Resident((waiting, (changes, unlink))) = change else {
+                return Ok(Settled {
+                    submitted: Vec::new(),
+                    waiting: 0,
+                });
+            };
+            if waiting == 0 {
+                index.remove(claim.id);
+            }
+            let mut write = Write {
+                changes,
+                arrivals: Vec::new(),
+                changed: Some(claim.id),
+                unlink,
+                urgency: Urgency::Soon,
+                done,
+                permit: Some(permit),
+            };
+            let submitted = add(&mut write, prepared);
+            self.writes.push(write).map_err(|_| SpoolError::Closed)?;
+            Settled { submitted, waiting }
+        };
+        self.durable(wait).await?;
+        Ok(settled)
+    }
+
+    /// What brings the disk up to a message that has changed: a new record, or none and no
+    /// content either where nobody waits any more.
+    pub(crate) fn changes_for(
+        &self,
+        id: QueueId,
+        message: &Message,
+    ) -> (Vec<Change>, Option<PathBuf>) {
+        if message.waiting() > 0 {
+            let record = record::message(id, message, self.seed);
+            return (vec![Change::Put(Table::Messages, id, record)], None);
+        }
+        let mut changes = vec![Change::Remove(Table::Messages, id)];
+        match message.accepted.content.place {
+            ContentPlace::Record => {
+                changes.push(Change::Remove(Table::Contents, id));
+                (changes, None)
+            }
+            ContentPlace::File => (changes, Some(self.home.content_of(id))),
+        }
+    }
+}
+
+fn add(write: &mut Write, submissions: Vec<Prepared>) -> Vec<QueueId> {
+    let mut ids = Vec::new();
+    for prepared in submissions {
+        let (changes, arrival) = prepared.begin();
+        ids.push(arrival.id);
+        write.changes.extend(changes);
+        write.arrivals.push(arrival);
+    }
+    ids
+}
+
+fn claimed(message: &Message, leased: &BTreeSet<RecipientIndex>) -> Vec<ClaimedRecipient> {
+    let recipients = &message.accepted.envelope.recipients;
+    leased
+        .iter()
+        .filter_map(|index| {
+            let recipient = recipients.get(index.0)?;
+            let progress = message.progress.get(index.0)?;
+            Some(ClaimedRecipient {
+                index: *index,
+                recipient: recipient.clone(),
+                attempts: progress.attempts,
+                last_failure: progress.last_failure.clone(),
+                delay_notice: progress.delay_notice,
+            })
+        })
+        .collect()
+}
+
+impl Lessor for Shared {
+    fn give_back(&self, id: QueueId, recipients: &BTreeSet<RecipientIndex>) {
+        self.index().give_back(id, recipients);
+        self.notify();
+    }
+}

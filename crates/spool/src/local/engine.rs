@@ -1,0 +1,218 @@
+//! The store under the queue: two tables of records, changed in durable batches.
+//!
+//! [`Engine`] is the seam between the queue and fjall. What stands above it can be tested with
+//! a store that fails on purpose; what stands below is fjall and nothing of ours.
+
+use std::{
+    any::Any,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+};
+
+use bytes::Bytes;
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use postern_mail::QueueId;
+
+use crate::content::is_full;
+
+/// A table of the store. Both are keyed by queue id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Table {
+    Messages,
+    Contents,
+}
+
+/// A part of a batch.
+#[derive(Debug, Clone)]
+pub(crate) enum Change {
+    Put(Table, QueueId, Bytes),
+    Remove(Table, QueueId),
+}
+
+impl Change {
+    /// What it takes in memory, roughly.
+    pub(crate) fn octets(&self) -> usize {
+        match self {
+            Self::Put(_, _, record) => record.len(),
+            Self::Remove(..) => 64,
+        }
+    }
+}
+
+/// A store of records. Every method blocks.
+pub(crate) trait Engine: Send + Sync + fmt::Debug {
+    /// Makes all of `changes` durable at once. After an error it is unknown what the disk holds,
+    /// and the store is not to be used any more.
+    fn commit(&self, changes: Vec<Change>) -> Result<(), EngineError>;
+
+    /// The record of `id`.
+    fn get(&self, table: Table, id: QueueId) -> Result<Option<Bytes>, EngineError>;
+
+    /// Shows every key and record of a table, in the order of the keys.
+    fn scan(&self, table: Table, see: &mut dyn FnMut(&[u8], Bytes)) -> Result<(), EngineError>;
+}
+
+/// The store did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub(crate) struct EngineError {
+    pub(crate) reason: String,
+    /// Whether it was for want of room.
+    pub(crate) full: bool,
+}
+
+impl From<std::io::Error> for EngineError {
+    fn from(error: std::io::Error) -> Self {
+        Self {
+            full: is_full(&error),
+            reason: error.to_string(),
+        }
+    }
+}
+
+impl From<fjall::Error> for EngineError {
+    fn from(error: fjall::Error) -> Self {
+        Self {
+            full: io_error(&error).is_some_and(is_full),
+            reason: error.to_string(),
+        }
+    }
+}
+
+fn io_error(error: &fjall::Error) -> Option<&std::io::Error> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(io) = error.downcast_ref() {
+            return Some(io);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// The store in a directory, by fjall.
+pub(crate) struct FjallEngine {
+    database: Database,
+    messages: Keyspace,
+    contents: Keyspace,
+}
+
+impl FjallEngine {
+    /// Threads that fjall moves records to tables with. It keeps one of two free for what
+    /// cannot wait.
+    const WORKERS: usize = 2;
+    /// Blocks kept in memory. Fresh messages do not need them, and old ones are read once.
+    const CACHE: u64 = 8 * 1024 * 1024;
+    /// What is in the journal alone; the next start reads this much again.
+    const JOURNALS: u64 = 256 * 1024 * 1024;
+    /// Records gather in memory up to this size before they go to a table. A message that is
+    /// delivered sooner never goes to one.
+    const CONTENTS_IN_MEMORY: u64 = 32 * 1024 * 1024;
+    const MESSAGES_IN_MEMORY: u64 = 8 * 1024 * 1024;
+
+    /// Opens or creates the store in the directory `path`.
+    ///
+    /// fjall asserts some things about what it reads. A damaged file must not end the process,
+    /// so a panic counts as an error here.
+    pub(crate) fn open(path: &Path) -> Result<Self, EngineError> {
+        let opened = catch_unwind(AssertUnwindSafe(|| Self::try_open(path)));
+        opened.unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
+    }
+
+    fn try_open(path: &Path) -> Result<Self, EngineError> {
+        let database = Database::builder(path)
+            .manual_journal_persist(true)
+            .worker_threads(Self::WORKERS)
+            .cache_size(Self::CACHE)
+            .max_journaling_size(Self::JOURNALS)
+            .open()?;
+        let keyspace = |name, in_memory| {
+            database.keyspace(name, || {
+                KeyspaceCreateOptions::default().max_memtable_size(in_memory)
+            })
+        };
+        Ok(Self {
+            messages: keyspace("messages", Self::MESSAGES_IN_MEMORY)?,
+            contents: keyspace("contents", Self::CONTENTS_IN_MEMORY)?,
+            database,
+        })
+    }
+
+    fn keyspace(&self, table: Table) -> &Keyspace {
+        match table {
+            Table::Messages => &self.messages,
+            Table::Contents => &self.contents,
+        }
+    }
+
+    /// Makes changes visible at once and durable with [`FjallEngine::sync`].
+    pub(crate) fn write(&self, changes: Vec<Change>) -> Result<(), EngineError> {
+        self.apply(changes, None)
+    }
+
+    /// Makes all that was written durable.
+    pub(crate) fn sync(&self) -> Result<(), EngineError> {
+        Ok(self.database.persist(PersistMode::SyncAll)?)
+    }
+
+    fn apply(&self, changes: Vec<Change>, mode: Option<PersistMode>) -> Result<(), EngineError> {
+        let mut batch = self.database.batch();
+        for change in changes {
+            match change {
+                Change::Put(table, id, record) => {
+                    batch.insert(self.keyspace(table), id.to_octets(), record);
+                }
+                Change::Remove(table, id) => batch.remove(self.keyspace(table), id.to_octets()),
+            }
+        }
+        Ok(batch.durability(mode).commit()?)
+    }
+
+    fn scan_all(&self, table: Table, see: &mut dyn FnMut(&[u8], Bytes)) -> fjall::Result<()> {
+        for item in self.keyspace(table).iter() {
+            let (key, record) = item.into_inner()?;
+            see(&key, record.into());
+        }
+        Ok(())
+    }
+}
+
+impl Engine for FjallEngine {
+    fn commit(&self, changes: Vec<Change>) -> Result<(), EngineError> {
+        // `fdatasync` covers the file's size as well, so `SyncAll` would add nothing.
+        self.apply(changes, Some(PersistMode::SyncData))
+    }
+
+    fn get(&self, table: Table, id: QueueId) -> Result<Option<Bytes>, EngineError> {
+        let read = || self.keyspace(table).get(id.to_octets());
+        match catch_unwind(AssertUnwindSafe(read)) {
+            Ok(found) => Ok(found?.map(Bytes::from)),
+            Err(panic) => Err(panicked(panic.as_ref())),
+        }
+    }
+
+    fn scan(&self, table: Table, see: &mut dyn FnMut(&[u8], Bytes)) -> Result<(), EngineError> {
+        match catch_unwind(AssertUnwindSafe(|| self.scan_all(table, see))) {
+            Ok(scanned) => Ok(scanned?),
+            Err(panic) => Err(panicked(panic.as_ref())),
+        }
+    }
+}
+
+impl fmt::Debug for FjallEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FjallEngine").finish_non_exhaustive()
+    }
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> EngineError {
+    let said = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied());
+    EngineError {
+        reason: format!("the engine gave up: {}", said.unwrap_or("no reason given")),
+        full: false,
+    }
+}

@@ -1,0 +1,141 @@
+//! The form of fjall's journal, as far as checking it needs.
+//!
+//! ```text
+//! batch = start item* end
+//! start = 1 | count 4 | sequence number 8
+//! item  = 2 | type 1 | compression 1 | keyspace 8 | key length 2
+//!           | value length 4 | stored length 4 | key | value
+//!       | 4 | keyspace 8
+//! end   = 3 | XXH3-64 of the items 8 | "FJL" 3
+//! ```
+//!
+//! Numbers are little-endian; type 0 is a value, 1 and 2 a removal; nothing is compressed, since
+//! this program is built without compression. After the last batch the file is zero up to its
+//! end: the engine makes it 64 MiB long beforehand.
+
+use postern_mail::QueueId;
+use xxhash_rust::xxh3::xxh3_64;
+
+const START: u8 = 1;
+const ITEM: u8 = 2;
+const END: u8 = 3;
+const CLEAR: u8 = 4;
+const TRAILER: [u8; 4] = *b"FJL\x03";
+
+/// A batch that is whole.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Batch {
+    pub(crate) length: usize,
+    /// The ids under which something was removed, in any table.
+    pub(crate) removed: Vec<QueueId>,
+}
+
+/// What stands where no whole batch begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Remainder {
+    /// Nothing: the journal ends here.
+    Nothing,
+    /// The beginning of a batch whose end was never written. A crash leaves this; nobody was
+    /// told that the batch was durable.
+    CutShort,
+    /// Something else: what was written is not what is there.
+    Damage,
+}
+
+/// Reads a batch that begins with `octets`. `None` unless it is whole.
+pub(crate) fn batch(octets: &[u8]) -> Option<Batch> {
+    let (count, items) = start(octets)?;
+    let mut rest = items;
+    let mut removed = Vec::new();
+    for _ in 0..count {
+        let (item, behind) = item(rest)?;
+        removed.extend(item.removed);
+        rest = behind;
+    }
+    let checked = items.get(..items.len() - rest.len())?;
+    let rest = end(rest, checked)?;
+    Some(Batch {
+        length: octets.len() - rest.len(),
+        removed,
+    })
+}
+
+/// Judges what stands where no whole batch begins.
+pub(crate) fn remainder(octets: &[u8]) -> Remainder {
+    if octets.iter().all(|octet| *octet == 0) {
+        return Remainder::Nothing;
+    }
+    let complete = match start(octets) {
+        Some((count, items)) => has_items(count, items),
+        None => false,
+    };
+    // Damage in an acknowledged batch leaves its end or all of its items, a crash in the middle
+    // of a write neither. Power may fail so that the end is on disk and the middle is not; then
+    // nobody was told, and taking it for damage only makes a needless report.
+    let ended = octets.windows(TRAILER.len()).any(|four| four == TRAILER);
+    match complete || ended {
+        true => Remainder::Damage,
+        false => Remainder::CutShort,
+    }
+}
+
+fn has_items(count: u32, items: &[u8]) -> bool {
+    let mut rest = items;
+    (0..count).all(|_| match item(rest) {
+        Some((_, behind)) => {
+            rest = behind;
+            true
+        }
+        None => false,
+    })
+}
+
+fn start(octets: &[u8]) -> Option<(u32, &[u8])> {
+    let (tag, rest) = octets.split_first()?;
+    let (count, rest) = rest.split_first_chunk()?;
+    let (_sequence_number, rest) = rest.split_first_chunk::<8>()?;
+    let count = u32::from_le_bytes(*count);
+    (*tag == START && count > 0).then_some((count, rest))
+}
+
+struct Item {
+    removed: Option<QueueId>,
+}
+
+fn item(octets: &[u8]) -> Option<(Item, &[u8])> {
+    let (tag, rest) = octets.split_first()?;
+    match *tag {
+        CLEAR => {
+            let (_keyspace, rest) = rest.split_first_chunk::<8>()?;
+            Some((Item { removed: None }, rest))
+        }
+        ITEM => entry(rest),
+        _ => None,
+    }
+}
+
+fn entry(octets: &[u8]) -> Option<(Item, &[u8])> {
+    let ([kind, compression], rest) = octets.split_first_chunk()?;
+    let (_keyspace, rest) = rest.split_first_chunk::<8>()?;
+    let (key_length, rest) = rest.split_first_chunk()?;
+    let (length, rest) = rest.split_first_chunk()?;
+    let (stored_length, rest) = rest.split_first_chunk::<4>()?;
+    if *kind > 2 || *compression != 0 || length != stored_length {
+        return None;
+    }
+    let (key, rest) = rest.split_at_checked(u16::from_le_bytes(*key_length).into())?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+    let (_value, rest) = rest.split_at_checked(length)?;
+    let id = key.try_into().ok().map(QueueId::from_octets);
+    let removed = id.filter(|_| *kind != 0);
+    Some((Item { removed }, rest))
+}
+
+fn end<'a>(octets: &'a [u8], checked: &[u8]) -> Option<&'a [u8]> {
+    let (tag, rest) = octets.split_first()?;
+    let (checksum, rest) = rest.split_first_chunk()?;
+    let (trailer, rest) = rest.split_first_chunk()?;
+    let whole =
+        *tag == END && *trailer == TRAILER && u64::from_le_bytes(*checksum) == xxh3_64(checked);
+    whole.then_some(rest)
+}
