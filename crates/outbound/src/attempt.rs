@@ -1,0 +1,237 @@
+//! What an attempt to deliver comes to, for each recipient it was made for.
+
+use std::{fmt, net::SocketAddr, time::SystemTime};
+
+use postern_mail::{EnhancedStatusCode, Reply, Severity};
+use postern_policy::Refusal;
+use postern_smtp::client::{self, SessionFault, Speaker};
+use postern_spool::Failure;
+
+use crate::host::Unreachable;
+
+/// What an attempt came to for one recipient.
+#[derive(Debug, Clone)]
+pub(crate) enum Outcome {
+    /// The next hop has taken responsibility.
+    Delivered(Handover),
+    /// It has not.
+    Failed(FailedAttempt),
+}
+
+/// To whom a message was handed over, and over what.
+#[derive(Debug, Clone)]
+pub(crate) struct Handover {
+    /// The host that took it.
+    pub(crate) peer: Peer,
+    /// What it said to the end of content.
+    pub(crate) reply: Reply,
+    /// The verdict on the channel.
+    pub(crate) channel: String,
+    /// Who reports success, if the sender wants to hear of it.
+    pub(crate) reporter: Reporter,
+}
+
+/// Who reports success to a sender who asked for it (RFC 3461 §5.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reporter {
+    /// The next hop: it offers DSN and was given the parameters.
+    NextHop,
+    /// We: it does not offer DSN, and will never say more.
+    Postern,
+}
+
+/// A host at one of its addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Peer {
+    /// Its name, or its address as a literal.
+    pub(crate) host: String,
+    /// Where it was reached.
+    pub(crate) address: SocketAddr,
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.host, self.address)
+    }
+}
+
+/// Why a recipient was not reached.
+#[derive(Debug, Clone)]
+pub(crate) struct FailedAttempt {
+    /// Whether trying again may help.
+    pub(crate) permanence: Permanence,
+    /// What the queue remembers of it.
+    pub(crate) failure: Failure,
+    /// How good a reason it is to be told, where several next hops failed.
+    pub(crate) weight: Weight,
+}
+
+/// Whether trying again may help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Permanence {
+    /// It may.
+    Transient,
+    /// It will not.
+    Permanent,
+}
+
+/// Which of several failures is told: the one that says most about what is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Weight {
+    /// A host could not be reached.
+    NotReached,
+    /// A host was reached, and the session failed.
+    Session,
+    /// A host was reached, and did not prove what it had to.
+    Policy,
+}
+
+impl FailedAttempt {
+    /// There was no host, or no address, to go to.
+    pub(crate) fn unreachable(unreachable: &Unreachable, now: SystemTime) -> Self {
+        Self::here(
+            unreachable.status,
+            &unreachable.text,
+            Weight::NotReached,
+            now,
+        )
+    }
+
+    /// A connection could not be made.
+    pub(crate) fn not_connected(text: &str, now: SystemTime) -> Self {
+        // X.4.1: no answer from host (RFC 3463 §3.5).
+        Self::here(
+            EnhancedStatusCode::transient(4, 1),
+            text,
+            Weight::NotReached,
+            now,
+        )
+    }
+
+    /// The policy refuses the channel. The message waits: whoever is to fix it may do so within
+    /// the queue lifetime, and until then nothing travels.
+    pub(crate) fn refused(peer: &Peer, refusal: &Refusal, now: SystemTime) -> Self {
+        let text = format!("{peer} may not be given this message: {refusal}");
+        Self::here(refusal.status(), &text, Weight::Policy, now)
+    }
+
+    /// The session ended before anything could be handed over. Whatever the peer says to the
+    /// session as a whole, even 5yz, counts for now only: it speaks of no recipient, and another
+    /// host or a later day may say otherwise.
+    pub(crate) fn session(peer: &Peer, fault: &SessionFault, now: SystemTime) -> Self {
+        let failure = match fault {
+            SessionFault::Refused { reply, .. } | SessionFault::ShutDown { reply, .. } => {
+                let status = EnhancedStatusCode::transient(3, 2);
+                let status = reply.status().map_or(status, as_transient);
+                Failure::reply(now, status, &peer.host, reply)
+            }
+            SessionFault::IllFormedReply { .. }
+            | SessionFault::UnexpectedReply { .. }
+            | SessionFault::AnswerBeforeQuestion { .. }
+            | SessionFault::OctetsBehindStartTls
+            | SessionFault::StartTlsNotOffered
+            | SessionFault::TimedOut { .. }
+            | SessionFault::ConnectionLost { .. }
+            | SessionFault::Content(_) => {
+                let status = EnhancedStatusCode::transient(4, 2);
+                Failure::here(now, status, &format!("{peer}: {}", chain(fault)))
+            }
+        };
+        Self {
+            permanence: Permanence::Transient,
+            failure,
+            weight: Weight::Session,
+        }
+    }
+
+    /// The peer, or our side of the session, refused a recipient.
+    pub(crate) fn recipient(
+        peer: &Peer,
+        refusal: &client::Failure,
+        permanence: Permanence,
+        now: SystemTime,
+    ) -> Self {
+        let reply = &refusal.reply;
+        let status = reply.status().unwrap_or_else(|| status_of(reply));
+        let failure = match refusal.said_by {
+            Speaker::Peer => Failure::reply(now, status, &peer.host, reply),
+            Speaker::Postern => {
+                Failure::here(now, status, &format!("{peer}: {}", reply.lines().join(" ")))
+            }
+        };
+        Self {
+            permanence,
+            failure,
+            weight: Weight::Session,
+        }
+    }
+
+    /// Something on our side.
+    pub(crate) fn here(
+        status: EnhancedStatusCode,
+        text: &str,
+        weight: Weight,
+        now: SystemTime,
+    ) -> Self {
+        let permanence = match status.class() {
+            postern_mail::StatusClass::Permanent => Permanence::Permanent,
+            postern_mail::StatusClass::Success | postern_mail::StatusClass::Transient => {
+                Permanence::Transient
+            }
+        };
+        Self {
+            permanence,
+            failure: Failure::here(now, status, text),
+            weight,
+        }
+    }
+
+    /// The weightier of two failures; the later one where they weigh the same.
+    pub(crate) fn or_weightier(self, later: Self) -> Self {
+        if later.weight >= self.weight {
+            later
+        } else {
+            self
+        }
+    }
+
+    /// The same failure as one that trying again may mend.
+    pub(crate) fn for_now(&self, now: SystemTime) -> Self {
+        let text = text_of(&self.failure);
+        Self::here(as_transient(self.failure.status()), &text, self.weight, now)
+    }
+}
+
+/// A status for a reply that brought none: `X.0.0` (RFC 3463 §3.1).
+fn status_of(reply: &Reply) -> EnhancedStatusCode {
+    match reply.severity() {
+        Severity::PermanentNegative => EnhancedStatusCode::permanent(0, 0),
+        Severity::PositiveCompletion
+        | Severity::PositiveIntermediate
+        | Severity::TransientNegative => EnhancedStatusCode::transient(0, 0),
+    }
+}
+
+fn as_transient(status: EnhancedStatusCode) -> EnhancedStatusCode {
+    EnhancedStatusCode::transient(status.subject(), status.detail())
+}
+
+/// What a failure says, for people: the peer's words with its name, or ours.
+pub(crate) fn text_of(failure: &Failure) -> String {
+    match failure.cause() {
+        postern_spool::Cause::Reply { host, reply } => format!("{host} said: {reply}"),
+        postern_spool::Cause::Here(text) => text.clone(),
+    }
+}
+
+/// An error with its causes on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,28 @@
+//! The wall clock, as certificates count it, and waits with an end.
+
+use std::{
+    future::Future,
+    io,
+    time::{Instant, SystemTime},
+};
+
+use rustls_pki_types::UnixTime;
+
+/// Now, in whole seconds since 1970.
+pub(crate) fn unix_time() -> UnixTime {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    UnixTime::since_unix_epoch(since_epoch.unwrap_or_default())
+}
+
+/// Waits for `work`, at most until `deadline`.
+pub(crate) async fn until<T>(
+    deadline: Option<Instant>,
+    work: impl Future<Output = T>,
+) -> io::Result<T> {
+    match deadline {
+        Some(deadline) => tokio::time::timeout_at(deadline.into(), work)
+            .await
+            .map_err(|_elapsed| io::ErrorKind::TimedOut.into()),
+        None => Ok(work.await),
+    }
+}

@@ -1,0 +1,109 @@
+//! What the sender is told: from what became of recipients to a message in the queue.
+
+use std::time::SystemTime;
+
+use postern_mail::{Domain, EnhancedStatusCode};
+use postern_reports::{self as reports, Action, Facts, MOST_RETURNED, RecipientFact};
+use postern_spool::{Cause, Claim, ClaimedRecipient, Content, Failure, Origin, Submission};
+use tracing::warn;
+
+use crate::attempt::{Handover, chain};
+
+/// What the sender is to hear of one recipient.
+#[derive(Debug)]
+pub(crate) struct Told<'a> {
+    /// Who it is.
+    pub(crate) recipient: &'a ClaimedRecipient,
+    /// What became of it.
+    pub(crate) event: Event<'a>,
+}
+
+/// What became of a recipient.
+#[derive(Debug)]
+pub(crate) enum Event<'a> {
+    /// It was given up.
+    GivenUp(&'a Failure, EnhancedStatusCode),
+    /// It takes longer, and is tried until then.
+    Late(&'a Failure, SystemTime),
+    /// It was handed to a host that will not report success itself.
+    Relayed(&'a Handover),
+}
+
+/// The notice about these recipients, ready for the queue; nothing where nobody wants to know.
+pub(crate) async fn write(
+    claim: &Claim,
+    reporter: &Domain,
+    told: &[Told<'_>],
+    now: SystemTime,
+) -> Option<Submission> {
+    if told.is_empty() {
+        return None;
+    }
+    let start = start_of_content(claim).await;
+    let content = if (start.len() as u64) < claim.content().octets() {
+        reports::Content::Start(&start)
+    } else {
+        reports::Content::Whole(&start)
+    };
+    let facts = Facts {
+        reporter,
+        id: claim.id(),
+        envelope: claim.envelope(),
+        arrived: claim.received_at(),
+        now,
+        content,
+    };
+    let recipients: Vec<_> = told.iter().map(|told| fact(told, now)).collect();
+    let notice = reports::notice(&facts, &recipients)?;
+    Some(Submission {
+        envelope: notice.envelope,
+        origin: Origin::Ourselves,
+        received_at: now,
+        content: Content::from_pieces([notice.content.into()]),
+    })
+}
+
+/// As much of the message as a notice may return. A notice without it is better than none.
+async fn start_of_content(claim: &Claim) -> bytes::Bytes {
+    claim.content().head(MOST_RETURNED).await.unwrap_or_else(|error| {
+        warn!(queue_id = %claim.id(), cause = %chain(&error), "a notice goes without the message");
+        bytes::Bytes::new()
+    })
+}
+
+fn fact<'a>(told: &'a Told<'a>, now: SystemTime) -> RecipientFact<'a> {
+    let recipient = &told.recipient.recipient;
+    match &told.event {
+        Event::GivenUp(failure, status) => RecipientFact {
+            recipient,
+            action: Action::Failed,
+            status: *status,
+            cause: cause(failure),
+            last_attempt: Some(failure.at()),
+        },
+        Event::Late(failure, until) => RecipientFact {
+            recipient,
+            action: Action::Delayed { until: *until },
+            status: failure.status(),
+            cause: cause(failure),
+            last_attempt: Some(failure.at()),
+        },
+        Event::Relayed(handover) => RecipientFact {
+            recipient,
+            action: Action::Relayed,
+            status: EnhancedStatusCode::success(0, 0),
+            cause: reports::Cause::Reply {
+                host: &handover.peer.host,
+                reply: &handover.reply,
+            },
+            last_attempt: Some(now),
+        },
+    }
+}
+
+fn cause(failure: &Failure) -> reports::Cause<'_> {
+    match failure.cause() {
+        Cause::Reply { host, reply } => reports::Cause::Reply { host, reply },
+        Cause::Here(text) => reports::Cause::Here(text),
+    }
+}

@@ -1,0 +1,148 @@
+//! Which way a recipient's mail goes: by configuration first, by MX records else.
+
+use std::sync::Arc;
+
+use postern_mail::{Domain, DomainMap, DomainPattern, ForwardPath, Host, NextHop};
+use postern_policy::RouteFloor;
+
+/// Next hops that the configuration names for some domains, in the order of preference.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// Where to hand over; the first that answers takes the mail.
+    pub next_hops: Vec<NextHop>,
+    /// What every channel on this route must prove at least.
+    pub floor: Option<RouteFloor>,
+}
+
+/// All configured routes.
+#[derive(Debug, Clone, Default)]
+pub struct Routes {
+    own: DomainMap<Arc<Route>>,
+    outward: DomainMap<Arc<Route>>,
+    postmaster: Option<Domain>,
+}
+
+impl Routes {
+    /// Gives a domain that we accept mail for its next hop; it goes before every other route.
+    pub fn add_own(&mut self, domain: DomainPattern, route: Route) {
+        self.own.insert(domain, Arc::new(route));
+    }
+
+    /// Gives the mail for other domains a next hop.
+    pub fn add_outward(&mut self, domain: DomainPattern, route: Route) {
+        self.outward.insert(domain, Arc::new(route));
+    }
+
+    /// Names the domain whose postmaster gets what is for `<Postmaster>` without a domain
+    /// (RFC 5321 §4.5.1).
+    pub fn set_postmaster_domain(&mut self, domain: Domain) {
+        self.postmaster = Some(domain);
+    }
+
+    /// The way for one recipient.
+    pub(crate) fn way(&self, forward_path: &ForwardPath) -> Result<Way, NoWay> {
+        let destination = match forward_path {
+            ForwardPath::Postmaster => self.postmaster.clone().map(Host::Domain).ok_or(NoWay)?,
+            ForwardPath::Mailbox(mailbox) => mailbox.host().clone(),
+        };
+        let route = destination
+            .domain()
+            .and_then(|domain| self.route_of(domain))
+            .cloned();
+        Ok(Way { destination, route })
+    }
+
+    fn route_of(&self, domain: &Domain) -> Option<&Arc<Route>> {
+        self.own.find(domain).or_else(|| self.outward.find(domain))
+    }
+}
+
+/// The way for a recipient: what it is for, and which route the configuration gives it. Without
+/// a route MX records name the next hop (RFC 5321 §5.1).
+#[derive(Debug, Clone)]
+pub(crate) struct Way {
+    /// What the mail is for: the domain whose policy counts, or an address literal.
+    pub(crate) destination: Host,
+    /// What the configuration says of it, if anything.
+    pub(crate) route: Option<Arc<Route>>,
+}
+
+impl Way {
+    /// What the route demands of its channels.
+    pub(crate) fn floor(&self) -> Option<&RouteFloor> {
+        self.route.as_ref()?.floor.as_ref()
+    }
+}
+
+/// A recipient without a domain, and no domain of ours to fall back on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no domain of ours is configured whose postmaster could get this mail")]
+pub(crate) struct NoWay;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn routes() -> Routes {
+        let route = |hop: &str| Route {
+            next_hops: vec![hop.parse().unwrap()],
+            floor: None,
+        };
+        let mut routes = Routes::default();
+        routes.add_own("own.example".parse().unwrap(), route("inside.example"));
+        routes.add_outward(
+            "*.partner.example".parse().unwrap(),
+            route("gateway.example"),
+        );
+        routes
+    }
+
+    #[track_caller]
+    fn check(routes: &Routes, forward_path: &str, expected: &str) {
+        let (forward_path, _) = ForwardPath::parse_prefix(forward_path).unwrap();
+        let found = match routes.way(&forward_path) {
+            Ok(Way {
+                route: Some(route), ..
+            }) => route.next_hops[0].to_string(),
+            Ok(Way {
+                destination,
+                route: None,
+            }) => format!("MX of {destination}"),
+            Err(NoWay) => "no way".to_owned(),
+        };
+        assert_eq!(found, expected, "{forward_path}");
+    }
+
+    #[test]
+    fn the_configuration_goes_before_mx_records() {
+        check(&routes(), "<a@own.example>", "inside.example:25");
+        check(&routes(), "<a@sub.own.example>", "MX of sub.own.example");
+        check(&routes(), "<a@mx.partner.example>", "gateway.example:25");
+        check(
+            &routes(),
+            "<a@elsewhere.example>",
+            "MX of elsewhere.example",
+        );
+        check(&routes(), "<a@[192.0.2.1]>", "MX of [192.0.2.1]");
+    }
+
+    #[test]
+    fn own_domains_go_before_a_route_for_everything() {
+        let mut routes = routes();
+        let smarthost = Route {
+            next_hops: vec!["smarthost.example".parse().unwrap()],
+            floor: None,
+        };
+        routes.add_outward(DomainPattern::Any, smarthost);
+        check(&routes, "<a@own.example>", "inside.example:25");
+        check(&routes, "<a@elsewhere.example>", "smarthost.example:25");
+    }
+
+    #[test]
+    fn the_bare_postmaster_is_at_the_first_domain_of_ours() {
+        let mut routes = routes();
+        check(&routes, "<Postmaster>", "no way");
+        routes.set_postmaster_domain("own.example".parse().unwrap());
+        check(&routes, "<Postmaster>", "inside.example:25");
+    }
+}

@@ -1,0 +1,78 @@
+//! What the operator decides about delivery.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use postern_mail::Domain;
+
+use crate::{PrivateTargets, Routes, Schedule};
+
+/// What the operator decides about delivery.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What we call ourselves in EHLO and in notices.
+    pub hostname: Domain,
+    /// Next hops that the configuration names.
+    pub routes: Routes,
+    /// When to try again, when to tell the sender, when to give up.
+    pub schedule: Schedule,
+    /// The most connections to one destination at a time.
+    pub connections: usize,
+    /// The most messages that are being delivered at a time.
+    pub messages: usize,
+    /// How long a connection is kept for the next message.
+    pub keep_alive: Duration,
+    /// How long connecting to one address may take. RFC 5321 §4.5.3.2 names no time; the
+    /// operating system's own limit of over two minutes would hold up every other address.
+    pub connect_timeout: Duration,
+    /// How long a TLS handshake may take.
+    pub handshake_timeout: Duration,
+    /// Which kinds of address are used.
+    pub families: AddressFamilies,
+    /// Whether DNS may send us to addresses that are not on the public internet.
+    pub private_targets: PrivateTargets,
+    /// Where our own listeners are, so that mail is not sent round in a circle.
+    pub own_addresses: Vec<SocketAddr>,
+}
+
+impl Settings {
+    /// The settings that a silent operator gets.
+    pub fn new(hostname: Domain) -> Self {
+        Self {
+            hostname,
+            routes: Routes::default(),
+            schedule: Schedule::default(),
+            connections: 8,
+            messages: 1000,
+            keep_alive: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(30),
+            handshake_timeout: Duration::from_secs(30),
+            families: AddressFamilies::Any,
+            private_targets: PrivateTargets::Refused,
+            own_addresses: Vec::new(),
+        }
+    }
+}
+
+/// Which kinds of address are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddressFamilies {
+    /// Both, IPv6 first.
+    Any,
+    /// IPv4 alone.
+    Ipv4,
+    /// IPv6 alone.
+    Ipv6,
+}
+
+impl AddressFamilies {
+    pub(crate) fn admits(self, address: IpAddr) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Ipv4 => address.is_ipv4(),
+            Self::Ipv6 => address.is_ipv6(),
+        }
+    }
+}
