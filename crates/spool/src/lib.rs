@@ -27,4 +27,4 @@ pub use progress::{
 pub use quarantine::{Fault, Quarantined};
 pub use settings::Settings;
 pub use spool::Spool;
-pub use submission::{Origin, PeerOrigin, Submission};
+pub use submission::{Origin, PeerOrigin, ReservedId, Submission};

@@ -7,8 +7,8 @@ use postern_mail::QueueId;
 use tokio::sync::watch;
 
 use crate::{
-    Claim, ContentWriter, Figures, Filter, Health, Page, QueuedMessage, Settled, Settlement,
-    SpoolError, Submission,
+    Claim, ContentWriter, Figures, Filter, Health, Page, QueuedMessage, ReservedId, Settled,
+    Settlement, SpoolError, Submission,
 };
 
 /// The durable queue.
@@ -34,12 +34,28 @@ pub trait Spool: Send + Sync + fmt::Debug {
     /// Begins to receive content.
     fn content(&self) -> ContentWriter;
 
-    /// Takes responsibility for a message. When this returns an id, the message is on disk and
-    /// `250` may be said.
+    /// Sets an id aside for a message that is on its way in, so that its `Received` field can
+    /// name it.
+    fn reserve_id(&self) -> ReservedId;
+
+    /// Takes responsibility for a message under the id that was set aside for it. When this
+    /// returns that id, the message is on disk and `250` may be said.
     ///
     /// # Errors
     /// The message is not ours; it may yet be delivered if a failed sync did reach the disk.
-    async fn accept(&self, submission: Submission) -> Result<QueueId, SpoolError>;
+    async fn accept_as(
+        &self,
+        id: ReservedId,
+        submission: Submission,
+    ) -> Result<QueueId, SpoolError>;
+
+    /// Takes responsibility for a message under a new id.
+    ///
+    /// # Errors
+    /// As for [`Spool::accept_as`].
+    async fn accept(&self, submission: Submission) -> Result<QueueId, SpoolError> {
+        self.accept_as(self.reserve_id(), submission).await
+    }
 
     /// Changes whenever a message may have become due earlier than [`Spool::next_due`] last
     /// said: on arrival, on release, when a claim ends.

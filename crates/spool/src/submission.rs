@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::SystemTime};
 
-use postern_mail::Envelope;
+use postern_mail::{Envelope, QueueId};
 use serde::{Deserialize, Serialize};
 
 use crate::Content;
@@ -18,6 +18,17 @@ pub struct Submission {
     pub received_at: SystemTime,
     /// What it carries.
     pub content: Content,
+}
+
+/// An id that was set aside for one message. It can be used once.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ReservedId(pub(crate) QueueId);
+
+impl ReservedId {
+    /// The id that the message will have.
+    pub fn queue_id(&self) -> QueueId {
+        self.0
+    }
 }
 
 /// How a message came into the queue.

@@ -14,7 +14,7 @@ use super::{
     writes::{Urgency, Write},
 };
 use crate::{
-    Claim, ClaimedRecipient, Content, RecipientIndex, Settled, Settlement, SpoolError,
+    Claim, ClaimedRecipient, Content, RecipientIndex, ReservedId, Settled, Settlement, SpoolError,
     claim::{Lease, Lessor},
     message::{ContentPlace, Message},
     time::{self, Millis},
@@ -123,7 +123,7 @@ impl Shared {
         let mut octets = 0;
         for submission in settlement.submissions {
             octets += submission.content.octets();
-            prepared.push(self.prepare(submission).await?);
+            prepared.push(self.prepare(ReservedId(self.new_id()), submission).await?);
         }
         let permit = self.reserve_write(octets).await?;
         let (done, wait) = oneshot::channel();

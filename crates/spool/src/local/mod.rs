@@ -43,8 +43,8 @@ use self::{
     writes::{Urgency, Write},
 };
 use crate::{
-    Claim, ContentWriter, Figures, Filter, Health, OpenError, Page, QueuedMessage, Settled,
-    Settlement, Spool, SpoolError, Submission, time,
+    Claim, ContentWriter, Figures, Filter, Health, OpenError, Page, QueuedMessage, ReservedId,
+    Settled, Settlement, Spool, SpoolError, Submission, time,
 };
 
 /// The queue of one machine. Dropped, it writes what waits and closes its files.
@@ -100,11 +100,19 @@ impl Spool for LocalSpool {
         ContentWriter::new(self.shared.room.clone())
     }
 
-    async fn accept(&self, submission: Submission) -> Result<QueueId, SpoolError> {
+    fn reserve_id(&self) -> ReservedId {
+        ReservedId(self.shared.new_id())
+    }
+
+    async fn accept_as(
+        &self,
+        id: ReservedId,
+        submission: Submission,
+    ) -> Result<QueueId, SpoolError> {
         let shared = &self.shared;
         self.admit(submission.content.octets())?;
         let permit = shared.reserve_write(submission.content.octets()).await?;
-        let (changes, arrival) = shared.prepare(submission).await?.begin();
+        let (changes, arrival) = shared.prepare(id, submission).await?.begin();
         let id = arrival.id;
         let (done, wait) = oneshot::channel();
         let write = Write {

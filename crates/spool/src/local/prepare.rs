@@ -14,7 +14,7 @@ use super::{
     writes::Arrival,
 };
 use crate::{
-    Content, ContentWriter, Settings, SpoolError, Submission,
+    Content, ContentWriter, ReservedId, Settings, SpoolError, Submission,
     content::{PartFile, Storage, failed, is_full},
     message::{Accepted, ContentPlace, Message, StoredContent},
     time,
@@ -55,12 +55,15 @@ impl Drop for PlacedFile {
 
 impl Shared {
     /// Gives content its place and makes the records of a message.
-    pub(crate) async fn prepare(&self, submission: Submission) -> Result<Prepared, SpoolError> {
+    pub(crate) async fn prepare(
+        &self,
+        ReservedId(id): ReservedId,
+        submission: Submission,
+    ) -> Result<Prepared, SpoolError> {
         if submission.envelope.recipients.is_empty() {
             return Err(SpoolError::NoRecipients);
         }
         let content = self.at_hand(submission.content).await?;
-        let id = self.new_id();
         let (stored, record, file) = match content.for_storage() {
             Storage::Pieces(pieces) => {
                 let stored = content.description(ContentPlace::Record);
