@@ -125,7 +125,7 @@ static SUITE_B_128: LazyLock<Profile> = LazyLock::new(|| Profile {
         groups: [Group::Secp256r1].into(),
         schemes: [SignatureScheme::EcdsaP256Sha256].into(),
         keys: [KeyKind::EcdsaP256].into(),
-        least_rsa_bits: 0,
+        least_rsa_bits: LEAST_RSA_BITS,
         certificate_signatures: [CertificateSignature::EcdsaSha256].into(),
     },
 });
