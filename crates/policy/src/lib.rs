@@ -1,1 +1,103 @@
-//! The partner table, the requirement and its algebra, and the permit to deliver.
+//! The policy: what a channel must prove before mail may use it, and the proof that it did.
+//!
+//! # The algebra
+//!
+//! A [`Requirement`] is the join of [`Contribution`]s. A join takes the stricter on each of four
+//! axes (channel, identity, profile, hosts) and keeps every contribution with its reason, so an
+//! [`Explanation`] is read off the very value that is judged. Nothing is ever taken out again:
+//! whatever a source says, it cannot lower what another demands.
+//!
+//! "Authenticated" cannot be written without saying as whom: [`ChannelDemand::Authenticated`]
+//! holds an [`Identity`], which is a conjunction of at least one [`IdentityConstraint`].
+//!
+//! # The judgement
+//!
+//! [`Requirement::judge`] holds the evidence of a channel against a requirement. It is pure: the
+//! evidence and the time are arguments, and the verdict is a [`Basis`] or a [`Refusal`], whose
+//! one sentence is what logs, queue, notices and explanations say.
+//!
+//! * **Outbound**, [`Policy::plan_delivery`] resolves the requirement before anybody is dialled,
+//!   and [`Policy::authorize`] turns a channel that meets it into a [`Permit`], which owns the
+//!   channel. There is no other way to a channel that can carry mail.
+//! * **Inbound**, [`Policy::judge_mail`] answers `MAIL FROM`: only an authenticated channel
+//!   speaks for the domains of a partner that requires it, and an exclusive partner's
+//!   certificate speaks for no other domain.
+//!
+//! At the stages before [`Stage::Enforce`] a partner's rule is judged all the same, and only the
+//! consequence differs.
+//!
+//! ```
+//! use postern_policy::{
+//!     ChannelLevel, Defaults, IdentityTerms, OutboundTerms, Partner, Policy, Stage,
+//! };
+//! use postern_tls::{NotSecured, Profile, ProfileName, TrustAnchors};
+//! use rustls_pki_types::UnixTime;
+//!
+//! let ministry = Partner::builder("Ministry of Examples".parse()?, Stage::Enforce)
+//!     .domain("ministry.example".parse()?)
+//!     .outbound(OutboundTerms::requiring(ChannelLevel::Authenticated))
+//!     .build()
+//!     .expect("a sound partner");
+//! let defaults = Defaults {
+//!     profile: Profile::named(ProfileName::Intermediate),
+//!     trust: TrustAnchors::public(),
+//! };
+//! let policy = Policy::new(defaults, vec![ministry]).expect("a sound policy");
+//!
+//! let plan = policy.plan_delivery(&"ministry.example".parse()?, None);
+//! let refusal = plan
+//!     .enforced()
+//!     .judge(Err(&NotSecured::NotOffered), UnixTime::now())
+//!     .expect_err("no plaintext");
+//! assert_eq!(refusal.status().to_string(), "4.7.10");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Standards
+//!
+//! Certificates are judged by `postern_tls::pkix` (RFC 5280, RFC 9525); a failed requirement
+//! defers with the codes of RFC 3463 §3.8 and its registry (RFC 5248); inbound refusals use the
+//! replies of RFC 3207 §4. TLS is never demanded of everybody on a public listener
+//! (RFC 3207 §4): what is demanded is demanded of a partner.
+//!
+//! Not here yet, each with its place in the algebra: DANE (RFC 7672) and MTA-STS (RFC 8461) are
+//! further [`Source`]s, the one with a further [`IdentityConstraint`], the other with a
+//! [`HostRule`] of patterns; REQUIRETLS (RFC 8689) is a further source at
+//! [`ChannelDemand::Authenticated`]; revocation is a further reason of a chain to fail.
+
+mod basis;
+mod certificates;
+mod explanation;
+mod floor;
+mod hosts;
+mod identity;
+mod inbound;
+mod judge;
+mod level;
+mod outbound;
+mod partner;
+mod permit;
+mod policy;
+mod refusal;
+mod requirement;
+mod rules;
+mod source;
+
+pub use basis::{Basis, Proof, Protection, Verdict};
+pub use explanation::{Axis, Demanded, Effect, Explanation, RuleExplanation};
+pub use floor::{ListenerFloor, RouteFloor, RouteFloorError};
+pub use hosts::{HostPattern, HostRule};
+pub use identity::{Identity, IdentityConstraint, PinSet, PkixConstraint};
+pub use inbound::{Consequence, Finding, InboundVerdict};
+pub use level::{ChannelLevel, Stage, UnknownWord};
+pub use outbound::{DeliveryPlan, PoolKey};
+pub use partner::{
+    CertificateName, ClientUsage, Direction, Exclusivity, IdentityTerms, InboundTerms,
+    OutboundTerms, Partner, PartnerBuilder, PartnerError, PartnerName, PartnerNameError,
+};
+pub use permit::{Permit, Refused, Shadow};
+pub use policy::{Policy, PolicyError};
+pub use refusal::{Mismatch, Refusal};
+pub use requirement::{ChannelDemand, Contribution, ProfileDemand, Requirement};
+pub use rules::Defaults;
+pub use source::{Label, Source};

@@ -1,0 +1,133 @@
+//! What is wrong with a partner's rules taken by themselves.
+
+use std::collections::BTreeSet;
+
+use postern_mail::DomainPattern;
+
+use super::{Direction, Exclusivity, IdentityTerms, Partner};
+use crate::ChannelLevel;
+
+/// A mistake in a partner's rules, or something in them that would have no effect.
+///
+/// What would be passed over is refused as well: a key that does nothing where somebody believes
+/// it protects is a weaker policy than the one that was written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PartnerError {
+    /// Nothing is the partner's.
+    #[error("a partner needs at least one domain")]
+    NoDomains,
+    /// Everything is the partner's.
+    #[error("* is no partner's domain; a [[route]] or [tls] says what holds for everybody")]
+    EveryDomain,
+    /// One pattern twice.
+    #[error("{0} stands there twice")]
+    DuplicateDomain(DomainPattern),
+    /// Authentication, and no way to tell as whom.
+    #[error("give names or spki-pins: the partner has no domain that a certificate could name")]
+    NoIdentity,
+    /// An identity that nobody asks for.
+    #[error("has an effect only with require = \"authenticated\"")]
+    IdentityUnused {
+        /// Of which direction.
+        direction: Direction,
+        /// At which key.
+        key: &'static str,
+    },
+    /// A certificate that identifies nobody cannot be kept to anybody's domains.
+    #[error("has an effect only with require = \"authenticated\"")]
+    ExclusiveUnused,
+    /// What a certificate is for is not looked at when its key alone counts.
+    #[error("has no effect where spki-pins alone identify the partner")]
+    UsageUnused,
+    /// A profile, and no direction in which TLS is demanded.
+    #[error("has an effect only where outbound or inbound requires encrypted or authenticated")]
+    ProfileUnused,
+}
+
+impl PartnerError {
+    /// The key at fault, as a path within `[[partner]]`.
+    pub fn key(&self) -> String {
+        match self {
+            Self::NoDomains | Self::EveryDomain | Self::DuplicateDomain(_) => "domains".into(),
+            Self::NoIdentity => "inbound.names".into(),
+            Self::IdentityUnused { direction, key } => format!("{direction}.{key}"),
+            Self::ExclusiveUnused => "inbound.exclusive".into(),
+            Self::UsageUnused => "inbound.server-auth-certificates".into(),
+            Self::ProfileUnused => "profile".into(),
+        }
+    }
+}
+
+pub(super) fn check(partner: &Partner) -> Vec<PartnerError> {
+    let mut errors = Vec::new();
+    check_domains(partner, &mut errors);
+    let (outbound, inbound) = (&partner.outbound, &partner.inbound);
+    check_identity(Direction::Outbound, outbound.require, &outbound.identity, &mut errors);
+    check_identity(Direction::Inbound, inbound.require, &inbound.identity, &mut errors);
+    check_inbound(partner, &mut errors);
+    let plain = outbound.require.accepts_plain() && inbound.require.accepts_plain();
+    if partner.profile.is_some() && plain {
+        errors.push(PartnerError::ProfileUnused);
+    }
+    errors
+}
+
+fn check_domains(partner: &Partner, errors: &mut Vec<PartnerError>) {
+    if partner.domains.is_empty() {
+        errors.push(PartnerError::NoDomains);
+    }
+    let mut seen = BTreeSet::new();
+    for pattern in &partner.domains {
+        if *pattern == DomainPattern::Any {
+            errors.push(PartnerError::EveryDomain);
+        } else if !seen.insert(pattern) {
+            errors.push(PartnerError::DuplicateDomain(pattern.clone()));
+        }
+    }
+}
+
+fn check_identity(
+    direction: Direction,
+    require: ChannelLevel,
+    identity: &IdentityTerms,
+    errors: &mut Vec<PartnerError>,
+) {
+    if require.requires_authenticated_peer() {
+        return;
+    }
+    let given = [
+        ("names", !identity.names.is_empty()),
+        ("spki-pins", !identity.pins.is_empty()),
+        ("trust", identity.trust.is_some()),
+    ];
+    for (key, _) in given.into_iter().filter(|(_, given)| *given) {
+        errors.push(PartnerError::IdentityUnused { direction, key });
+    }
+}
+
+fn check_inbound(partner: &Partner, errors: &mut Vec<PartnerError>) {
+    let terms = &partner.inbound;
+    let pkix = terms.identity.uses_pkix();
+    if !terms.require.requires_authenticated_peer() {
+        if terms.exclusive == Exclusivity::Exclusive {
+            errors.push(PartnerError::ExclusiveUnused);
+        }
+        if terms.usage.is_some() {
+            errors.push(PartnerError::IdentityUnused {
+                direction: Direction::Inbound,
+                key: "server-auth-certificates",
+            });
+        }
+        return;
+    }
+    if !pkix && terms.usage.is_some() {
+        errors.push(PartnerError::UsageUnused);
+    }
+    let nameable = partner
+        .domains
+        .iter()
+        .any(|pattern| matches!(pattern, DomainPattern::Exact(_)));
+    if pkix && terms.identity.names.is_empty() && !nameable {
+        errors.push(PartnerError::NoIdentity);
+    }
+}

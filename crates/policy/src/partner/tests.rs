@@ -1,0 +1,124 @@
+use super::*;
+use crate::ChannelLevel;
+
+fn names(names: &[&str]) -> IdentityTerms {
+    IdentityTerms {
+        names: names
+            .iter()
+            .map(|name| name.parse::<Domain>().unwrap().into())
+            .collect(),
+        ..IdentityTerms::default()
+    }
+}
+
+fn pinned() -> IdentityTerms {
+    IdentityTerms {
+        pins: vec!["00".repeat(32).parse().unwrap()],
+        ..IdentityTerms::default()
+    }
+}
+
+fn begun(domains: &[&str]) -> PartnerBuilder {
+    let name = "Ministry".parse().unwrap();
+    domains
+        .iter()
+        .fold(Partner::builder(name, Stage::Enforce), |builder, domain| {
+            builder.domain(domain.parse().unwrap())
+        })
+}
+
+#[track_caller]
+fn check(builder: PartnerBuilder, expected: &[(&str, PartnerError)]) {
+    let found: Vec<_> = builder
+        .build()
+        .err()
+        .unwrap_or_default()
+        .into_iter()
+        .map(|error| (error.key(), error))
+        .collect();
+    let expected: Vec<_> = expected
+        .iter()
+        .map(|(key, error)| ((*key).to_owned(), error.clone()))
+        .collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_partner_has_domains_each_once() {
+    check(begun(&["ministry.example", "*.ministry.example"]), &[]);
+    check(begun(&[]), &[("domains", PartnerError::NoDomains)]);
+    check(begun(&["*"]), &[("domains", PartnerError::EveryDomain)]);
+    let twice = DomainPattern::Exact("a.example".parse().unwrap());
+    check(
+        begun(&["a.example", "A.Example."]),
+        &[("domains", PartnerError::DuplicateDomain(twice))],
+    );
+}
+
+#[test]
+fn what_would_have_no_effect_is_refused() {
+    let outbound = OutboundTerms {
+        identity: names(&["mx.ministry.example"]),
+        ..OutboundTerms::requiring(ChannelLevel::Encrypted)
+    };
+    let inbound = InboundTerms {
+        identity: pinned(),
+        usage: Some(ClientUsage::ClientAuthOnly),
+        exclusive: Exclusivity::Exclusive,
+        ..InboundTerms::requiring(ChannelLevel::Any)
+    };
+    let unused = |direction, key| PartnerError::IdentityUnused { direction, key };
+    check(
+        begun(&["ministry.example"]).outbound(outbound).inbound(inbound),
+        &[
+            ("outbound.names", unused(Direction::Outbound, "names")),
+            ("inbound.spki-pins", unused(Direction::Inbound, "spki-pins")),
+            ("inbound.exclusive", PartnerError::ExclusiveUnused),
+            (
+                "inbound.server-auth-certificates",
+                unused(Direction::Inbound, "server-auth-certificates"),
+            ),
+        ],
+    );
+    let foundation = Profile::named(postern_tls::ProfileName::Foundation);
+    check(
+        begun(&["ministry.example"]).profile(foundation),
+        &[("profile", PartnerError::ProfileUnused)],
+    );
+    check(
+        begun(&["ministry.example"])
+            .profile(foundation)
+            .inbound(InboundTerms::requiring(ChannelLevel::Encrypted)),
+        &[],
+    );
+}
+
+#[test]
+fn a_usage_says_nothing_about_pins() {
+    let inbound = |identity| InboundTerms {
+        identity,
+        usage: Some(ClientUsage::ClientAuthOnly),
+        ..InboundTerms::requiring(ChannelLevel::Authenticated)
+    };
+    check(
+        begun(&["ministry.example"]).inbound(inbound(pinned())),
+        &[("inbound.server-auth-certificates", PartnerError::UsageUnused)],
+    );
+    check(begun(&["ministry.example"]).inbound(inbound(names(&["out.example"]))), &[]);
+}
+
+#[test]
+fn authentication_says_as_whom() {
+    let inbound = |identity| InboundTerms {
+        identity,
+        ..InboundTerms::requiring(ChannelLevel::Authenticated)
+    };
+    check(
+        begun(&["*.ministry.example"]).inbound(inbound(IdentityTerms::default())),
+        &[("inbound.names", PartnerError::NoIdentity)],
+    );
+    check(begun(&["*.ministry.example"]).inbound(inbound(pinned())), &[]);
+    check(begun(&["ministry.example"]).inbound(inbound(IdentityTerms::default())), &[]);
+    let outbound = OutboundTerms::requiring(ChannelLevel::Authenticated);
+    check(begun(&["*.ministry.example"]).outbound(outbound), &[]);
+}

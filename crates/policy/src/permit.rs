@@ -1,0 +1,222 @@
+//! The permit to deliver: a judged channel, and the only way to write mail to one.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use postern_mail::Host;
+use postern_tls::{Channel, Evidence, NotSecured, Released};
+use rustls_pki_types::UnixTime;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+
+use crate::{
+    Basis, DeliveryPlan, Mismatch, PartnerName, Policy, Refusal, Source, Stage,
+    policy::Generation,
+};
+
+/// The right to hand mail to a next hop over the channel that this permit owns.
+///
+/// [`Policy::authorize`] makes one from a channel that was proven to meet a plan, and nobody else
+/// makes one at all. It cannot be cloned, defaulted or read from anywhere, and the channel does
+/// not come out of it again, so what was proven of one connection cannot be used on another.
+///
+/// For the next message on a kept connection it is spent by [`Permit::rejudge`], which gives one
+/// for that message or none.
+#[must_use = "a permit that is dropped delivers nothing"]
+#[derive(Debug)]
+pub struct Permit<S> {
+    stream: Released<S>,
+    grant: Grant,
+}
+
+/// What was proven, for what.
+#[derive(Debug)]
+struct Grant {
+    destination: Host,
+    partner: Option<PartnerName>,
+    host: Host,
+    basis: Basis,
+    shadow: Option<Shadow>,
+}
+
+/// What a rule that is not enforced yet would have said: the measure of readiness.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shadow {
+    /// Whose rule it is.
+    pub partner: PartnerName,
+    /// At what stage it is.
+    pub stage: Stage,
+    /// What it would have said.
+    pub outcome: Result<Basis, Refusal>,
+}
+
+/// A channel that may not carry mail, and why. All that can still be said over it is `QUIT`.
+#[must_use = "the refusal is why the message waits"]
+#[derive(Debug)]
+pub struct Refused<S> {
+    refusal: Refusal,
+    stream: Released<S>,
+}
+
+impl Policy {
+    /// Decides whether the delivery of `plan` may use `channel`, which leads to `host`.
+    ///
+    /// # Errors
+    /// The channel does not meet what is in force, or the plan is one of an older policy.
+    pub fn authorize<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        plan: &DeliveryPlan,
+        host: &Host,
+        channel: Channel<S>,
+        now: UnixTime,
+    ) -> Result<Permit<S>, Refused<S>> {
+        let granted = grant(self.generation, plan, host, channel.security(), now);
+        let stream = channel.release();
+        match granted {
+            Ok(grant) => Ok(Permit { stream, grant }),
+            Err(refusal) => Err(Refused { refusal, stream }),
+        }
+    }
+}
+
+impl<S> Permit<S> {
+    /// Judges the channel for the delivery of another plan, in full and at a new time, whatever
+    /// was proven before: the policy may have changed, and certificates expire.
+    ///
+    /// # Errors
+    /// The channel does not meet what is in force now.
+    pub fn rejudge(
+        self,
+        policy: &Policy,
+        plan: &DeliveryPlan,
+        now: UnixTime,
+    ) -> Result<Self, Refused<S>> {
+        let Self { stream, grant: old } = self;
+        match grant(policy.generation, plan, &old.host, stream.security(), now) {
+            Ok(grant) => Ok(Self { stream, grant }),
+            Err(refusal) => Err(Refused { refusal, stream }),
+        }
+    }
+
+    /// Where mail may go with this permit: the destination of the plan it was given for.
+    pub fn destination(&self) -> &Host {
+        &self.grant.destination
+    }
+
+    /// The partner whose rule was judged.
+    pub fn partner(&self) -> Option<&PartnerName> {
+        self.grant.partner.as_ref()
+    }
+
+    /// The next hop at the other end.
+    pub fn host(&self) -> &Host {
+        &self.grant.host
+    }
+
+    /// On what basis it was given; it prints as the channel verdict to record.
+    pub fn basis(&self) -> &Basis {
+        &self.grant.basis
+    }
+
+    /// What the partner's rule would have said, where it is not enforced yet.
+    pub fn shadow(&self) -> Option<&Shadow> {
+        self.grant.shadow.as_ref()
+    }
+
+    /// What the handshake proved, unless the channel is plain.
+    pub fn evidence(&self) -> Option<&Evidence> {
+        self.stream.security().ok()
+    }
+}
+
+impl<S> Refused<S> {
+    /// Why the channel may not carry mail.
+    pub fn refusal(&self) -> &Refusal {
+        &self.refusal
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Refused<S> {
+    /// Takes leave (RFC 3207 §4.1) and closes the connection, without waiting for an answer.
+    ///
+    /// # Errors
+    /// The connection failed before that.
+    pub async fn quit(mut self) -> io::Result<()> {
+        self.stream.write_all(b"QUIT\r\n").await?;
+        self.stream.flush().await?;
+        self.stream.shutdown().await
+    }
+}
+
+/// The one place where a channel is found good enough to carry mail.
+fn grant(
+    generation: Generation,
+    plan: &DeliveryPlan,
+    host: &Host,
+    security: Result<&Evidence, &NotSecured>,
+    now: UnixTime,
+) -> Result<Grant, Refusal> {
+    if plan.generation != generation {
+        let demand = "that deliveries are planned anew";
+        return Err(Refusal::new(Mismatch::StalePlan, demand, vec![Source::Default]));
+    }
+    plan.judge_host(host)?;
+    let basis = plan.enforced().judge(security, now)?;
+    let shadow = plan.shadowed_partner().map(|partner| Shadow {
+        partner: partner.name().clone(),
+        stage: partner.stage(),
+        outcome: plan
+            .full()
+            .judge_host(host)
+            .and_then(|()| plan.full().judge(security, now)),
+    });
+    Ok(Grant {
+        destination: plan.destination().clone(),
+        partner: plan.partner().map(|partner| partner.name().clone()),
+        host: host.clone(),
+        basis,
+        shadow,
+    })
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Permit<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Permit<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, octets)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}

@@ -1,0 +1,145 @@
+//! Why a channel may not be used, as one sentence and one status code.
+
+use std::fmt;
+
+use postern_mail::{EnhancedStatusCode, Host};
+use postern_tls::{ChainFault, Fingerprint, NotSecured, ProfileViolation};
+
+use crate::{PartnerName, Source};
+
+/// A requirement that was not met: what was found, what was demanded, and by whom.
+///
+/// It prints as one sentence, which is used as it stands in logs, queue, notices and
+/// explanations: `the server did not offer STARTTLS; partner Ministry of Examples demands ...`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refusal(Box<Content>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Content {
+    mismatch: Mismatch,
+    demand: String,
+    sources: Vec<Source>,
+}
+
+/// What stood against a requirement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mismatch {
+    /// The channel is plain.
+    NotEncrypted(NotSecured),
+    /// TLS used what the profile does not allow.
+    Profile(ProfileViolation),
+    /// The peer showed no certificate.
+    NoCertificate,
+    /// The certificate that the peer showed does not prove what it was to prove.
+    Chain {
+        /// What is wrong with it.
+        fault: ChainFault,
+        /// Which certificate it was.
+        fingerprint: Fingerprint,
+    },
+    /// The peer has no name that a certificate could prove.
+    Nameless,
+    /// The next hop is not among those allowed.
+    Host(Host),
+    /// The certificate is one partner's, the domain is not that partner's.
+    Exclusive {
+        /// Whose certificate it is.
+        holder: PartnerName,
+        /// The domain that the reverse-path named.
+        domain: Host,
+    },
+    /// The certificate names more exclusive partners than are looked at.
+    TooManyPartners,
+    /// The plan was made under another generation of the policy, or for another delivery.
+    StalePlan,
+}
+
+impl Refusal {
+    pub(crate) fn new(mismatch: Mismatch, demand: impl fmt::Display, sources: Vec<Source>) -> Self {
+        Self(Box::new(Content {
+            mismatch,
+            demand: demand.to_string(),
+            sources,
+        }))
+    }
+
+    /// What was found.
+    pub fn mismatch(&self) -> &Mismatch {
+        &self.0.mismatch
+    }
+
+    /// Whose demand was not met; at least one.
+    pub fn demanded_by(&self) -> &[Source] {
+        &self.0.sources
+    }
+
+    /// The status of a message that waits for the requirement to be met (RFC 3463 §3.8,
+    /// RFC 5248): 4.7.10 where encryption is missing, 4.7.5 where cryptography failed, 4.7.0
+    /// otherwise.
+    pub fn status(&self) -> EnhancedStatusCode {
+        EnhancedStatusCode::transient(7, self.detail())
+    }
+
+    /// The status once it is given up: the same with 5 for 4.
+    pub fn final_status(&self) -> EnhancedStatusCode {
+        EnhancedStatusCode::permanent(7, self.detail())
+    }
+
+    fn detail(&self) -> u16 {
+        const OTHER: u16 = 0;
+        const CRYPTOGRAPHIC_FAILURE: u16 = 5;
+        const ENCRYPTION_NEEDED: u16 = 10;
+        match self.mismatch() {
+            Mismatch::NotEncrypted(
+                NotSecured::NotOffered
+                | NotSecured::NotRequired
+                | NotSecured::NotUsed
+                | NotSecured::Refused(_),
+            ) => ENCRYPTION_NEEDED,
+            Mismatch::NotEncrypted(NotSecured::HandshakeFailed(_))
+            | Mismatch::Profile(_)
+            | Mismatch::NoCertificate
+            | Mismatch::Chain { .. } => CRYPTOGRAPHIC_FAILURE,
+            Mismatch::Nameless
+            | Mismatch::Host(_)
+            | Mismatch::Exclusive { .. }
+            | Mismatch::TooManyPartners
+            | Mismatch::StalePlan => OTHER,
+        }
+    }
+}
+
+impl fmt::Display for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; ", self.mismatch)?;
+        for (at, source) in self.sources.iter().enumerate() {
+            write!(f, "{}{source}", if at == 0 { "" } else { " and " })?;
+        }
+        let verb = if self.sources.len() == 1 { "demands" } else { "demand" };
+        write!(f, " {verb} {}", self.demand)
+    }
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotEncrypted(reason) => write!(f, "the channel is plain: {reason}"),
+            Self::Profile(violation) => violation.fmt(f),
+            Self::NoCertificate => f.write_str("the peer showed no certificate"),
+            Self::Chain { fault, fingerprint } => {
+                write!(f, "{fault} (certificate SHA-256 {fingerprint})")
+            }
+            Self::Nameless => f.write_str("the next hop is known by its address only"),
+            Self::Host(host) => write!(f, "the next hop is {host}"),
+            Self::Exclusive { holder, domain } => write!(
+                f,
+                "the certificate is that of {holder}, and {domain} is not a domain of theirs"
+            ),
+            Self::TooManyPartners => {
+                f.write_str("the certificate names more partners than are looked at")
+            }
+            Self::StalePlan => f.write_str("the policy has changed since this was planned"),
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! Whoever is refused has no permit left.
+
+use postern_policy::{DeliveryPlan, Permit, Policy};
+use rustls_pki_types::UnixTime;
+use tokio::io::{AsyncWriteExt, DuplexStream};
+
+async fn deliver(policy: &Policy, plan: &DeliveryPlan, mut permit: Permit<DuplexStream>) {
+    let _ = permit.rejudge(policy, plan, UnixTime::now());
+    permit.write_all(b"MAIL FROM:<>\r\n").await.unwrap();
+}
+
+fn main() {
+    let _ = deliver;
+}

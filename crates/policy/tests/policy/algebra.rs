@@ -1,0 +1,175 @@
+//! The laws of the join, and that nothing joined to a rule lowers it.
+
+use std::{collections::BTreeSet, sync::LazyLock};
+
+use postern_mail::Host;
+use postern_policy::{
+    ChannelDemand, Contribution, HostPattern, HostRule, Identity, IdentityConstraint, Label,
+    PinSet, PkixConstraint, ProfileDemand, Requirement, Source,
+};
+use postern_tls::{CertificateUsage, Profile, ProfileName, TrustAnchors};
+use proptest::prelude::*;
+
+use crate::peers::{self, Peer};
+
+static PEERS: LazyLock<Vec<Peer>> = LazyLock::new(peers::all);
+
+const HOSTS: [&str; 4] = ["mx1.ministry.example", "mx2.ministry.example", "mx.evil.test", "[192.0.2.1]"];
+
+fn source() -> impl Strategy<Value = Source> {
+    prop::sample::select(vec![
+        Source::Default,
+        Source::RouteFloor(Label::new("*")),
+        Source::ListenerFloor(Label::new("[::]:25")),
+        Source::PartnerRule("Ministry".parse().unwrap()),
+        Source::PartnerRule("Bank".parse().unwrap()),
+    ])
+}
+
+fn constraint() -> impl Strategy<Value = IdentityConstraint> {
+    let names = prop::sample::subsequence(vec!["mx1.ministry.example", "mx.evil.test"], 1..=2);
+    let anchors = prop::sample::select(peers::ANCHORS.to_vec());
+    let usage = prop::sample::select(vec![
+        CertificateUsage::ServerAuth,
+        CertificateUsage::ClientAuth,
+        CertificateUsage::ClientOrServerAuth,
+    ]);
+    let pkix = (names, anchors, usage).prop_map(|(names, anchors, usage)| pkix(&names, anchors, usage));
+    let pins = prop::sample::subsequence(peers::PINS.to_vec(), 1..=2)
+        .prop_map(|pins| PinSet::new(pins).unwrap().into());
+    prop_oneof![6 => pkix, 3 => pins, 1 => Just(IdentityConstraint::Nameless)]
+}
+
+fn pkix(names: &[&str], anchors: TrustAnchors, usage: CertificateUsage) -> IdentityConstraint {
+    let names = names.iter().map(|name| peers::reference(name));
+    PkixConstraint::new(names, anchors, usage).unwrap().into()
+}
+
+fn channel() -> impl Strategy<Value = ChannelDemand> {
+    let authenticated =
+        constraint().prop_map(|constraint| ChannelDemand::Authenticated(constraint.into()));
+    prop_oneof![
+        1 => Just(ChannelDemand::Any),
+        1 => Just(ChannelDemand::Encrypted),
+        3 => authenticated,
+    ]
+}
+
+fn hosts() -> impl Strategy<Value = HostRule> {
+    let patterns = ["mx1.ministry.example", "*.ministry.example", "*.test", "[192.0.2.1]"];
+    let some = prop::sample::subsequence(patterns.to_vec(), 0..=3).prop_map(|patterns| {
+        let patterns = patterns.into_iter().map(|pattern| pattern.parse::<HostPattern>().unwrap());
+        HostRule::among(patterns)
+    });
+    prop_oneof![Just(HostRule::any()), some]
+}
+
+fn contribution() -> impl Strategy<Value = Requirement> {
+    let profile = prop::option::of(prop::sample::select(ProfileName::ALL));
+    (source(), channel(), profile, hosts(), "[ab]").prop_map(
+        |(source, channel, profile, hosts, reason)| {
+            let contribution = Contribution::new(source, channel, &reason).with_hosts(hosts);
+            match profile {
+                Some(name) => {
+                    let bounds = Profile::named(name).bounds().clone();
+                    contribution.with_profile(ProfileDemand::new(name, bounds)).into()
+                }
+                None => contribution.into(),
+            }
+        },
+    )
+}
+
+/// A join of one to four contributions.
+fn requirement() -> impl Strategy<Value = Requirement> {
+    prop::collection::vec(contribution(), 1..=4).prop_map(|parts| {
+        let mut parts = parts.into_iter();
+        let first = parts.next().unwrap();
+        parts.fold(first, |all, part| all.join(&part))
+    })
+}
+
+fn constraints(requirement: &Requirement) -> BTreeSet<IdentityConstraint> {
+    let identity = requirement.identity();
+    identity.into_iter().flat_map(Identity::constraints).cloned().collect()
+}
+
+proptest! {
+    #[test]
+    fn a_join_is_commutative(a in requirement(), b in requirement()) {
+        prop_assert_eq!(a.join(&b), b.join(&a));
+    }
+
+    #[test]
+    fn a_join_is_associative(a in requirement(), b in requirement(), c in requirement()) {
+        prop_assert_eq!(a.join(&b).join(&c), a.join(&b.join(&c)));
+    }
+
+    #[test]
+    fn a_join_is_idempotent(a in requirement(), b in requirement()) {
+        prop_assert_eq!(a.join(&a), a.clone());
+        prop_assert_eq!(a.join(&b).join(&b), a.join(&b));
+    }
+
+    #[test]
+    fn no_axis_is_lowered(a in requirement(), b in requirement()) {
+        let both = a.join(&b);
+        prop_assert_eq!(both.level(), a.level().stricter(b.level()));
+        prop_assert!(constraints(&both).is_superset(&constraints(&a)));
+        prop_assert_eq!(&both.bounds().intersect(a.bounds()), both.bounds());
+        for host in HOSTS {
+            let host: Host = host.parse().unwrap();
+            prop_assert!(a.hosts().admits(&host) || !both.hosts().admits(&host));
+        }
+        for contribution in a.contributions() {
+            prop_assert!(both.contributions().any(|kept| kept == contribution));
+        }
+    }
+
+    /// The same as the rule is used: no peer that a local rule refuses gets through because of
+    /// what is joined to the rule, be it a thousand demands of the network.
+    #[test]
+    fn nobody_gets_through_a_join_whom_one_side_refuses(a in requirement(), b in requirement()) {
+        let both = a.join(&b);
+        for peer in PEERS.iter() {
+            let (a, b, both) = (peer.judged_by(&a), peer.judged_by(&b), peer.judged_by(&both));
+            if both.is_ok() {
+                prop_assert!(a.is_ok() && b.is_ok(), "{}: {:?} {:?}", peer.name, a, b);
+            }
+        }
+        for host in HOSTS {
+            let host: Host = host.parse().unwrap();
+            let either = a.judge_host(&host).is_ok() && b.judge_host(&host).is_ok();
+            prop_assert_eq!(both.judge_host(&host).is_ok(), either);
+        }
+    }
+
+    /// Authentication is always as somebody.
+    #[test]
+    fn what_is_authenticated_has_proven_every_constraint(requirement in requirement()) {
+        for peer in PEERS.iter() {
+            let Ok(basis) = peer.judged_by(&requirement) else { continue };
+            match basis {
+                postern_policy::Basis::Authenticated { proofs, .. } => {
+                    prop_assert!(!proofs.is_empty());
+                    prop_assert_eq!(proofs.len(), constraints(&requirement).len());
+                }
+                postern_policy::Basis::Encrypted(_) | postern_policy::Basis::Plain(_) => {
+                    prop_assert!(!requirement.level().requires_authenticated_peer());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_who_demands_what_was_not_met(requirement in requirement()) {
+        for peer in PEERS.iter() {
+            let Err(refusal) = peer.judged_by(&requirement) else { continue };
+            prop_assert!(!refusal.demanded_by().is_empty());
+            let text = refusal.to_string();
+            for source in refusal.demanded_by() {
+                prop_assert!(text.contains(&source.to_string()), "{}", text);
+            }
+        }
+    }
+}
