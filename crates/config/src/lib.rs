@@ -1,1 +1,126 @@
 //! The configuration file: TOML to checked settings.
+//!
+//! One TOML file becomes [`Settings`] in two stages. First each value is read as what its key
+//! declares, at the place where it was written; then the sections are held against each other
+//! and against the files that they name. What comes out needs no further checks: defaults are
+//! filled in, certificates are loaded, the partners have become a
+//! [`Policy`](postern_policy::Policy). No port is opened and nothing is written, so this is also
+//! all that `postern check` does.
+//!
+//! Everything that is wrong is told at once, each problem on a line of its own as
+//! `FILE:LINE:COLUMN: key.path: what is wrong; what would be right`. Nothing wrong is passed
+//! over, because a slip of the pen must never make a rule weaker: unknown keys, keys given
+//! twice, keys that would have no effect and keys of later versions are errors. What is unwise
+//! comes back as warnings.
+//!
+//! ```
+//! use std::path::Path;
+//!
+//! let text = r#"
+//! hostname = "mx1.example.org"
+//!
+//! [[listener]]
+//! address = "0.0.0.0:25"
+//! role = "relay"
+//! tls = "maybe"
+//! "#;
+//! let errors = postern_config::parse(text, Path::new("postern.toml")).unwrap_err();
+//! let lines: Vec<_> = errors.problems().iter().map(ToString::to_string).collect();
+//! assert_eq!(lines, [
+//!     "postern.toml:4:1: listener.networks: is missing: role \"relay\" lets hosts send to any \
+//!      domain; name the networks of your own hosts, such as [\"10.0.0.0/8\"]",
+//!     "postern.toml:7:7: listener.tls: \"maybe\" is not known here; write \"starttls\", \
+//!      \"required\", \"implicit\" or \"none\"",
+//! ]);
+//! ```
+//!
+//! Each key is declared once, with its default and its text ([`sample`] and [`reference`] are
+//! made from the same declarations as the reader).
+//!
+//! Left out: the environment and inclusion of further files are not looked at, by design; what
+//! one reads is what holds. `submission`, CRLs, DANE and the admin page over HTTP come with
+//! later versions and are refused by name until then.
+
+mod agreement;
+mod file;
+mod manual;
+mod problem;
+mod schema;
+mod section;
+mod settings;
+mod value;
+
+use std::path::Path;
+
+pub use problem::{Errors, Position, Problem};
+pub use section::{
+    admin::Admin,
+    certificate::Certificates,
+    delivery::{AddressFamilies, Delivery, PrivateTargets},
+    dns::{Dns, DnsServers, Dnssec, DnssecAnchors},
+    domain::LocalDomain,
+    limits::Limits,
+    listener::{Listener, ListenerTls, Role},
+    log::{Log, LogFormat, LogLevel},
+    queue::Queue,
+    route::{Route, RouteBy},
+    spool::Spool,
+};
+pub use settings::Settings;
+pub use value::{ByteSize, Network, NetworkError};
+
+use file::Secrecy;
+use schema::Notes;
+
+/// A configuration that can be used.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What it means.
+    pub settings: Settings,
+    /// What is unwise in it, in the order of the file.
+    pub warnings: Vec<Problem>,
+}
+
+/// Reads a configuration and every file that it names.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn load(path: &Path) -> Result<Loaded, Errors> {
+    let text = file::read(path, Secrecy::Public).map_err(|fault| {
+        let file = path.to_owned();
+        Errors::from(Problem::new(file, None, "", &fault, &fault.right()))
+    })?;
+    parse(&text, path)
+}
+
+/// Reads a configuration whose text is at hand already, as if it stood at `path`: relative paths
+/// in it are relative to the folder of that.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn parse(text: &str, path: &Path) -> Result<Loaded, Errors> {
+    let notes = Notes::new(path, text);
+    let document = schema::document(&notes);
+    let settings = document.and_then(|document| settings::read(&notes, &document));
+    let warnings = notes.finish()?;
+    match settings {
+        Ok(settings) => Ok(Loaded { settings, warnings }),
+        // Nothing is given up without a note, so this is told to nobody; it is here so that a
+        // mistake of ours cannot turn into a configuration.
+        Err(schema::Reported) => {
+            let file = path.to_owned();
+            let problem = Problem::new(file, None, "", &"is not usable", &"report this as a bug");
+            Err(problem.into())
+        }
+    }
+}
+
+/// The annotated sample, `config/postern.toml`.
+pub fn sample() -> String {
+    manual::sample(&settings::ROOT)
+}
+
+/// The reference of all keys, `docs/configuration.md`.
+pub fn reference() -> String {
+    manual::reference(&settings::ROOT)
+}

@@ -1,0 +1,160 @@
+//! What the sections of a file must agree on.
+
+use std::{collections::BTreeMap, fmt, net::SocketAddr};
+
+use postern_mail::{Domain, Host, NextHop};
+
+use crate::{
+    ListenerTls,
+    schema::{Located, Notes, Table},
+    section::tls,
+    settings::Ways,
+};
+
+/// Notes where sections contradict each other. What is not right by itself has been noted
+/// before, and is left out here.
+pub(crate) fn check(
+    root: &Table<'_>,
+    hostname: Option<&Located<Domain>>,
+    tls: Option<&tls::Written<'_>>,
+    ways: &Ways<'_>,
+) {
+    let notes = root.notes();
+    check_hostname(notes, hostname);
+    check_listeners(root, ways);
+    if tls.is_some_and(|tls| tls.certificates.is_empty()) {
+        demand_certificates(notes, ways);
+    }
+    let domains = ways.domains.iter().flat_map(|domain| &domain.name);
+    refuse_repetition(notes, domains, "a domain is served by one [[domain]]");
+    let routes = ways.routes.iter().map(|(_, route)| &route.domains);
+    refuse_repetition(
+        notes,
+        routes.flatten().flatten(),
+        "a domain has one [[route]]",
+    );
+    refuse_loops(notes, hostname, ways);
+}
+
+fn check_hostname(notes: &Notes<'_>, hostname: Option<&Located<Domain>>) {
+    if let Some(hostname) = hostname.filter(|hostname| hostname.value.parent().is_none()) {
+        notes.warn(
+            &hostname.spot,
+            format_args!(
+                "{} is not fully qualified (RFC 5321 §2.3.5)",
+                hostname.value
+            ),
+            "many hosts refuse such a greeting; write the whole name, such as mx1.example.org",
+        );
+    }
+}
+
+fn check_listeners(root: &Table<'_>, ways: &Ways<'_>) {
+    let notes = root.notes();
+    let spot = root.spot_of_path("listener");
+    if !root.holds("listener") {
+        let right = "write [[listener]] with address and role";
+        notes.error(&spot, "is missing: no mail could come in", right);
+    }
+    let mut mx = ways
+        .listeners
+        .iter()
+        .filter(|(_, listener)| listener.is_mx());
+    if let Some((table, _)) = mx.next()
+        && ways.domains.is_empty()
+        && !root.holds("domain")
+    {
+        notes.warn(
+            table.spot(),
+            "role \"mx\" accepts mail for the domains of [[domain]], and there is none",
+            "write a [[domain]] with name and next-hop",
+        );
+    }
+    let addresses = ways
+        .listeners
+        .iter()
+        .flat_map(|(_, listener)| &listener.address);
+    // Port 0 stands for a different port each time.
+    let addresses = addresses.filter(|address| address.value.port() != 0);
+    refuse_repetition(
+        notes,
+        addresses,
+        "give each listener an address or port of its own",
+    );
+}
+
+fn demand_certificates(notes: &Notes<'_>, ways: &Ways<'_>) {
+    for (_, listener) in &ways.listeners {
+        let Ok(tls) = &listener.tls else { continue };
+        let mode = match tls.value {
+            ListenerTls::StartTls => "starttls",
+            // With role mx the mode itself is refused.
+            ListenerTls::Required | ListenerTls::Implicit if listener.is_mx() => continue,
+            ListenerTls::Required => "required",
+            ListenerTls::Implicit => "implicit",
+            ListenerTls::None => continue,
+        };
+        notes.error(
+            &tls.spot,
+            format_args!("\"{mode}\" needs a certificate, and there is none"),
+            "write [[tls.certificate]] with name, chain and key, or tls = \"none\" here",
+        );
+    }
+}
+
+/// Refuses a value that stands there twice.
+fn refuse_repetition<'w, T: Ord + fmt::Display + 'w>(
+    notes: &Notes<'_>,
+    values: impl Iterator<Item = &'w Located<T>>,
+    right: &str,
+) {
+    let mut seen = BTreeMap::new();
+    for value in values {
+        let line = notes.position(value.spot.offset).line;
+        if let Some(line) = seen.insert(&value.value, line) {
+            let wrong = format_args!("{} stands in line {line} already", value.value);
+            notes.error(&value.spot, wrong, right);
+        }
+    }
+}
+
+/// Refuses next hops that are this host itself: mail would go round until its hop count is
+/// exhausted (RFC 5321 §6.3).
+fn refuse_loops(notes: &Notes<'_>, hostname: Option<&Located<Domain>>, ways: &Ways<'_>) {
+    let addresses = ways
+        .listeners
+        .iter()
+        .flat_map(|(_, listener)| &listener.address);
+    let listening: Vec<_> = addresses.map(|address| address.value).collect();
+    let domains = ways.domains.iter().flat_map(|domain| &domain.next_hops);
+    let routes = ways.routes.iter().flat_map(|(_, route)| &route.next_hops);
+    for hop in domains.flatten().chain(routes.flatten().flatten()) {
+        if leads_here(
+            &hop.value,
+            hostname.map(|hostname| &hostname.value),
+            &listening,
+        ) {
+            notes.error(
+                &hop.spot,
+                format_args!("{} is a listener of this host: mail would loop", hop.value),
+                "give the host that takes the mail",
+            );
+        }
+    }
+}
+
+fn leads_here(hop: &NextHop, hostname: Option<&Domain>, listening: &[SocketAddr]) -> bool {
+    let mut here = listening
+        .iter()
+        .filter(|address| address.port() == hop.port());
+    match hop.host() {
+        Host::Domain(domain) => Some(domain) == hostname && here.next().is_some(),
+        Host::Literal(literal) => {
+            let target = literal.address();
+            here.any(|address| {
+                let everywhere = address.ip().is_unspecified() && target.is_loopback();
+                address.ip() == target || everywhere
+            })
+        }
+    }
+}

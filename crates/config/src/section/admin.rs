@@ -1,0 +1,51 @@
+//! `[admin]`: how the running daemon is spoken to.
+
+use std::{os::unix::ffi::OsStrExt, path::PathBuf};
+
+use crate::{
+    schema::{Key, Occurs, Reported, Section, Table},
+    value::FILE,
+};
+
+/// The longest path of a Unix socket: `sun_path` of unix(7) with its final NUL.
+const LONGEST_SOCKET_PATH: usize = 107;
+
+/// How the running daemon is spoken to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admin {
+    /// The Unix socket of the control interface.
+    pub socket: PathBuf,
+}
+
+static SOCKET: Key<PathBuf> = Key::defaulted(
+    "socket",
+    &FILE,
+    r#""/run/postern/control.sock""#,
+    "The Unix socket on which the command line finds the running daemon. Only its owner and \
+     root may use it.",
+);
+
+pub(crate) static ADMIN: Section = Section {
+    name: "admin",
+    occurs: Occurs::Once,
+    doc: "How the running daemon is spoken to.",
+    keys: &[&SOCKET.entry],
+    sections: &[],
+    not_yet: &["http"],
+    commented: false,
+    example: None,
+};
+
+pub(crate) fn read(table: &Table<'_>) -> Result<Admin, Reported> {
+    let socket = table.one(&SOCKET)?;
+    let path = table.notes().resolve(&socket.value);
+    let length = path.as_os_str().as_bytes().len();
+    if length > LONGEST_SOCKET_PATH {
+        return Err(table.notes().error(
+            &socket.spot,
+            format_args!("its whole path is {length} octets long"),
+            format_args!("a socket's path has at most {LONGEST_SOCKET_PATH}"),
+        ));
+    }
+    Ok(Admin { socket: path })
+}

@@ -1,0 +1,223 @@
+//! `[[tls.certificate]]`: our own certificates.
+
+use std::path::PathBuf;
+
+use postern_mail::Domain;
+use postern_tls::{CertificateError, CertificateFault, CertificateFiles, CertificateStore};
+use rustls_pki_types::UnixTime;
+
+use crate::{
+    file::{self, Secrecy},
+    schema::{Key, Located, Notes, Occurs, Reported, Section, Table, all},
+    value::{self, FILE},
+};
+
+/// Our certificates, and where they were read from.
+#[derive(Debug)]
+pub struct Certificates {
+    /// The pairs of chain and key, loaded.
+    pub store: CertificateStore,
+    /// Their files, to load them again from.
+    pub files: Vec<CertificateFiles>,
+}
+
+/// What was written for a certificate; whatever is not right was told and is absent.
+pub(crate) struct Written<'a> {
+    table: Table<'a>,
+    name: Result<Located<String>, Reported>,
+    chain: Result<Located<PathBuf>, Reported>,
+    key: Result<Located<PathBuf>, Reported>,
+}
+
+static NAME: Key<String> = Key::required(
+    "name",
+    &value::NAME,
+    r#""default""#,
+    "What this file calls the certificate. Several may share one name, such as one with an RSA \
+     and one with an ECDSA key: each peer is shown the one it can verify. The host names that \
+     it is shown for are those in the certificate itself; where none fits, a peer is shown the \
+     first one of this file.",
+);
+
+static CHAIN: Key<PathBuf> = Key::required(
+    "chain",
+    &FILE,
+    r#""default.pem""#,
+    "The certificate and those of its issuers up to the root, in PEM and in this order.",
+);
+
+static KEY: Key<PathBuf> = Key::required(
+    "key",
+    &FILE,
+    r#""default.key""#,
+    "The private key in PEM. The file must not be readable for everyone on the host.",
+);
+
+pub(super) static CERTIFICATE: Section = Section {
+    name: "certificate",
+    occurs: Occurs::Often,
+    doc: "A certificate of ours. Listeners show it, and so do connections to partners whose rule \
+          names it in `present`. Files that have changed are read again on reload.",
+    keys: &[&NAME.entry, &CHAIN.entry, &KEY.entry],
+    sections: &[],
+    not_yet: &[],
+    commented: false,
+    example: Some(
+        r#"# A second certificate, which a partner's rule can name in `present`:
+[[tls.certificate]]
+name = "gateway"
+chain = "gateway.pem"
+key = "gateway.key""#,
+    ),
+};
+
+pub(super) fn read(table: Table<'_>) -> Written<'_> {
+    Written {
+        name: table.one(&NAME),
+        chain: table.one(&CHAIN),
+        key: table.one(&KEY),
+        table,
+    }
+}
+
+impl Written<'_> {
+    /// What the configuration calls it.
+    pub(super) fn name(&self) -> Option<String> {
+        let name = self.name.as_ref().ok();
+        name.map(|name| name.value.clone())
+    }
+
+    /// The files, if they are there and protected.
+    fn files(&self) -> Result<CertificateFiles, Reported> {
+        let notes = self.table.notes();
+        let chain = protected(notes, &self.chain, Secrecy::Public);
+        let key = protected(notes, &self.key, Secrecy::Secret);
+        Ok(CertificateFiles {
+            name: self.name().ok_or(Reported)?,
+            chain: chain?,
+            key: key?,
+        })
+    }
+}
+
+/// Loads the pairs, and warns of those that end soon.
+pub(super) fn load(notes: &Notes<'_>, written: &[Written<'_>]) -> Result<Certificates, Reported> {
+    let files: Vec<_> = written.iter().map(Written::files).collect();
+    let right: Vec<_> = files.iter().flatten().cloned().collect();
+    let now = UnixTime::now();
+    let store = CertificateStore::load(&right, now).map_err(|errors| {
+        for error in errors {
+            note(notes, written, &files, &error);
+        }
+        Reported
+    })?;
+    for certificate in store.current().iter() {
+        if certificate.expires_soon(now) {
+            let at = written.iter().zip(&files).find(|(_, files)| {
+                files
+                    .as_ref()
+                    .is_ok_and(|files| files == certificate.files())
+            });
+            if let Some((
+                Written {
+                    chain: Ok(chain), ..
+                },
+                _,
+            )) = at
+            {
+                let wrong = format_args!("the certificate ends on {}", certificate.not_after());
+                notes.warn(&chain.spot, wrong, "renew it");
+            }
+        }
+    }
+    let files = all(files.into_iter())?;
+    Ok(Certificates { store, files })
+}
+
+/// Warns when no certificate is for the name that this host greets with: partners and MTA-STS
+/// policies commonly name that one.
+pub(crate) fn check_names(
+    notes: &Notes<'_>,
+    hostname: &Located<Domain>,
+    certificates: &Certificates,
+) {
+    let host = hostname.value.as_str();
+    let wildcard = hostname.value.parent().map(|parent| format!("*.{parent}"));
+    let current = certificates.store.current();
+    let mut names = current.iter().flat_map(|certificate| certificate.names());
+    if current.is_empty() || names.any(|name| name == host || Some(name) == wildcard.as_ref()) {
+        return;
+    }
+    notes.warn(
+        &hostname.spot,
+        format_args!("no [[tls.certificate]] is for {host}"),
+        "peers that verify certificates will refuse this host under that name; add one",
+    );
+}
+
+fn protected(
+    notes: &Notes<'_>,
+    path: &Result<Located<PathBuf>, Reported>,
+    secrecy: Secrecy,
+) -> Result<PathBuf, Reported> {
+    let written = path.as_ref().map_err(|reported| *reported)?;
+    let path = notes.resolve(&written.value);
+    match file::check(&path, secrecy) {
+        Ok(()) => Ok(path),
+        Err(fault) => {
+            let wrong = format!("{} {fault}", path.display());
+            Err(notes.error(&written.spot, wrong, fault.right()))
+        }
+    }
+}
+
+/// Notes what is wrong with a pair, at the file where it is to be put right.
+fn note(
+    notes: &Notes<'_>,
+    written: &[Written<'_>],
+    files: &[Result<CertificateFiles, Reported>],
+    error: &CertificateError,
+) {
+    let right = remedy(&error.fault);
+    let wrong = format!("{}: {}", error.file.display(), error.fault);
+    for (written, files) in written.iter().zip(files) {
+        let Ok(files) = files else { continue };
+        if files.name != error.name {
+            continue;
+        }
+        let spot = match &*error.file {
+            file if file == files.chain => &written.chain,
+            file if file == files.key => &written.key,
+            _ => continue,
+        };
+        if let Ok(spot) = spot {
+            notes.error(&spot.spot, &wrong, right);
+        }
+    }
+}
+
+fn remedy(fault: &CertificateFault) -> &'static str {
+    match fault {
+        CertificateFault::Unreadable(_) => "let the user that runs Postern read it",
+        CertificateFault::TooLong
+        | CertificateFault::NoCertificate
+        | CertificateFault::Malformed { .. } => {
+            "give a file of certificates in PEM, our own one first"
+        }
+        CertificateFault::OutOfOrder { .. } => "put each issuer right behind what it issued",
+        CertificateFault::Broken(_) => "give the certificates of the issuers that signed it",
+        CertificateFault::Expired { .. } => "have it renewed",
+        CertificateFault::NotYetValid { .. } => "set the clock of this host, or wait",
+        CertificateFault::WeakKey { .. } => {
+            "have one issued for a new key: RSA 3072 or ECDSA P-256"
+        }
+        CertificateFault::WeakSignature { .. } => "have it issued anew, signed with SHA-256",
+        CertificateFault::NoNames => {
+            "have it issued with the host's name as subject alternative name"
+        }
+        CertificateFault::NoKey | CertificateFault::BadKey(_) => "give the private key in PEM",
+        CertificateFault::EncryptedKey => "store it without a passphrase, readable for us alone",
+        CertificateFault::OpenToOthers { .. } => "take those rights away",
+        CertificateFault::KeyMismatch => "give the key that the certificate was issued for",
+    }
+}

@@ -1,0 +1,312 @@
+//! `[[listener]]`: where mail comes in, from whom, and over what.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    num::NonZeroU32,
+};
+
+use crate::{
+    schema::{Key, Kind, Located, Notes, Occurs, Reported, Scalar, Section, Shown, Table},
+    value::{COUNT, NETWORK, Network, SOCKET, not_a_choice},
+};
+
+/// Where mail comes in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    /// Address and port; port 0 lets the system choose.
+    pub address: SocketAddr,
+    /// For whom it is.
+    pub role: Role,
+    /// How TLS is offered.
+    pub tls: ListenerTls,
+    /// The most connections at the same time.
+    pub max_connections: NonZeroU32,
+}
+
+/// For whom a listener is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Role {
+    /// Strangers, with mail for our domains only.
+    Mx,
+    /// Our own hosts, which may send outward.
+    Relay {
+        /// Where they are; everyone else is treated as a stranger. There is at least one.
+        networks: Vec<Network>,
+    },
+}
+
+/// How a listener offers TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListenerTls {
+    /// STARTTLS is offered.
+    StartTls,
+    /// STARTTLS is offered, and nothing else is accepted before it.
+    Required,
+    /// The connection begins with the TLS handshake.
+    Implicit,
+    /// TLS is not offered.
+    None,
+}
+
+/// What was written for a listener; whatever is not right was told and is absent.
+pub(crate) struct Written {
+    pub(crate) address: Result<Located<SocketAddr>, Reported>,
+    role: Result<Located<RoleWord>, Reported>,
+    pub(crate) tls: Result<Located<ListenerTls>, Reported>,
+    networks: Result<Option<Vec<Located<Network>>>, Reported>,
+    max_connections: Result<Option<Located<NonZeroU32>>, Reported>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RoleWord {
+    Mx,
+    Relay,
+}
+
+static ROLES: Kind<RoleWord> = Kind {
+    name: "choice",
+    right: "\"mx\" or \"relay\"",
+    scalar: Scalar::Text(|text| match text {
+        "mx" => Ok(RoleWord::Mx),
+        "relay" => Ok(RoleWord::Relay),
+        "submission" => Err("\"submission\" is not yet available".to_owned()),
+        other => Err(not_a_choice(other)),
+    }),
+};
+
+static TLS_MODES: Kind<ListenerTls> = Kind {
+    name: "choice",
+    right: "\"starttls\", \"required\", \"implicit\" or \"none\"",
+    scalar: Scalar::Text(|text| match text {
+        "starttls" => Ok(ListenerTls::StartTls),
+        "required" => Ok(ListenerTls::Required),
+        "implicit" => Ok(ListenerTls::Implicit),
+        "none" => Ok(ListenerTls::None),
+        other => Err(not_a_choice(other)),
+    }),
+};
+
+static ADDRESS: Key<SocketAddr> = Key::required(
+    "address",
+    &SOCKET,
+    r#""0.0.0.0:25""#,
+    "Address and port. `[::]:25` takes IPv6 connections and `0.0.0.0:25` takes IPv4 ones.",
+);
+
+static ROLE: Key<RoleWord> = Key::required(
+    "role",
+    &ROLES,
+    r#""mx""#,
+    "For whom it is. `mx`: strangers, with mail for our own domains only. `relay`: our own \
+     hosts, recognised by `networks`, which may send to any domain.",
+);
+
+static TLS: Key<ListenerTls> = Key::defaulted(
+    "tls",
+    &TLS_MODES,
+    r#""starttls""#,
+    "How TLS is offered. `starttls`: offered to everyone. `required`: nothing but STARTTLS is \
+     accepted in clear, which RFC 3207 §4 forbids where strangers deliver, so role `mx` refuses \
+     it; demand TLS of a `[[partner]]` there. `implicit`: the connection begins with TLS; not \
+     for role `mx` either. `none`: not offered.",
+);
+
+static NETWORKS: Key<Network> = Key::optional(
+    "networks",
+    &NETWORK,
+    "none; role `relay` needs some",
+    "",
+    "For role `relay`: the networks whose hosts may send to any domain. Everyone else is \
+     treated as a stranger there.",
+)
+.list()
+.shown(Shown::InExample);
+
+static MAX_CONNECTIONS: Key<NonZeroU32> = Key::optional(
+    "max-connections",
+    &COUNT,
+    "`limits.connections`",
+    "500",
+    "The most connections to this listener at the same time; further ones are answered 421.",
+);
+
+pub(crate) static LISTENER: Section = Section {
+    name: "listener",
+    occurs: Occurs::Often,
+    doc: "Where mail comes in. At least one.",
+    keys: &[
+        &ADDRESS.entry,
+        &ROLE.entry,
+        &TLS.entry,
+        &NETWORKS.entry,
+        &MAX_CONNECTIONS.entry,
+    ],
+    sections: &[],
+    not_yet: &["profile"],
+    commented: false,
+    example: Some(
+        r#"# A second listener, for our own mail system behind this host:
+[[listener]]
+address = "127.0.0.1:2525"
+role = "relay"
+networks = ["127.0.0.0/8", "10.0.0.0/8"]"#,
+    ),
+};
+
+pub(crate) fn read(table: &Table<'_>) -> Written {
+    Written {
+        address: table.one(&ADDRESS),
+        role: table.one(&ROLE),
+        tls: table.one(&TLS),
+        networks: table.maybe_many(&NETWORKS),
+        max_connections: table.maybe(&MAX_CONNECTIONS),
+    }
+}
+
+impl Written {
+    /// Whether strangers are to deliver here.
+    pub(crate) fn is_mx(&self) -> bool {
+        matches!(&self.role, Ok(role) if role.value == RoleWord::Mx)
+    }
+
+    /// The listener that this means; `connections` is what all listeners share.
+    pub(crate) fn check(
+        self,
+        table: &Table<'_>,
+        connections: Option<NonZeroU32>,
+    ) -> Result<Listener, Reported> {
+        let notes = table.notes();
+        let role = match (&self.role, &self.tls) {
+            (Ok(role), Ok(tls)) if role.value == RoleWord::Mx => check_mx_tls(notes, tls),
+            (_, tls) => tls.as_ref().map(|_| ()).map_err(|reported| *reported),
+        };
+        let role = self.role.and_then(|word| {
+            let networks = check_networks(table, &word, self.networks?);
+            role?;
+            networks
+        });
+        if let (Ok(role), Ok(tls)) = (&role, &self.tls) {
+            warn_of_clear_text(notes, role, tls);
+        }
+        let most = self
+            .max_connections
+            .and_then(|most| check_max_connections(notes, most.as_ref(), connections));
+        Ok(Listener {
+            address: self.address?.value,
+            role: role?,
+            tls: self.tls?.value,
+            max_connections: most?,
+        })
+    }
+}
+
+/// RFC 3207 §4: a publicly referenced SMTP server must not demand TLS to deliver mail locally.
+fn check_mx_tls(notes: &Notes<'_>, tls: &Located<ListenerTls>) -> Result<(), Reported> {
+    match tls.value {
+        ListenerTls::StartTls => Ok(()),
+        ListenerTls::None => {
+            notes.warn(
+                &tls.spot,
+                "strangers are offered no TLS, and partners that must use it cannot deliver",
+                "write \"starttls\"",
+            );
+            Ok(())
+        }
+        ListenerTls::Required | ListenerTls::Implicit => Err(notes.error(
+            &tls.spot,
+            "role \"mx\" must not demand TLS of strangers (RFC 3207 §4)",
+            "write \"starttls\", and demand TLS of each [[partner]]; or use role \"relay\"",
+        )),
+    }
+}
+
+/// Mail of our own hosts deserves TLS as well, once it leaves this one.
+fn warn_of_clear_text(notes: &Notes<'_>, role: &Role, tls: &Located<ListenerTls>) {
+    let Role::Relay { networks } = role else {
+        return;
+    };
+    let afar = networks
+        .iter()
+        .any(|network| !network.address().is_loopback());
+    if tls.value == ListenerTls::None && afar {
+        notes.warn(
+            &tls.spot,
+            "the mail of your own hosts comes in clear",
+            "write \"starttls\" or \"required\"",
+        );
+    }
+}
+
+fn check_networks(
+    table: &Table<'_>,
+    role: &Located<RoleWord>,
+    networks: Option<Vec<Located<Network>>>,
+) -> Result<Role, Reported> {
+    let notes = table.notes();
+    let networks = match (role.value, networks) {
+        (RoleWord::Mx, None) => return Ok(Role::Mx),
+        (RoleWord::Mx, Some(_)) => {
+            return Err(notes.error(
+                &table.spot_of_path(NETWORKS.entry.name),
+                "has no meaning for role \"mx\", where nobody may send outward",
+                "remove it, or write role = \"relay\"",
+            ));
+        }
+        (RoleWord::Relay, None) => {
+            return Err(notes.error(
+                &table.spot_of(NETWORKS.entry.name),
+                "is missing: role \"relay\" lets hosts send to any domain",
+                "name the networks of your own hosts, such as [\"10.0.0.0/8\"]",
+            ));
+        }
+        (RoleWord::Relay, Some(networks)) => networks,
+    };
+    let mut role = Ok(());
+    for network in &networks {
+        if network.value.prefix() == 0 {
+            role = Err(notes.error(
+                &network.spot,
+                format_args!("{} is everyone: an open relay", network.value),
+                "name the networks of your own hosts",
+            ));
+        } else if is_public_and_wide(&network.value) {
+            notes.warn(
+                &network.spot,
+                format_args!("{} lets very many hosts send to any domain", network.value),
+                "name only the networks of your own hosts",
+            );
+        }
+    }
+    role.map(|()| Role::Relay {
+        networks: networks.into_iter().map(|network| network.value).collect(),
+    })
+}
+
+/// Beyond what registries give to one organisation: an IPv4 range beyond /8, an IPv6 range
+/// beyond /20.
+fn is_public_and_wide(network: &Network) -> bool {
+    match network.address() {
+        IpAddr::V4(_) => network.prefix() < 8,
+        IpAddr::V6(address) => network.prefix() < 20 && !address.is_unique_local(),
+    }
+}
+
+fn check_max_connections(
+    notes: &Notes<'_>,
+    most: Option<&Located<NonZeroU32>>,
+    connections: Option<NonZeroU32>,
+) -> Result<NonZeroU32, Reported> {
+    match (most, connections) {
+        (Some(most), Some(connections)) if most.value > connections => Err(notes.error(
+            &most.spot,
+            format_args!(
+                "{} is more than all listeners together may have",
+                most.value
+            ),
+            format_args!("stay at or below limits.connections, which is {connections}"),
+        )),
+        (Some(most), _) => Ok(most.value),
+        (None, Some(connections)) => Ok(connections),
+        (None, None) => Err(Reported),
+    }
+}

@@ -1,0 +1,121 @@
+//! `[partner.outbound]`: what connections to a partner must prove.
+
+use postern_mail::NextHop;
+use postern_policy::{CertificateName, ChannelLevel, OutboundTerms};
+
+use super::{identity, nothing_required};
+use crate::{
+    schema::{Key, Located, Occurs, Reported, Section, Table},
+    section::trust::TrustLoader,
+    value::{NAME, NEXT_HOP},
+};
+
+/// What was written for the way out.
+pub(super) struct Written {
+    identity: identity::Written,
+    present: Result<Option<Located<String>>, Reported>,
+    hosts: Result<Option<Vec<Located<NextHop>>>, Reported>,
+}
+
+static KEYS: identity::Keys = identity::Keys::new(
+    "What a connection to the partner must be. `any`: TLS where it is offered. `encrypted`: TLS. \
+     `authenticated`: TLS with a server that proves to be the partner's.",
+    [
+        "the names of `hosts`; without those, the recipient's domain",
+        r#"["mx1.ministry.example"]"#,
+        "The names of which the server's certificate must show one, among its subject \
+         alternative names (RFC 9525). A name that an MX record gives proves nothing and is not \
+         used.",
+    ],
+    "The keys of which the server must hold one, whoever has signed its certificate. Together \
+     with `names` both must hold.",
+);
+
+static PRESENT: Key<String> = Key::optional(
+    "present",
+    &NAME,
+    "no client certificate",
+    r#""gateway""#,
+    "The certificate that we show when the server asks: the name of a `[[tls.certificate]]`.",
+);
+
+static HOSTS: Key<NextHop> = Key::optional(
+    "hosts",
+    &NEXT_HOP,
+    "routes and MX records decide",
+    r#"["mx1.ministry.example:25"]"#,
+    "The hosts that take the partner's mail, tried in this order.",
+)
+.list();
+
+pub(super) static OUTBOUND: Section = Section {
+    name: "outbound",
+    occurs: Occurs::Once,
+    doc: "What connections to the partner must prove, and what we show them. When it is absent, \
+          nothing is required.",
+    keys: &[
+        &KEYS.require.entry,
+        &KEYS.names.entry,
+        &KEYS.pins.entry,
+        &KEYS.trust.entry,
+        &PRESENT.entry,
+        &HOSTS.entry,
+    ],
+    sections: &[],
+    not_yet: &["crl", "dane"],
+    commented: false,
+    example: None,
+};
+
+pub(super) fn read(table: &Table<'_>) -> Written {
+    Written {
+        identity: KEYS.read(table),
+        present: table.maybe(&PRESENT),
+        hosts: table.maybe_many(&HOSTS),
+    }
+}
+
+impl Written {
+    /// The terms that this means.
+    pub(super) fn check(
+        self,
+        table: &Table<'_>,
+        trust: &TrustLoader<'_>,
+        certificates: Option<&[String]>,
+    ) -> Result<OutboundTerms, Reported> {
+        if !table.is_written() {
+            nothing_required(table, "to");
+            return Ok(OutboundTerms::requiring(ChannelLevel::Any));
+        }
+        let identity = self.identity.check(trust);
+        let present = self.present?;
+        if let (Some(present), Some(names)) = (&present, certificates) {
+            check_present(table, present, names);
+        }
+        let (require, identity) = identity?;
+        Ok(OutboundTerms {
+            require,
+            identity,
+            present: present.map(|present| CertificateName::new(&present.value)),
+            hosts: self
+                .hosts?
+                .into_iter()
+                .flatten()
+                .map(|hop| hop.value)
+                .collect(),
+        })
+    }
+}
+
+fn check_present(table: &Table<'_>, present: &Located<String>, names: &[String]) {
+    if names.contains(&present.value) {
+        return;
+    }
+    let wrong = format!("no [[tls.certificate]] has the name {:?}", present.value);
+    let right = if names.is_empty() {
+        "write a [[tls.certificate]] of this name".to_owned()
+    } else {
+        format!("known are: {}", names.join(", "))
+    };
+    table.notes().error(&present.spot, wrong, right);
+}
