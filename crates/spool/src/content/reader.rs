@@ -142,6 +142,7 @@ impl FileSource {
                 self.left -= piece.len() as u64;
                 Ok((Some(piece), Source::File(self)))
             }
+            Err(source) if source.kind() == io::ErrorKind::NotFound => Err(self.damaged()),
             Err(source) => Err(failed("read", &self.location.path()?, source)),
         }
     }
