@@ -1,22 +1,25 @@
-//! The receiving end: a session as its server sees it.
+//! The receiving end: a session as its server sees it (RFC 5321 §4).
+//!
+//! The shell appends to the input what it reads, and performs one [`Action`] after the other:
 //!
 //! ```text
-//!            ┌────────── octets ───────────┐     ┌──── Answer, abort, shut_down ───┐
-//!            ▼                             │     ▼                                 │
-//!    ┌───────────────┐  advance(input, now)│  ┌───────────────┐   Action            │
-//!    │  the input    │─────────────────────┴─▶│ ServerSession │──────────────▶ the shell
-//!    └───────────────┘                        └───────────────┘
+//!   peer ── octets ──► input ──► advance(input, now) ──► Action ──► shell ──► peer, spool, policy
+//!                                      ▲                              │
+//!                                      └── answer, shut_down, abort ──┘
 //! ```
-//!
-//! The states of a session, and what leads from one to the next:
+//! A session is in one of few states, and every command is first held against the state and
+//! only then carried out:
 //!
 //! ```text
-//!   Greeting ─▶ Command ◀─▶ Asking ─▶ Content ─▶ Asking (Message) ─▶ Command
-//!                  │ STARTTLS            ▲ │ BDAT, not the last chunk    ▲
-//!                  ▼                     └─┼────────────────────────────┘
-//!               StartTls                   ▼
-//!                              Closing ◀─ from everywhere
+//!   Greeting ──► Command ◄──► Asking (Mail, Rcpt)
+//!                │  ▲  │
+//!       STARTTLS │  │  └─ DATA, BDAT ──► Asking ──► Content ──► Asking (Message) ──┐
+//!                ▼  └──────────────────────────────────┴───────────────────────────┘
+//!            StartTls                  Closing: from everywhere
 //! ```
+//! Content that was let in and then found to be too large or unclean stays in `Content` until
+//! its end, and the end is where it would have been: one message in, one reply out, never two
+//! messages.
 
 mod action;
 mod answers;

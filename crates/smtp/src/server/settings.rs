@@ -42,8 +42,8 @@ pub enum StartTls {
 /// The bounds of a session. Each is a number that a peer cannot exceed, whatever it sends.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Octets of a command line with its CRLF. RFC 5321 §4.5.3.1.4 demands 512, extensions
-    /// add: RFC 3461 §4 alone brings RCPT to 1036, RFC 6531 §3.4 adds ten more to MAIL.
+    /// Octets of a command line with its CRLF. RFC 5321 §4.5.3.1.4 demands 512, and each
+    /// extension adds its parameters: the longest is ORCPT with 500 (RFC 3461 §4.2).
     pub line: usize,
     /// Octets of content (RFC 1870 §3, §4), which EHLO announces as `SIZE`.
     pub content: u64,

@@ -97,6 +97,26 @@ fn a_question_that_nobody_answers_is_refused() {
 }
 
 #[test]
+fn a_shut_down_is_not_forgotten_over_starttls() {
+    let mut session = ServerSession::new(Arc::new(settings()));
+    let mut input = BytesMut::new();
+    let now = std::time::Instant::now();
+    for command in [&b""[..], b"HELO client.test\r\n"] {
+        input.extend_from_slice(command);
+        assert!(matches!(session.advance(&mut input, now), Action::Send(_)));
+    }
+    input.extend_from_slice(b"STARTTLS\r\n");
+    assert_eq!(session.advance(&mut input, now), Action::StartTls);
+    session.shut_down();
+    let mut shell = Shell::with(session.starttls(input).secured());
+    shell.run();
+    assert_eq!(
+        shell.take_lines(),
+        ["421 4.3.2 Shutting down, try again later"]
+    );
+}
+
+#[test]
 fn the_shell_hears_what_the_session_refused() {
     let mut shell = session();
     shell.feed(b"FOO\r\nMAIL FROM:<a@client.test>\r\nBDAT 2\r\nxxNOOP\r\n");
