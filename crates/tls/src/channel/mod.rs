@@ -136,6 +136,9 @@ pub enum NotSecured {
     /// Nobody wants TLS on this route.
     #[error("TLS is not asked for on this route")]
     NotRequired,
+    /// The connection was made to us, and the client sends in clear.
+    #[error("the client did not use TLS")]
+    NotUsed,
     /// The peer offered STARTTLS and then refused it.
     #[error("the peer refused STARTTLS: {0}")]
     Refused(Reply),
