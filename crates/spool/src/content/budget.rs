@@ -34,11 +34,6 @@ impl Budget {
             octets: 0,
         }
     }
-
-    #[cfg(test)]
-    pub(crate) fn taken(&self) -> u64 {
-        self.taken.load(Ordering::Relaxed)
-    }
 }
 
 impl Reservation {

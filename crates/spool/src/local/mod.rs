@@ -31,6 +31,9 @@ mod shared;
 mod space;
 mod writes;
 
+#[cfg(test)]
+mod tests;
+
 use std::{fmt, sync::Arc, thread::JoinHandle, time::SystemTime};
 
 use async_trait::async_trait;
