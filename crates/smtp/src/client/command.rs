@@ -15,10 +15,44 @@
 
 use postern_mail::{BodyType, EnhancedStatusCode, Envelope, Mailbox, Recipient, Reply, ReplyCode};
 
-use super::{Capabilities, Extension};
+use super::{Capabilities, Extension, RecipientOutcome, Stage};
+
+/// A command of a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Command {
+    Rset,
+    Mail,
+    /// For the recipient at this place of the envelope.
+    Rcpt(usize),
+    Data,
+}
+
+impl Command {
+    pub(super) fn stage(self) -> Stage {
+        match self {
+            Self::Rset => Stage::Rset,
+            Self::Mail => Stage::Mail,
+            Self::Rcpt(_) => Stage::Rcpt,
+            Self::Data => Stage::Data,
+        }
+    }
+
+    /// The command as `peer` understands it, CRLF included.
+    pub(super) fn encode(self, envelope: &Envelope, size: u64, peer: &Capabilities) -> String {
+        match self {
+            Self::Rset => "RSET\r\n".to_owned(),
+            Self::Mail => mail(envelope, size, peer),
+            Self::Rcpt(at) => {
+                let recipient = envelope.recipients.get(at);
+                recipient.map_or_else(String::new, |to| rcpt(to, peer))
+            }
+            Self::Data => "DATA\r\n".to_owned(),
+        }
+    }
+}
 
 /// `MAIL` with the parameters that the peer understands.
-pub(super) fn mail(envelope: &Envelope, size: u64, peer: &Capabilities) -> String {
+fn mail(envelope: &Envelope, size: u64, peer: &Capabilities) -> String {
     let mut command = format!("MAIL FROM:{}", envelope.reverse_path);
     let mut parameter = |text: &str| {
         command.push(' ');
@@ -48,7 +82,7 @@ pub(super) fn mail(envelope: &Envelope, size: u64, peer: &Capabilities) -> Strin
 }
 
 /// `RCPT` with the parameters that the peer understands.
-pub(super) fn rcpt(recipient: &Recipient, peer: &Capabilities) -> String {
+fn rcpt(recipient: &Recipient, peer: &Capabilities) -> String {
     let mut command = format!("RCPT TO:{}", recipient.forward_path);
     if peer.offers(Extension::Dsn) {
         if let Some(notify) = recipient.notify {
@@ -62,8 +96,30 @@ pub(super) fn rcpt(recipient: &Recipient, peer: &Capabilities) -> String {
     command
 }
 
+/// The outcomes that are known before a word is said.
+pub(super) fn first_outcomes(
+    envelope: &Envelope,
+    size: u64,
+    peer: &Capabilities,
+) -> Vec<Option<RecipientOutcome>> {
+    let limit = peer.recipient_limit().map(|limit| limit as usize);
+    let recipients = envelope.recipients.iter().enumerate();
+    recipients
+        .map(|(at, recipient)| {
+            let too_many = limit.filter(|limit| at >= *limit).map(|limit| {
+                let text = format!("the next hop takes {limit} recipients at a time");
+                Reply::new(ReplyCode::INSUFFICIENT_STORAGE, text)
+                    .with_status(EnhancedStatusCode::transient(5, 3))
+            });
+            obstacle(envelope, recipient, size, peer)
+                .or(too_many)
+                .map(RecipientOutcome::refused_by_us)
+        })
+        .collect()
+}
+
 /// Why the message cannot even be offered to the peer for `recipient`.
-pub(super) fn obstacle(
+fn obstacle(
     envelope: &Envelope,
     recipient: &Recipient,
     size: u64,

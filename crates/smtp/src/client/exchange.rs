@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use bytes::BytesMut;
-use postern_mail::{Reply, ReplyCode};
+use postern_mail::{Reply, ReplyCode, Severity};
 
 use super::{ReplyReader, SessionFault, Stage};
 
@@ -88,6 +88,23 @@ impl Exchange {
                 Err(SessionFault::ShutDown { stage, reply })
             }
             Ok(reply) => Ok(reply),
+        }
+    }
+
+    /// Hears a peer that speaks amid content, where no reply is due. A refusal may be meant well,
+    /// but the session is out of step from there on; anything else forges the final reply.
+    pub(super) fn listen_amid_content(&mut self, input: &mut BytesMut) -> Result<(), SessionFault> {
+        let stage = Stage::Content;
+        match self.interjection(stage, input)? {
+            None => Ok(()),
+            Some(reply) => Err(match reply.severity() {
+                Severity::TransientNegative | Severity::PermanentNegative => {
+                    SessionFault::Refused { stage, reply }
+                }
+                Severity::PositiveCompletion | Severity::PositiveIntermediate => {
+                    SessionFault::UnexpectedReply { stage, reply }
+                }
+            }),
         }
     }
 

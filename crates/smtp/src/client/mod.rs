@@ -73,6 +73,7 @@ mod fault;
 mod opening;
 mod outcome;
 mod outgoing;
+mod pipeline;
 mod reply;
 mod transaction;
 

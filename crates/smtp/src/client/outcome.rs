@@ -1,6 +1,6 @@
 //! What became of each recipient.
 
-use postern_mail::{Reply, Severity};
+use postern_mail::{EnhancedStatusCode, Reply, ReplyCode, Severity};
 
 use super::SessionFault;
 
@@ -39,6 +39,24 @@ impl RecipientOutcome {
     /// The outcome of a refusal by the peer. What is not 5yz may be tried again.
     pub(super) fn refused_by_peer(reply: Reply) -> Self {
         Self::failed(reply, Speaker::Peer)
+    }
+
+    /// The outcome of a refused RCPT. 552 once meant "too many recipients" and is taken as
+    /// transient (RFC 5321 §4.5.3.1.10), unless it says that it means the size (RFC 1870 §6.1).
+    pub(super) fn of_refused_rcpt(reply: Reply) -> Self {
+        let about_size = [
+            EnhancedStatusCode::permanent(2, 3),
+            EnhancedStatusCode::permanent(3, 4),
+        ];
+        let speaks_of_size = reply
+            .status()
+            .is_some_and(|status| about_size.contains(&status));
+        if reply.code() == ReplyCode::TOO_LARGE && !speaks_of_size {
+            let said_by = Speaker::Peer;
+            Self::Transient(Failure { reply, said_by })
+        } else {
+            Self::refused_by_peer(reply)
+        }
     }
 
     /// The outcome of a refusal that we put into words.

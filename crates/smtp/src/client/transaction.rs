@@ -1,21 +1,17 @@
 //! One mail transaction: MAIL, RCPT, content, and the reply that settles it (RFC 5321 §3.3).
 
-use std::{collections::VecDeque, time::Instant};
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use postern_mail::{EnhancedStatusCode, Envelope, Reply, ReplyCode, Severity};
+use postern_mail::{Envelope, Reply, ReplyCode, Severity};
 
 use super::{
-    Capabilities, Extension, Failure, OutOfTurn, RecipientOutcome, SessionFault, Speaker, Stage,
-    command,
+    Capabilities, OutOfTurn, RecipientOutcome, SessionFault, Stage,
+    command::{self, Command},
     exchange::Exchange,
     outgoing::{Framing, Outgoing},
+    pipeline::Pipeline,
 };
-
-/// The most octets of commands sent ahead of their replies. While we write, nobody may be
-/// reading: a group that fits the buffers on the way cannot make both ends wait for each other
-/// to read (RFC 2920 §3.1). It holds some two hundred recipients.
-const LARGEST_GROUP: usize = 16 * 1024;
 
 /// A transaction under way.
 #[derive(Debug)]
@@ -25,8 +21,7 @@ pub(super) struct Transaction {
     peer: Capabilities,
     framing: Framing,
     phase: Phase,
-    unsent: VecDeque<Command>,
-    unanswered: VecDeque<Command>,
+    commands: Pipeline,
     mail_refused: bool,
     recipients_accepted: usize,
     go_ahead: Option<Reply>,
@@ -65,25 +60,6 @@ enum Phase {
     EndOfContent,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Command {
-    Rset,
-    Mail,
-    Rcpt(usize),
-    Data,
-}
-
-impl Command {
-    fn stage(self) -> Stage {
-        match self {
-            Self::Rset => Stage::Rset,
-            Self::Mail => Stage::Mail,
-            Self::Rcpt(_) => Stage::Rcpt,
-            Self::Data => Stage::Data,
-        }
-    }
-}
-
 impl Transaction {
     /// A transaction for `size` octets of content, in a session that the one before it left in
     /// this state.
@@ -93,30 +69,25 @@ impl Transaction {
         peer: &Capabilities,
         before: Aftermath,
     ) -> Self {
-        let outcomes = first_outcomes(&envelope, size, peer);
+        let outcomes = command::first_outcomes(&envelope, size, peer);
         let framing = Framing::for_peer(peer);
-        let unsent = if outcomes.iter().all(Option::is_some) {
-            VecDeque::new()
-        } else {
-            let reset = (before == Aftermath::ResetDue).then_some(Command::Rset);
-            let pending = outcomes.iter().enumerate().filter(|(_, o)| o.is_none());
+        let pending = outcomes.iter().enumerate().filter(|(_, o)| o.is_none());
+        let pending: Vec<_> = pending.map(|(at, _)| Command::Rcpt(at)).collect();
+        let mut commands = Vec::new();
+        if !pending.is_empty() {
+            commands.extend((before == Aftermath::ResetDue).then_some(Command::Rset));
+            commands.push(Command::Mail);
+            commands.extend(pending);
             // BDAT carries its content with it and so comes after the replies to RCPT.
-            let data = (framing == Framing::Data).then_some(Command::Data);
-            reset
-                .into_iter()
-                .chain([Command::Mail])
-                .chain(pending.map(|(at, _)| Command::Rcpt(at)))
-                .chain(data)
-                .collect()
-        };
+            commands.extend((framing == Framing::Data).then_some(Command::Data));
+        }
         Self {
             envelope,
             size,
             peer: peer.clone(),
             framing,
             phase: Phase::Envelope,
-            unsent,
-            unanswered: VecDeque::new(),
+            commands: Pipeline::new(commands, peer),
             mail_refused: false,
             recipients_accepted: 0,
             go_ahead: None,
@@ -164,7 +135,7 @@ impl Transaction {
         match &mut self.phase {
             Phase::Envelope => Ok(None),
             Phase::Content(outgoing) => {
-                listen_amid_content(exchange, input)?;
+                exchange.listen_amid_content(input)?;
                 let Some(piece) = outgoing.next_piece() else {
                     return Ok(Some(Step::Content));
                 };
@@ -190,53 +161,28 @@ impl Transaction {
         input: &mut BytesMut,
         now: Instant,
     ) -> Result<Option<Step>, SessionFault> {
-        while let Some(command) = self.unanswered.front().copied() {
+        while let Some(command) = self.commands.awaited() {
             let Some(reply) = exchange.answer(input, now)? else {
                 return Ok(Some(Step::Read));
             };
-            self.unanswered.pop_front();
+            self.commands.answered();
             self.take_answer(command, reply)?;
-            if let Some(next) = self.unanswered.front() {
+            if let Some(next) = self.commands.awaited() {
                 exchange.await_next(next.stage(), now);
             }
         }
-        let group = self.next_group();
-        if let Some(first) = self.unanswered.front() {
+        if self.recipients_accepted == 0 {
+            self.commands.withdraw_data();
+        }
+        let (envelope, size, peer) = (&self.envelope, self.size, &self.peer);
+        let group = self
+            .commands
+            .next_group(|command| command.encode(envelope, size, peer));
+        if let Some(first) = self.commands.awaited() {
             exchange.ask(first.stage(), input, now)?;
             return Ok(Some(Step::Send(group)));
         }
         self.begin_content(exchange, input, now)
-    }
-
-    /// The commands that may be sent without hearing from the peer in between (RFC 2920 §3.1):
-    /// one, or with PIPELINING as many as are safe, DATA always being the last.
-    fn next_group(&mut self) -> Bytes {
-        let pipelining = self.peer.offers(Extension::Pipelining);
-        let mut group = BytesMut::new();
-        while let Some(command) = self.unsent.pop_front() {
-            let for_nobody = self.unanswered.is_empty() && self.recipients_accepted == 0;
-            if command == Command::Data && for_nobody {
-                break;
-            }
-            group.extend_from_slice(self.encode(command).as_bytes());
-            self.unanswered.push_back(command);
-            if !pipelining || group.len() >= LARGEST_GROUP {
-                break;
-            }
-        }
-        group.freeze()
-    }
-
-    fn encode(&self, command: Command) -> String {
-        match command {
-            Command::Rset => "RSET\r\n".to_owned(),
-            Command::Mail => command::mail(&self.envelope, self.size, &self.peer),
-            Command::Rcpt(at) => {
-                let recipient = self.envelope.recipients.get(at);
-                recipient.map_or_else(String::new, |to| command::rcpt(to, &self.peer))
-            }
-            Command::Data => "DATA\r\n".to_owned(),
-        }
     }
 
     fn take_answer(&mut self, command: Command, reply: Reply) -> Result<(), SessionFault> {
@@ -244,18 +190,21 @@ impl Transaction {
         match (command, reply.severity()) {
             (Command::Rset, Severity::PositiveCompletion) => self.aftermath = Aftermath::Clean,
             (Command::Mail, Severity::PositiveCompletion) => self.aftermath = Aftermath::ResetDue,
-            (Command::Rcpt(_), Severity::PositiveCompletion) => self.recipients_accepted += 1,
+            (Command::Rcpt(_), Severity::PositiveCompletion) => {
+                self.recipients_accepted += 1;
+                self.aftermath = Aftermath::ResetDue;
+            }
             (Command::Data, _) if reply.code() == ReplyCode::START_CONTENT => {
                 self.go_ahead = Some(reply);
             }
             (Command::Mail, Severity::TransientNegative | Severity::PermanentNegative) => {
                 self.mail_refused = true;
-                self.unsent.clear();
+                self.commands.withdraw_all();
                 self.settle_pending(&RecipientOutcome::refused_by_peer(reply));
             }
             (Command::Rcpt(at), Severity::TransientNegative | Severity::PermanentNegative) => {
                 if let Some(outcome) = self.outcomes.get_mut(at) {
-                    outcome.get_or_insert(of_refused_recipient(reply));
+                    outcome.get_or_insert(RecipientOutcome::of_refused_rcpt(reply));
                 }
             }
             (Command::Data, Severity::TransientNegative | Severity::PermanentNegative) => {
@@ -363,64 +312,5 @@ impl Transaction {
 
     fn is_settled(&self) -> bool {
         self.outcomes.iter().all(Option::is_some)
-    }
-}
-
-/// The outcomes that are known before a word is said.
-fn first_outcomes(
-    envelope: &Envelope,
-    size: u64,
-    peer: &Capabilities,
-) -> Vec<Option<RecipientOutcome>> {
-    let limit = peer.recipient_limit().map(|limit| limit as usize);
-    let recipients = envelope.recipients.iter().enumerate();
-    recipients
-        .map(|(at, recipient)| {
-            let too_many = limit.filter(|limit| at >= *limit).map(|limit| {
-                let text = format!("the next hop takes {limit} recipients at a time");
-                Reply::new(ReplyCode::INSUFFICIENT_STORAGE, text)
-                    .with_status(EnhancedStatusCode::transient(5, 3))
-            });
-            command::obstacle(envelope, recipient, size, peer)
-                .or(too_many)
-                .map(RecipientOutcome::refused_by_us)
-        })
-        .collect()
-}
-
-/// The outcome of a refused RCPT. 552 once meant "too many recipients" and is taken as
-/// transient (RFC 5321 §4.5.3.1.10), unless it says that it means the size (RFC 1870 §6.1).
-fn of_refused_recipient(reply: Reply) -> RecipientOutcome {
-    let about_size = [
-        EnhancedStatusCode::permanent(2, 3),
-        EnhancedStatusCode::permanent(3, 4),
-    ];
-    let speaks_of_size = reply
-        .status()
-        .is_some_and(|status| about_size.contains(&status));
-    if reply.code() == ReplyCode::TOO_LARGE && !speaks_of_size {
-        RecipientOutcome::Transient(Failure {
-            reply,
-            said_by: Speaker::Peer,
-        })
-    } else {
-        RecipientOutcome::refused_by_peer(reply)
-    }
-}
-
-/// Hears a peer that speaks amid content, where no reply is due. A refusal may be meant well, but
-/// the session is out of step from there on, and anything else is a forgery of the final reply.
-fn listen_amid_content(exchange: &mut Exchange, input: &mut BytesMut) -> Result<(), SessionFault> {
-    let stage = Stage::Content;
-    match exchange.interjection(stage, input)? {
-        None => Ok(()),
-        Some(reply) => Err(match reply.severity() {
-            Severity::TransientNegative | Severity::PermanentNegative => {
-                SessionFault::Refused { stage, reply }
-            }
-            Severity::PositiveCompletion | Severity::PositiveIntermediate => {
-                SessionFault::UnexpectedReply { stage, reply }
-            }
-        }),
     }
 }
