@@ -11,7 +11,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use crate::{
     Identity,
     identity::certificate_pem,
-    leaf::{Key, Leaf, Oddity, Validity, der, distinguished_name},
+    leaf::{Key, Leaf, Oddity, Validity, der, der_content, der_values, distinguished_name},
 };
 
 /// A certificate authority that exists for one test.
@@ -92,17 +92,27 @@ impl Authority {
 
     /// Issues a certificate for a new key.
     pub fn issue(&self, leaf: &Leaf) -> Identity {
-        let key = leaf.key.generate();
+        self.certify(leaf, &leaf.key.generate())
+    }
+
+    /// Issues a certificate for the key that `identity` has.
+    pub fn reissue(&self, identity: &Identity, leaf: &Leaf) -> Identity {
+        let key = KeyPair::try_from(&identity.key()).expect("a key pair");
+        self.certify(leaf, &key)
+    }
+
+    fn certify(&self, leaf: &Leaf, key: &KeyPair) -> Identity {
         let certificate = match &leaf.oddity {
             Some(Oddity::Rsa1024) => self.sign(&leaf.params(), &NobodysRsa1024::new()),
-            Some(Oddity::ClaimsSha1) => claiming_sha1(&self.sign(&leaf.params(), &key)),
-            _ => self.sign(&leaf.params(), &key),
+            Some(Oddity::ClaimsSha1) => claiming_sha1(&self.sign(&leaf.params(), key)),
+            Some(Oddity::Version1) => of_version1(&self.sign(&leaf.params(), key)),
+            _ => self.sign(&leaf.params(), key),
         };
         let mut chain = vec![certificate];
         chain.extend(self.intermediates.iter().cloned());
         Identity {
             chain,
-            key: private_key(&key),
+            key: private_key(key),
         }
     }
 
@@ -207,4 +217,17 @@ fn claiming_sha1(certificate: &CertificateDer<'_>) -> CertificateDer<'static> {
         der.splice(at..at + SHA1.len(), SHA1);
     }
     der.into()
+}
+
+/// Leaves out version and extensions, the first and the last field of the signed part
+/// (RFC 5280 §4.1).
+fn of_version1(certificate: &CertificateDer<'_>) -> CertificateDer<'static> {
+    let parts = der_values(der_content(certificate));
+    let [signed, algorithm, signature] = parts.as_slice() else {
+        return certificate.clone().into_owned();
+    };
+    let fields = der_values(der_content(signed));
+    let fields = fields.get(1..fields.len() - 1).expect("eight fields");
+    let signed = der(0x30, &fields.concat());
+    der(0x30, &[&signed, *algorithm, *signature].concat()).into()
 }

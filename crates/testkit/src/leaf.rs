@@ -104,6 +104,8 @@ pub enum Oddity {
     Rsa1024,
     /// basicConstraints says that this leaf is an authority.
     IsAuthority,
+    /// The certificate is of version 1, without extensions; its signature does not verify.
+    Version1,
 }
 
 /// A description of an end entity certificate. It begins as what a mail host has: P-256, one
@@ -237,8 +239,8 @@ impl Leaf {
             Some(Oddity::IsAuthority) => {
                 params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
             }
-            // These two are done when the certificate is signed.
-            Some(Oddity::ClaimsSha1 | Oddity::Rsa1024) | None => {}
+            // These are done when the certificate is signed.
+            Some(Oddity::ClaimsSha1 | Oddity::Rsa1024 | Oddity::Version1) | None => {}
         }
     }
 }
@@ -269,4 +271,30 @@ pub(crate) fn der(tag: u8, content: &[u8]) -> Vec<u8> {
     }
     value.extend(content);
     value
+}
+
+/// The values that stand one after the other in `content`, each with its tag and length.
+pub(crate) fn der_values(mut content: &[u8]) -> Vec<&[u8]> {
+    let mut values = Vec::new();
+    while let [_, first, rest @ ..] = content {
+        let (octets_of_length, length) = match *first {
+            length @ ..128 => (0, usize::from(length)),
+            long => {
+                let octets = rest.iter().take(usize::from(long - 128));
+                let length = octets.fold(0, |length, octet| length << 8 | usize::from(*octet));
+                (usize::from(long - 128), length)
+            }
+        };
+        let (value, after) = content.split_at(2 + octets_of_length + length);
+        values.push(value);
+        content = after;
+    }
+    values
+}
+
+/// The content of a value, without its tag and length.
+pub(crate) fn der_content(value: &[u8]) -> &[u8] {
+    let long = value.get(1).map_or(0, |first| first.saturating_sub(127));
+    let header = if long > 0 { 1 + usize::from(long) } else { 2 };
+    value.get(header..).expect("a value with a header")
 }

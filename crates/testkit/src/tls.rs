@@ -49,27 +49,21 @@ pub fn client_config(authority: &Authority, identity: Option<&Identity>) -> Clie
     }
 }
 
-/// A client that takes any certificate, with a provider of its own.
+/// A client that takes any certificate, offers these versions, and asks for signatures by these
+/// schemes.
 pub fn loose_client_config(
-    provider: CryptoProvider,
     versions: &[&'static rustls::SupportedProtocolVersion],
-    identity: Option<&Identity>,
+    schemes: &[SignatureScheme],
 ) -> ClientConfig {
-    let provider = Arc::new(provider);
-    let schemes = provider
-        .signature_verification_algorithms
-        .supported_schemes();
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+    let any_certificate = AnyCertificate {
+        schemes: schemes.to_vec(),
+    };
+    ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_protocol_versions(versions)
         .expect("protocol versions")
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(AnyCertificate { schemes }));
-    match identity {
-        None => builder.with_no_client_auth(),
-        Some(identity) => {
-            builder.with_client_cert_resolver(Arc::new(certified(identity, &provider)))
-        }
-    }
+        .with_custom_certificate_verifier(Arc::new(any_certificate))
+        .with_no_client_auth()
 }
 
 fn roots(authority: &Authority) -> RootCertStore {

@@ -9,6 +9,8 @@ mod library;
 pub mod pkix;
 mod spki;
 mod summary;
+#[cfg(test)]
+mod testing;
 mod trust;
 
 pub use certificate::{

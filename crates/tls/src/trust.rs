@@ -63,17 +63,19 @@ impl TrustAnchors {
             file: path.to_owned(),
             error: error.to_string(),
         })?;
-        let anchors = CertificateDer::pem_slice_iter(&octets)
-            .enumerate()
-            .map(|(at, der)| anchor_in(path, at + 1, der))
-            .collect::<Result<Vec<_>, _>>()?;
-        if anchors.is_empty() {
-            return Err(TrustError::Empty {
-                file: path.to_owned(),
-            });
-        }
         let name = path.file_name().unwrap_or(path.as_os_str());
-        Ok(Self::new(&name.to_string_lossy(), anchors))
+        Ok(Self::new(&name.to_string_lossy(), read_pem(path, &octets)?))
+    }
+
+    /// The authorities in a PEM text, under a label.
+    ///
+    /// # Errors
+    /// The text holds no certificate, or holds something that is none.
+    pub fn from_pem(label: &str, text: &str) -> Result<Self, TrustError> {
+        Ok(Self::new(
+            label,
+            read_pem(Path::new(label), text.as_bytes())?,
+        ))
     }
 
     /// Whatever any of these trusts; nobody, where there are none.
@@ -116,6 +118,19 @@ impl TrustAnchors {
     pub(crate) fn anchors(&self) -> &[TrustAnchor<'static>] {
         &self.0.anchors
     }
+}
+
+fn read_pem(source: &Path, octets: &[u8]) -> Result<Vec<TrustAnchor<'static>>, TrustError> {
+    let anchors = CertificateDer::pem_slice_iter(octets)
+        .enumerate()
+        .map(|(at, der)| anchor_in(source, at + 1, der))
+        .collect::<Result<Vec<_>, _>>()?;
+    if anchors.is_empty() {
+        return Err(TrustError::Empty {
+            file: source.to_owned(),
+        });
+    }
+    Ok(anchors)
 }
 
 fn anchor(der: &CertificateDer<'_>) -> Result<TrustAnchor<'static>, webpki::Error> {
