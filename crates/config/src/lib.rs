@@ -34,7 +34,7 @@
 //! ]);
 //! ```
 //!
-//! Each key is declared once, with its default and its text ([`sample`] and [`reference`] are
+//! Each key is declared once, with its default and its text ([`sample()`] and [`reference()`] are
 //! made from the same declarations as the reader).
 //!
 //! Left out: the environment and inclusion of further files are not looked at, by design; what

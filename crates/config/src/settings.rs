@@ -151,6 +151,9 @@ fn channels(
     // Partners are held against each other even if one of them is not right by itself.
     let complete = partners.iter().all(Result::is_ok);
     let partners: Vec<_> = partners.into_iter().flatten().collect();
+    if let (Ok(defaults), Ok(certificates)) = (&defaults, &certificates) {
+        partner::check_presented(notes, defaults.profile, &partners, certificates);
+    }
     let policy = defaults.and_then(|defaults| partner::policy(notes, defaults, &partners));
     (
         certificates,

@@ -1,9 +1,12 @@
 //! `[[tls.certificate]]`: our own certificates.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use postern_mail::Domain;
-use postern_tls::{CertificateError, CertificateFault, CertificateFiles, CertificateStore};
+use postern_tls::{
+    Certificate, CertificateError, CertificateFault, CertificateFiles, CertificateStore,
+    CryptoBounds, ProfileViolation,
+};
 use rustls_pki_types::UnixTime;
 
 use crate::{
@@ -132,6 +135,24 @@ pub(super) fn load(notes: &Notes<'_>, written: &[Written<'_>]) -> Result<Certifi
     }
     let files = all(files.into_iter())?;
     Ok(Certificates { store, files })
+}
+
+/// Whether one of the certificates may be used within the bounds, or there is none at all.
+///
+/// # Errors
+/// Why the last of them may not.
+pub(super) fn any_admitted(
+    certificates: &[Arc<Certificate>],
+    bounds: &CryptoBounds,
+) -> Result<(), ProfileViolation> {
+    let mut verdict = Ok(());
+    for certificate in certificates {
+        verdict = bounds.admits_key(certificate.key());
+        if verdict.is_ok() {
+            break;
+        }
+    }
+    verdict
 }
 
 /// Warns when no certificate is for the name that this host greets with: partners and MTA-STS

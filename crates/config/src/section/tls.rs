@@ -81,8 +81,11 @@ impl Written<'_> {
         trust: &TrustLoader<'_>,
     ) -> (Result<Defaults, Reported>, Result<Certificates, Reported>) {
         let trust = self.trust.and_then(|sources| trust.load(&sources));
-        let profile = self.profile.map(|profile| profile.value);
         let certificates = certificate::load(notes, &self.certificates);
+        if let (Ok(profile), Ok(certificates)) = (&self.profile, &certificates) {
+            check_keys(notes, profile, certificates);
+        }
+        let profile = self.profile.map(|profile| profile.value);
         let defaults = profile.and_then(|profile| {
             Ok(Defaults {
                 profile,
@@ -90,5 +93,20 @@ impl Written<'_> {
             })
         });
         (defaults, certificates)
+    }
+}
+
+/// A profile that none of our keys may be used under would fail every handshake.
+fn check_keys(notes: &Notes<'_>, profile: &Located<&'static Profile>, certificates: &Certificates) {
+    let current = certificates.store.current();
+    if let Err(violation) = certificate::any_admitted(&current, profile.value.bounds()) {
+        notes.error(
+            &profile.spot,
+            format_args!(
+                "{} allows none of our certificates; {violation}",
+                profile.value.name()
+            ),
+            "choose another profile, or add a certificate with such a key",
+        );
     }
 }

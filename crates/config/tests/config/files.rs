@@ -122,6 +122,57 @@ fn certificates_with_rsa_and_ecdsa_keys_share_a_name() {
 }
 
 #[test]
+fn a_profile_must_leave_a_certificate_to_show() {
+    let home = Home::new();
+    let rsa = Leaf::named("gateway.example.org").key(Key::Rsa2048);
+    Authority::new("Our CA")
+        .issue(&rsa)
+        .write(&home.path(""), "gateway");
+    let text = format!(
+        r#"{BASE}[tls]
+profile = "foundation"
+
+[[tls.certificate]]
+name = "gateway"
+chain = "gateway.pem"
+key = "gateway.key"
+
+[[partner]]
+name = "Ministry"
+domains = ["ministry.example"]
+profile = "foundation"
+
+[partner.outbound]
+present = "default"
+
+[partner.inbound]
+names = ["out.ministry.example"]
+"#
+    );
+    let refused = "key of the certificate: ECDSA P-256 was used, allowed is RSA; ";
+    check(
+        &home,
+        &text,
+        &[&format!(
+            "postern.toml:30:1: partner.outbound.present: profile foundation does not allow it; \
+             {refused}present a certificate with such a key, or choose another profile"
+        )],
+    );
+    let only_default = text
+        .replace("gateway.pem", "default.pem")
+        .replace("gateway.key", "default.key");
+    let errors = home.errors(&only_default);
+    assert_eq!(
+        errors[0],
+        format!(
+            "postern.toml:17:11: tls.profile: foundation allows none of our certificates; \
+             {refused}choose another profile, or add a certificate with such a key"
+        ),
+        "{errors:?}"
+    );
+}
+
+#[test]
 fn what_cannot_be_read_is_told() {
     let home = Home::new();
     let missing = postern_config::load(&home.path("postern.toml")).unwrap_err();

@@ -48,8 +48,30 @@ fn the_sample_loads_with_all_that_it_shows() {
     assert_eq!(settings.certificates.store.current().len(), 2);
 }
 
-/// Commented examples of a key with a default show that default, unless another value is more
-/// telling; then the reference names the default.
+/// A key that is declared and not read would be documented, accepted, and without effect. No key
+/// takes a date, so each must say so.
+#[test]
+fn no_key_is_passed_over() {
+    let sample = uncommented();
+    let mut keys = 0;
+    for (at, line) in sample.lines().enumerate() {
+        let Some((key, _)) = line.split_once(" = ").filter(|_| !line.starts_with('#')) else {
+            continue;
+        };
+        keys += 1;
+        let mut lines: Vec<String> = sample.lines().map(str::to_owned).collect();
+        lines[at] = format!("{key} = 2026-01-01");
+        let errors = postern_config::parse(&lines.join("\n"), Path::new("/nowhere/postern.toml"));
+        let errors = errors.unwrap_err();
+        let told = errors.problems().iter().any(|problem| {
+            let line = problem.position().map(|position| position.line);
+            line == Some(at + 1) && problem.wrong() == "is a date"
+        });
+        assert!(told, "{key} in line {}: {errors}", at + 1);
+    }
+    assert!(keys > 50, "{keys}");
+}
+
 #[test]
 fn every_key_of_the_sample_is_in_the_reference_and_the_other_way_round() {
     let sample = uncommented();

@@ -61,10 +61,10 @@ fn what_weakens_delivery_is_warned_of() {
             BASE.replace("mx1.example.org", "mx1"),
         ),
         &[
-            "postern.toml:1:12: hostname: no [[tls.certificate]] is for mx1; peers that verify \
-             certificates will refuse this host under that name; add one",
             "postern.toml:1:12: hostname: mx1 is not fully qualified (RFC 5321 §2.3.5); many \
              hosts refuse such a greeting; write the whole name, such as mx1.example.org",
+            "postern.toml:1:12: hostname: no [[tls.certificate]] is for mx1; peers that verify \
+             certificates will refuse this host under that name; add one",
             "postern.toml:17:12: queue.lifetime: 1d is short: an outage over a weekend bounces \
              mail; RFC 5321 §4.5.4.1 asks for at least 4 to 5 days",
             "postern.toml:20:25: delivery.allow-private-targets: lets the owner of any domain \

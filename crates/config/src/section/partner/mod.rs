@@ -8,7 +8,11 @@ use postern_mail::{DomainPattern, Mailbox};
 use postern_policy::{Defaults, Partner, PartnerError, PartnerName, Policy, PolicyError, Stage};
 use postern_tls::Profile;
 
-use super::{tls::PROFILES, trust::TrustLoader};
+use super::{
+    certificate::{self, Certificates},
+    tls::PROFILES,
+    trust::TrustLoader,
+};
 use crate::{
     schema::{Key, Kind, Located, Notes, Occurs, Reported, Scalar, Section, Spot, Table},
     value::{self, PATTERN, not_a_choice},
@@ -188,14 +192,45 @@ pub(crate) fn policy(
     let rules = partners.iter().map(|checked| checked.partner.clone());
     Policy::new(defaults, rules.collect()).map_err(|errors| {
         for error in errors {
-            // Of two partners with one name it is the later that is told of.
             let named = |checked: &&Checked<'_>| checked.partner.name() == error.partner();
-            if let Some(checked) = partners.iter().rev().find(named) {
-                note_policy(notes, checked, &error);
+            let mut of_this_name = partners.iter().filter(named);
+            // Of two partners with one name it is the later whose name is at fault.
+            let at = match &error {
+                PolicyError::DuplicatePartner(_) => of_this_name.next_back(),
+                PolicyError::DomainTaken { .. }
+                | PolicyError::ProfilesExclude { .. }
+                | PolicyError::ExclusiveShared { .. } => of_this_name.next(),
+            };
+            if let Some(at) = at {
+                note_policy(notes, at, &error);
             }
         }
         Reported
     })
+}
+
+/// Refuses a client certificate that the profiles of a partner and of everybody leave no use for.
+pub(crate) fn check_presented(
+    notes: &Notes<'_>,
+    general: &Profile,
+    partners: &[Checked<'_>],
+    certificates: &Certificates,
+) {
+    for Checked { partner, table, .. } in partners {
+        let present = partner.outbound().present.as_ref();
+        let shown = present.and_then(|name| certificates.store.identity(name.as_str()));
+        let (Some(own), Some(shown)) = (partner.profile(), shown) else {
+            continue;
+        };
+        let bounds = general.bounds().intersect(own.bounds());
+        if let Err(violation) = certificate::any_admitted(shown.certificates(), &bounds) {
+            notes.error(
+                &table.spot_of_path("outbound.present"),
+                format_args!("profile {} does not allow it; {violation}", own.name()),
+                "present a certificate with such a key, or choose another profile",
+            );
+        }
+    }
 }
 
 /// Notes what the policy finds wrong between partners, at the key where it stands.

@@ -93,17 +93,31 @@ impl Written {
             check_present(table, present, names);
         }
         let (require, identity) = identity?;
+        let hosts = self.hosts?;
+        if let Some(hosts) = &hosts
+            && require.requires_authenticated_peer()
+            && identity.names.is_empty()
+            && identity.pins.is_empty()
+        {
+            check_named(table, hosts);
+        }
         Ok(OutboundTerms {
             require,
             identity,
             present: present.map(|present| CertificateName::new(&present.value)),
-            hosts: self
-                .hosts?
-                .into_iter()
-                .flatten()
-                .map(|hop| hop.value)
-                .collect(),
+            hosts: hosts.into_iter().flatten().map(|hop| hop.value).collect(),
         })
+    }
+}
+
+/// Fixed hosts that are addresses leave nothing to authenticate the partner by.
+fn check_named(table: &Table<'_>, hosts: &[Located<NextHop>]) {
+    if hosts.iter().all(|hop| hop.value.host().domain().is_none()) {
+        table.notes().error(
+            &table.spot_of_path("hosts"),
+            "are addresses, which no certificate names",
+            "give names or spki-pins, or write the hosts by name",
+        );
     }
 }
 
