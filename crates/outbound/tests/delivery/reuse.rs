@@ -1,0 +1,98 @@
+//! Connections are kept for the next message, and judged anew for it.
+
+use std::{sync::Arc, time::Duration};
+
+use postern_testkit::{Authority, Leaf, server_config};
+
+use crate::{
+    neighbour::{Neighbour, Tls},
+    world::{Plan, World},
+};
+
+const MESSAGE: &[u8] = b"Subject: one of many\r\n\r\nhello\r\n";
+
+#[tokio::test]
+async fn one_connection_serves_message_after_message() {
+    let identity = Authority::new("CA").issue(&Leaf::named("stranger.example"));
+    let tls = Tls::With(Arc::new(server_config(&identity, None)));
+    let mut neighbour = Neighbour::start(tls).await;
+    let world = World::start(Plan {
+        routes: vec![("*", vec![neighbour.address])],
+        ..Plan::default()
+    });
+    for _ in 0..5 {
+        let id = world
+            .submit("<me@example.org>", &["<jo@stranger.example>"], MESSAGE)
+            .await;
+        neighbour.arrival().await;
+        world.until_gone(id).await;
+    }
+    assert_eq!(neighbour.connections(), 1);
+}
+
+#[tokio::test]
+async fn recipients_behind_one_next_hop_share_a_transaction() {
+    let mut neighbour = Neighbour::start(Tls::None).await;
+    let world = World::start(Plan {
+        routes: vec![("*", vec![neighbour.address])],
+        ..Plan::default()
+    });
+    let to = ["<a@one.example>", "<b@two.example>", "<c@one.example>"];
+    let id = world.submit("<me@example.org>", &to, MESSAGE).await;
+    assert_eq!(neighbour.arrival().await.envelope.recipients.len(), 3);
+    world.until_gone(id).await;
+    assert_eq!(neighbour.transactions(), 1);
+}
+
+#[tokio::test]
+async fn many_messages_for_one_destination_all_arrive_once() {
+    let mut neighbour = Neighbour::start(Tls::None).await;
+    let world = World::start(Plan {
+        routes: vec![("*", vec![neighbour.address])],
+        keep_alive: Duration::from_millis(50),
+        ..Plan::default()
+    });
+    let mut ids = Vec::new();
+    for number in 0..60 {
+        let content = format!("Subject: {number}\r\n\r\n");
+        let to = ["<jo@stranger.example>"];
+        ids.push(
+            world
+                .submit("<me@example.org>", &to, content.as_bytes())
+                .await,
+        );
+    }
+    let mut arrived = Vec::new();
+    for _ in 0..60 {
+        arrived.push(neighbour.arrival().await.content);
+    }
+    for id in ids {
+        world.until_gone(id).await;
+    }
+    arrived.sort();
+    arrived.dedup();
+    assert_eq!(arrived.len(), 60);
+    assert!(neighbour.is_untouched());
+    assert!(
+        neighbour.connections() <= 8,
+        "{} connections",
+        neighbour.connections()
+    );
+}
+
+#[tokio::test]
+async fn stopping_lets_what_is_under_way_finish() {
+    let mut neighbour = Neighbour::start(Tls::None).await;
+    let world = World::start(Plan {
+        routes: vec![("*", vec![neighbour.address])],
+        keep_alive: Duration::from_secs(60),
+        ..Plan::default()
+    });
+    let id = world
+        .submit("<me@example.org>", &["<jo@stranger.example>"], MESSAGE)
+        .await;
+    neighbour.arrival().await;
+    world.until_gone(id).await;
+    let stopped = world.outbound.stop(Duration::from_secs(10)).await;
+    assert_eq!(stopped, postern_outbound::Stopped::Drained);
+}

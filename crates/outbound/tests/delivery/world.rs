@@ -1,0 +1,181 @@
+//! A delivering side with a queue of its own, in a world made of data.
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use bytes::Bytes;
+use postern_dns::FixedZone;
+use postern_mail::{BodyType, Envelope, ForwardPath, QueueId, Recipient, ReversePath};
+use postern_outbound::{
+    Outbound, PrivateTargets, Route, Schedule, Settings, Situation, TlsClients,
+};
+use postern_policy::{Defaults, Partner, Policy};
+use postern_spool::{
+    Content, LocalSpool, Origin, QueuedMessage, Settings as SpoolSettings, Spool, Submission,
+};
+use postern_testkit::{Authority, Identity};
+use postern_tls::{CertificateFiles, CertificateStore, Profile, ProfileName, TrustAnchors};
+use rustls_pki_types::UnixTime;
+use tempfile::TempDir;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a world is made of.
+pub(crate) struct Plan {
+    pub(crate) zone: String,
+    pub(crate) routes: Vec<(&'static str, Vec<SocketAddr>)>,
+    pub(crate) partners: Vec<Partner>,
+    pub(crate) certificates: Vec<(&'static str, Identity)>,
+    pub(crate) schedule: Schedule,
+    pub(crate) keep_alive: Duration,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            zone: String::new(),
+            routes: Vec::new(),
+            partners: Vec::new(),
+            certificates: Vec::new(),
+            schedule: Schedule::default(),
+            keep_alive: Duration::from_secs(5),
+        }
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) outbound: Outbound,
+    pub(crate) spool: Arc<dyn Spool>,
+    _directory: TempDir,
+}
+
+impl World {
+    pub(crate) fn start(plan: Plan) -> Self {
+        let directory = TempDir::new().unwrap();
+        let opened = LocalSpool::open(&SpoolSettings {
+            reserve: 0,
+            ..SpoolSettings::at(directory.path().join("spool"))
+        });
+        let spool: Arc<dyn Spool> = Arc::new(opened.unwrap().spool);
+        let situation = situation(plan, &directory);
+        let outbound = Outbound::new(Arc::clone(&spool), situation);
+        tokio::spawn(outbound.clone().run());
+        Self {
+            outbound,
+            spool,
+            _directory: directory,
+        }
+    }
+
+    /// Puts a message into the queue.
+    pub(crate) async fn submit(&self, from: &str, to: &[&str], content: &[u8]) -> QueueId {
+        let recipients = to
+            .iter()
+            .map(|path| Recipient::from(ForwardPath::parse_prefix(path).unwrap().0))
+            .collect();
+        let envelope = Envelope {
+            reverse_path: ReversePath::parse_prefix(from).unwrap().0,
+            recipients,
+            body: BodyType::SevenBit,
+            smtputf8: false,
+            ret: None,
+            envelope_id: None,
+        };
+        let submission = Submission {
+            envelope,
+            origin: Origin::Ourselves,
+            received_at: SystemTime::now(),
+            content: Content::from_pieces([Bytes::copy_from_slice(content)]),
+        };
+        self.spool.accept(submission).await.unwrap()
+    }
+
+    /// The message once `wanted` is true of it; `None` once it has left the queue, where that
+    /// is what `wanted` waits for.
+    pub(crate) async fn until(
+        &self,
+        id: QueueId,
+        wanted: impl Fn(Option<&QueuedMessage>) -> bool,
+    ) -> Option<QueuedMessage> {
+        let watched = async {
+            let mut changes = self.spool.changes();
+            loop {
+                changes.mark_unchanged();
+                let message = self.spool.get(id).await.unwrap();
+                if wanted(message.as_ref()) {
+                    return message;
+                }
+                // Not every change announces itself here, so look again now and then.
+                let _ = tokio::time::timeout(Duration::from_millis(20), changes.changed()).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, watched)
+            .await
+            .expect("the queue gets there in time")
+    }
+
+    /// Waits until a message has left the queue.
+    pub(crate) async fn until_gone(&self, id: QueueId) {
+        self.until(id, |message| message.is_none()).await;
+    }
+
+    /// Waits until an attempt for the first recipient has failed, and returns why.
+    pub(crate) async fn until_deferred(&self, id: QueueId) -> postern_spool::Failure {
+        let failed = |message: Option<&QueuedMessage>| {
+            message.is_some_and(|message| message.progress[0].last_failure.is_some())
+        };
+        let message = self
+            .until(id, failed)
+            .await
+            .expect("the message is in the queue");
+        message.progress[0].last_failure.clone().unwrap()
+    }
+}
+
+fn situation(plan: Plan, directory: &TempDir) -> Situation {
+    let hostname: postern_mail::Domain = "mx1.example.org".parse().unwrap();
+    let mut settings = Settings::new(hostname);
+    settings.schedule = plan.schedule;
+    settings.keep_alive = plan.keep_alive;
+    settings.private_targets = PrivateTargets::Allowed;
+    for (domain, addresses) in &plan.routes {
+        let next_hops = addresses
+            .iter()
+            .map(|at| at.to_string().parse().unwrap())
+            .collect();
+        let route = Route {
+            next_hops,
+            floor: None,
+        };
+        settings.routes.add_outward(domain.parse().unwrap(), route);
+    }
+    let defaults = Defaults {
+        profile: Profile::named(ProfileName::Intermediate),
+        trust: TrustAnchors::from_pem("test", &Authority::new("Nobody's CA").pem()).unwrap(),
+    };
+    Situation {
+        settings,
+        policy: Arc::new(Policy::new(defaults, plan.partners).unwrap()),
+        dns: Arc::new(plan.zone.parse::<FixedZone>().unwrap()),
+        certificates: Arc::new(certificates(&plan.certificates, directory)),
+        tls_clients: TlsClients::default(),
+    }
+}
+
+fn certificates(identities: &[(&'static str, Identity)], directory: &TempDir) -> CertificateStore {
+    let files: Vec<_> = identities
+        .iter()
+        .map(|(name, identity)| {
+            let files = identity.write(directory.path(), name);
+            CertificateFiles {
+                name: (*name).to_owned(),
+                chain: files.chain,
+                key: files.key,
+            }
+        })
+        .collect();
+    CertificateStore::load(&files, UnixTime::now()).unwrap()
+}
