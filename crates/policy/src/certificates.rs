@@ -46,9 +46,8 @@ struct Known {
 
 impl Known {
     fn is_exclusive(&self) -> bool {
-        let exclusive = |rules: &Arc<Rules>| {
-            rules.partner.inbound().exclusive == Exclusivity::Exclusive
-        };
+        let exclusive =
+            |rules: &Arc<Rules>| rules.partner.inbound().exclusive == Exclusivity::Exclusive;
         self.partners.iter().any(exclusive)
     }
 }
@@ -175,18 +174,27 @@ impl CertificateIndex {
             .filter_map(|place| self.known.get(place))
             .filter(|known| known.partners.iter().any(|rules| !is(rules, claimed)))
             .partition(|known| known.is_exclusive());
-        let overflow = candidates.len() > CANDIDATES
-            || names.len() > NAMES && self.exclusive > 0;
+        let overflow = candidates.len() > CANDIDATES || names.len() > NAMES && self.exclusive > 0;
         candidates.extend(shared);
         candidates.truncate(CANDIDATES);
-        let completeness = if overflow { Completeness::Overflow } else { Completeness::Complete };
+        let completeness = if overflow {
+            Completeness::Overflow
+        } else {
+            Completeness::Complete
+        };
         (candidates, completeness)
     }
 
     /// A certificate cannot be one partner's alone when another partner has the same name or key.
     fn check_exclusivity(&self, errors: &mut Vec<PolicyError>) {
-        let names = self.by_name.iter().map(|(name, places)| (name.to_string(), places));
-        let pins = self.by_pin.iter().map(|(pin, places)| (pin.to_string(), places));
+        let names = self
+            .by_name
+            .iter()
+            .map(|(name, places)| (name.to_string(), places));
+        let pins = self
+            .by_pin
+            .iter()
+            .map(|(pin, places)| (pin.to_string(), places));
         let mut found = Vec::new();
         for (identity, places) in names.chain(pins) {
             let known = places.iter().filter_map(|place| self.known.get(*place));

@@ -178,7 +178,11 @@ impl RuleExplanation {
         Self {
             source: rule.source().clone(),
             reason: rule.reason().to_owned(),
-            effect: if in_force { Effect::InForce } else { Effect::Measured },
+            effect: if in_force {
+                Effect::InForce
+            } else {
+                Effect::Measured
+            },
             channel: rule.channel().level().to_string(),
             identity: rule.channel().identity().map(ToString::to_string),
             profile: rule.profile().map(|profile| profile.name().to_owned()),
@@ -196,7 +200,10 @@ impl fmt::Display for Explanation {
         let domain = self.domain.as_deref().unwrap_or("<>");
         match (&self.partner, self.stage) {
             (Some(partner), Some(stage)) => {
-                writeln!(f, "{preposition} {domain}: partner {partner}, stage {stage}")?;
+                writeln!(
+                    f,
+                    "{preposition} {domain}: partner {partner}, stage {stage}"
+                )?;
             }
             (Some(_), None) | (None, _) => writeln!(f, "{preposition} {domain}: no partner")?,
         }

@@ -90,7 +90,11 @@ impl ListenerFloor {
 
     pub(crate) fn contribution(&self) -> Contribution {
         let source = Source::ListenerFloor(self.0.clone());
-        Contribution::new(source, ChannelDemand::Encrypted, "the listener requires TLS")
+        Contribution::new(
+            source,
+            ChannelDemand::Encrypted,
+            "the listener requires TLS",
+        )
     }
 }
 
@@ -112,16 +116,18 @@ pub(crate) fn identity(
     usage: CertificateUsage,
 ) -> Identity {
     let pkix = || {
-        let names = if terms.names.is_empty() { names } else { terms.names.clone() };
+        let names = if terms.names.is_empty() {
+            names
+        } else {
+            terms.names.clone()
+        };
         let anchors = terms.trust.as_ref().unwrap_or(trust).clone();
         PkixConstraint::new(names, anchors, usage)
             .map_or(IdentityConstraint::Nameless, IdentityConstraint::from)
     };
     match PinSet::new(terms.pins.iter().copied()) {
         None => pkix().into(),
-        Some(pins) if terms.uses_pkix() => {
-            Identity::new(pkix()).join(&Identity::new(pins.into()))
-        }
+        Some(pins) if terms.uses_pkix() => Identity::new(pkix()).join(&Identity::new(pins.into())),
         Some(pins) => Identity::new(pins.into()),
     }
 }

@@ -136,9 +136,6 @@ mod tests {
         check(&HostRule::any(), "[192.0.2.1]", true);
         check(&HostRule::among([]), "a.example", false);
         assert_eq!(both.join(&HostRule::any()), both);
-        assert_eq!(
-            both.to_string(),
-            "a.example or b.example, and *.example"
-        );
+        assert_eq!(both.to_string(), "a.example or b.example, and *.example");
     }
 }

@@ -73,7 +73,8 @@ impl Policy {
             |_| Holders::default(),
             |evidence| {
                 let bounds = self.default.bounds();
-                self.certificates.holders(evidence, sender.claimed.as_ref(), bounds, now)
+                self.certificates
+                    .holders(evidence, sender.claimed.as_ref(), bounds, now)
             },
         );
         let judged = full.judge(security, now);
@@ -239,7 +240,9 @@ fn consequence(findings: &[Finding]) -> Consequence {
     findings
         .iter()
         .find(|finding| finding.stage.stops_mail())
-        .map_or(Consequence::Accept, |finding| Consequence::Refuse(reply(&finding.refusal)))
+        .map_or(Consequence::Accept, |finding| {
+            Consequence::Refuse(reply(&finding.refusal))
+        })
 }
 
 /// How a refusal is told to a client: 530 where the client can still do what is missing, in this
@@ -289,8 +292,10 @@ impl InboundVerdict {
     pub fn explanation(&self) -> Explanation {
         let explanation = self.sender.explanation(&self.full, &self.enforced);
         let explanation = explanation.with_outcome(&self.basis);
-        self.findings.iter().fold(explanation, |explanation, finding| {
-            explanation.with_outcome(&finding.refusal)
-        })
+        self.findings
+            .iter()
+            .fold(explanation, |explanation, finding| {
+                explanation.with_outcome(&finding.refusal)
+            })
     }
 }

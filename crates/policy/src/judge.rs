@@ -28,7 +28,7 @@ impl Requirement {
     ) -> Result<Basis, Refusal> {
         match (self.channel(), security) {
             (ChannelDemand::Any, security) => Ok(Basis::unauthenticated(security)),
-                        (ChannelDemand::Encrypted | ChannelDemand::Authenticated(_), Err(reason)) => {
+            (ChannelDemand::Encrypted | ChannelDemand::Authenticated(_), Err(reason)) => {
                 Err(self.refuse_plain(reason))
             }
             (ChannelDemand::Encrypted, Ok(evidence)) => {
@@ -159,11 +159,7 @@ fn prove_name(
 
 /// A pin speaks of the key alone, so neither names nor dates of the certificate count; the
 /// operator who wrote it down vouches in place of an authority (compare RFC 7672 §3.1.1).
-fn prove_key(
-    pins: &PinSet,
-    bounds: &CryptoBounds,
-    chain: &PeerChain,
-) -> Result<Proof, ChainFault> {
+fn prove_key(pins: &PinSet, bounds: &CryptoBounds, chain: &PeerChain) -> Result<Proof, ChainFault> {
     let pins: Vec<_> = pins.iter().copied().collect();
     verify_pin(chain, &pins, bounds).map(Proof::Key)
 }

@@ -30,10 +30,11 @@ impl Policy {
     /// The default, the route's floor and the partner's rule are joined; at the stages before
     /// `enforce` the partner's rule is left out of what is in force, and judged all the same.
     pub fn plan_delivery(&self, destination: &Host, route: Option<&RouteFloor>) -> DeliveryPlan {
-        let rules = destination.domain().and_then(|domain| self.rules_of(domain));
-        let floor = route.map(|route| {
-            Requirement::from(route.contribution(destination, &self.defaults.trust))
-        });
+        let rules = destination
+            .domain()
+            .and_then(|domain| self.rules_of(domain));
+        let floor = route
+            .map(|route| Requirement::from(route.contribution(destination, &self.defaults.trust)));
         let floored = |requirement: &Arc<Requirement>| match &floor {
             Some(floor) => Arc::new(requirement.join(floor)),
             None => Arc::clone(requirement),
@@ -117,7 +118,8 @@ impl DeliveryPlan {
 
     /// Whether the partner's rule is judged without being in force.
     pub(crate) fn shadowed_partner(&self) -> Option<&Partner> {
-        self.partner().filter(|partner| !partner.stage().stops_mail())
+        self.partner()
+            .filter(|partner| !partner.stage().stops_mail())
     }
 }
 

@@ -12,8 +12,7 @@ use rustls_pki_types::UnixTime;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 
 use crate::{
-    Basis, DeliveryPlan, Mismatch, PartnerName, Policy, Refusal, Source, Stage,
-    policy::Generation,
+    Basis, DeliveryPlan, Mismatch, PartnerName, Policy, Refusal, Source, Stage, policy::Generation,
 };
 
 /// The right to hand mail to a next hop over the channel that this permit owns.
@@ -160,7 +159,11 @@ fn grant(
 ) -> Result<Grant, Refusal> {
     if plan.generation != generation {
         let demand = "that deliveries are planned anew";
-        return Err(Refusal::new(Mismatch::StalePlan, demand, vec![Source::Default]));
+        return Err(Refusal::new(
+            Mismatch::StalePlan,
+            demand,
+            vec![Source::Default],
+        ));
     }
     plan.judge_host(host)?;
     let basis = plan.enforced().judge(security, now)?;

@@ -164,7 +164,9 @@ pub enum PolicyError {
         pattern: DomainPattern,
     },
     /// A partner's profile and the general one allow nothing together.
-    #[error("profile {profile} allows nothing that [tls] profile {general} allows: {contradiction}")]
+    #[error(
+        "profile {profile} allows nothing that [tls] profile {general} allows: {contradiction}"
+    )]
     ProfilesExclude {
         /// Whose profile it is.
         partner: PartnerName,
@@ -176,7 +178,9 @@ pub enum PolicyError {
         contradiction: Contradiction,
     },
     /// A name or key that only one partner may send with is another's as well.
-    #[error("{identity} also identifies partner {other}, so no certificate can be exclusive to {partner}")]
+    #[error(
+        "{identity} also identifies partner {other}, so no certificate can be exclusive to {partner}"
+    )]
     ExclusiveShared {
         /// The partner that claims it alone.
         partner: PartnerName,

@@ -116,7 +116,11 @@ impl fmt::Display for Content {
         for (at, source) in self.sources.iter().enumerate() {
             write!(f, "{}{source}", if at == 0 { "" } else { " and " })?;
         }
-        let verb = if self.sources.len() == 1 { "demands" } else { "demand" };
+        let verb = if self.sources.len() == 1 {
+            "demands"
+        } else {
+            "demand"
+        };
         write!(f, " {verb} {}", self.demand)
     }
 }

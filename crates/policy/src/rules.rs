@@ -113,10 +113,13 @@ fn inbound(partner: &Partner, trust: &TrustAnchors) -> Contribution {
 
 /// The domains of a partner that a certificate can name.
 fn own_names(partner: &Partner) -> Vec<ReferenceIdentity> {
-    let exact = partner.domains().iter().filter_map(|pattern| match pattern {
-        DomainPattern::Exact(domain) => Some(domain.clone()),
-        DomainPattern::Below(_) | DomainPattern::Any => None,
-    });
+    let exact = partner
+        .domains()
+        .iter()
+        .filter_map(|pattern| match pattern {
+            DomainPattern::Exact(domain) => Some(domain.clone()),
+            DomainPattern::Below(_) | DomainPattern::Any => None,
+        });
     exact.map(ReferenceIdentity::from).collect()
 }
 

@@ -62,8 +62,18 @@ pub(super) fn check(partner: &Partner) -> Vec<PartnerError> {
     let mut errors = Vec::new();
     check_domains(partner, &mut errors);
     let (outbound, inbound) = (&partner.outbound, &partner.inbound);
-    check_identity(Direction::Outbound, outbound.require, &outbound.identity, &mut errors);
-    check_identity(Direction::Inbound, inbound.require, &inbound.identity, &mut errors);
+    check_identity(
+        Direction::Outbound,
+        outbound.require,
+        &outbound.identity,
+        &mut errors,
+    );
+    check_identity(
+        Direction::Inbound,
+        inbound.require,
+        &inbound.identity,
+        &mut errors,
+    );
     check_inbound(partner, &mut errors);
     let plain = outbound.require.accepts_plain() && inbound.require.accepts_plain();
     if partner.profile.is_some() && plain {

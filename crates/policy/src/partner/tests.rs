@@ -69,7 +69,9 @@ fn what_would_have_no_effect_is_refused() {
     };
     let unused = |direction, key| PartnerError::IdentityUnused { direction, key };
     check(
-        begun(&["ministry.example"]).outbound(outbound).inbound(inbound),
+        begun(&["ministry.example"])
+            .outbound(outbound)
+            .inbound(inbound),
         &[
             ("outbound.names", unused(Direction::Outbound, "names")),
             ("inbound.spki-pins", unused(Direction::Inbound, "spki-pins")),
@@ -102,9 +104,15 @@ fn a_usage_says_nothing_about_pins() {
     };
     check(
         begun(&["ministry.example"]).inbound(inbound(pinned())),
-        &[("inbound.server-auth-certificates", PartnerError::UsageUnused)],
+        &[(
+            "inbound.server-auth-certificates",
+            PartnerError::UsageUnused,
+        )],
     );
-    check(begun(&["ministry.example"]).inbound(inbound(names(&["out.example"]))), &[]);
+    check(
+        begun(&["ministry.example"]).inbound(inbound(names(&["out.example"]))),
+        &[],
+    );
 }
 
 #[test]
@@ -117,8 +125,14 @@ fn authentication_says_as_whom() {
         begun(&["*.ministry.example"]).inbound(inbound(IdentityTerms::default())),
         &[("inbound.names", PartnerError::NoIdentity)],
     );
-    check(begun(&["*.ministry.example"]).inbound(inbound(pinned())), &[]);
-    check(begun(&["ministry.example"]).inbound(inbound(IdentityTerms::default())), &[]);
+    check(
+        begun(&["*.ministry.example"]).inbound(inbound(pinned())),
+        &[],
+    );
+    check(
+        begun(&["ministry.example"]).inbound(inbound(IdentityTerms::default())),
+        &[],
+    );
     let outbound = OutboundTerms::requiring(ChannelLevel::Authenticated);
     check(begun(&["*.ministry.example"]).outbound(outbound), &[]);
 }

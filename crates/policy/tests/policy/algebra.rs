@@ -14,7 +14,12 @@ use crate::peers::{self, Peer};
 
 static PEERS: LazyLock<Vec<Peer>> = LazyLock::new(peers::all);
 
-const HOSTS: [&str; 4] = ["mx1.ministry.example", "mx2.ministry.example", "mx.evil.test", "[192.0.2.1]"];
+const HOSTS: [&str; 4] = [
+    "mx1.ministry.example",
+    "mx2.ministry.example",
+    "mx.evil.test",
+    "[192.0.2.1]",
+];
 
 fn source() -> impl Strategy<Value = Source> {
     prop::sample::select(vec![
@@ -34,7 +39,8 @@ fn constraint() -> impl Strategy<Value = IdentityConstraint> {
         CertificateUsage::ClientAuth,
         CertificateUsage::ClientOrServerAuth,
     ]);
-    let pkix = (names, anchors, usage).prop_map(|(names, anchors, usage)| pkix(&names, anchors, usage));
+    let pkix =
+        (names, anchors, usage).prop_map(|(names, anchors, usage)| pkix(&names, anchors, usage));
     let pins = prop::sample::subsequence(peers::PINS.to_vec(), 1..=2)
         .prop_map(|pins| PinSet::new(pins).unwrap().into());
     prop_oneof![6 => pkix, 3 => pins, 1 => Just(IdentityConstraint::Nameless)]
@@ -56,9 +62,16 @@ fn channel() -> impl Strategy<Value = ChannelDemand> {
 }
 
 fn hosts() -> impl Strategy<Value = HostRule> {
-    let patterns = ["mx1.ministry.example", "*.ministry.example", "*.test", "[192.0.2.1]"];
+    let patterns = [
+        "mx1.ministry.example",
+        "*.ministry.example",
+        "*.test",
+        "[192.0.2.1]",
+    ];
     let some = prop::sample::subsequence(patterns.to_vec(), 0..=3).prop_map(|patterns| {
-        let patterns = patterns.into_iter().map(|pattern| pattern.parse::<HostPattern>().unwrap());
+        let patterns = patterns
+            .into_iter()
+            .map(|pattern| pattern.parse::<HostPattern>().unwrap());
         HostRule::among(patterns)
     });
     prop_oneof![Just(HostRule::any()), some]
@@ -72,7 +85,9 @@ fn contribution() -> impl Strategy<Value = Requirement> {
             match profile {
                 Some(name) => {
                     let bounds = Profile::named(name).bounds().clone();
-                    contribution.with_profile(ProfileDemand::new(name, bounds)).into()
+                    contribution
+                        .with_profile(ProfileDemand::new(name, bounds))
+                        .into()
                 }
                 None => contribution.into(),
             }
@@ -91,7 +106,11 @@ fn requirement() -> impl Strategy<Value = Requirement> {
 
 fn constraints(requirement: &Requirement) -> BTreeSet<IdentityConstraint> {
     let identity = requirement.identity();
-    identity.into_iter().flat_map(Identity::constraints).cloned().collect()
+    identity
+        .into_iter()
+        .flat_map(Identity::constraints)
+        .cloned()
+        .collect()
 }
 
 proptest! {

@@ -103,7 +103,10 @@ fn an_outcome_is_told_in_the_words_of_the_refusal() {
     assert!(refusal.ends_with("; partner Ministry of Examples demands an encrypted channel"));
     let explained = verdict.explanation().to_string();
     assert!(explained.starts_with("from ministry.example: partner Ministry of Examples, stage"));
-    assert!(explained.ends_with(&format!("outcome: {refusal}\n")), "{explained}");
+    assert!(
+        explained.ends_with(&format!("outcome: {refusal}\n")),
+        "{explained}"
+    );
     let postern_policy::Consequence::Refuse(reply) = verdict.consequence() else {
         panic!("{explained}");
     };

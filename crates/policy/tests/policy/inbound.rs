@@ -63,20 +63,29 @@ fn partner(name: &str, domain: &str, terms: InboundTerms) -> Partner {
 fn a_partner_is_told_what_its_client_lacks() {
     let policy = policies::inbound(Stage::Enforce, authenticated(&["mx1.ministry.example"]));
     let cases = [
-        ("right", "accepted, authenticated as mx1.ministry.example by ministry.pem, TLSv1.3 "),
         (
-            "offers no STARTTLS",
-            "530 5.7.10 the channel is plain: ",
+            "right",
+            "accepted, authenticated as mx1.ministry.example by ministry.pem, TLSv1.3 ",
         ),
+        ("offers no STARTTLS", "530 5.7.10 the channel is plain: "),
         (
             "no certificate",
             "530 5.7.0 the peer showed no certificate; partner Ministry of Examples demands a \
              channel authenticated as mx1.ministry.example by ministry.pem",
         ),
-        ("other name", "550 5.7.1 the certificate is not for mx1.ministry.example; it is for mx."),
+        (
+            "other name",
+            "550 5.7.1 the certificate is not for mx1.ministry.example; it is for mx.",
+        ),
         ("other authority", "550 5.7.1 the certificate leads to "),
-        ("expired, right key", "550 5.7.1 the certificate expired on "),
-        ("stolen certificate", "550 5.7.1 the peer did not prove that it holds the key"),
+        (
+            "expired, right key",
+            "550 5.7.1 the certificate expired on ",
+        ),
+        (
+            "stolen certificate",
+            "550 5.7.1 the peer did not prove that it holds the key",
+        ),
     ];
     for (peer, expected) in cases {
         check(&policy, "<clerk@ministry.example>", peer, expected);
@@ -87,10 +96,25 @@ fn a_partner_is_told_what_its_client_lacks() {
 #[test]
 fn strangers_are_not_asked_for_anything() {
     let policy = policies::inbound(Stage::Enforce, authenticated(&["mx1.ministry.example"]));
-    for from in ["<a@stranger.test>", "<>", "<a@[192.0.2.1]>", "<a@ministry.example.test>"] {
+    for from in [
+        "<a@stranger.test>",
+        "<>",
+        "<a@[192.0.2.1]>",
+        "<a@ministry.example.test>",
+    ] {
         check(&policy, from, "offers no STARTTLS", "accepted, plain (");
-        check(&policy, from, "no certificate", "accepted, encrypted (unauthenticated), TLSv1.3 ");
-        check(&policy, from, "other authority", "accepted, encrypted (unauthenticated), ");
+        check(
+            &policy,
+            from,
+            "no certificate",
+            "accepted, encrypted (unauthenticated), TLSv1.3 ",
+        );
+        check(
+            &policy,
+            from,
+            "other authority",
+            "accepted, encrypted (unauthenticated), ",
+        );
     }
 }
 
@@ -100,7 +124,10 @@ fn a_certificate_is_recognised_behind_a_null_reverse_path() {
     let policy = policies::inbound(Stage::Enforce, exclusive(&["mx1.ministry.example"]));
     let verdict = judged(&policy, "<>", &peers::client("right"));
     assert!(told(&verdict).starts_with("accepted, authenticated as mx1.ministry.example by "));
-    assert_eq!(verdict.partner().map(|partner| partner.name().as_str()), None);
+    assert_eq!(
+        verdict.partner().map(|partner| partner.name().as_str()),
+        None
+    );
     let holders: Vec<_> = verdict.certificate_holders().map(Partner::name).collect();
     assert_eq!(holders[0].as_str(), "Ministry of Examples");
 }
@@ -109,16 +136,36 @@ fn a_certificate_is_recognised_behind_a_null_reverse_path() {
 fn an_exclusive_certificate_sends_for_no_other_domain() {
     let policy = policies::inbound(Stage::Enforce, exclusive(&["mx1.ministry.example"]));
     let refused = "550 5.7.1 the certificate is that of Ministry of Examples, and ";
-    check(&policy, "<a@ministry.example>", "right", "accepted, authenticated ");
+    check(
+        &policy,
+        "<a@ministry.example>",
+        "right",
+        "accepted, authenticated ",
+    );
     check(&policy, "<a@stranger.test>", "right", refused);
     check(&policy, "<a@[192.0.2.1]>", "right", refused);
     check(&policy, "<a@stranger.test>", "wildcard", refused);
     // It is the proof that binds, not the name in it.
-    check(&policy, "<a@stranger.test>", "other authority", "accepted, encrypted ");
-    check(&policy, "<a@stranger.test>", "stolen certificate", "accepted, encrypted ");
+    check(
+        &policy,
+        "<a@stranger.test>",
+        "other authority",
+        "accepted, encrypted ",
+    );
+    check(
+        &policy,
+        "<a@stranger.test>",
+        "stolen certificate",
+        "accepted, encrypted ",
+    );
     // And a certificate that is not exclusive sends for whom it likes.
     let policy = policies::inbound(Stage::Enforce, authenticated(&["mx1.ministry.example"]));
-    check(&policy, "<a@stranger.test>", "right", "accepted, authenticated as mx1.ministry.example");
+    check(
+        &policy,
+        "<a@stranger.test>",
+        "right",
+        "accepted, authenticated as mx1.ministry.example",
+    );
 }
 
 #[test]
@@ -136,11 +183,25 @@ fn the_stage_of_an_exclusive_partner_counts() {
 #[test]
 fn one_partner_does_not_speak_for_another() {
     let policy = policies::policy(vec![
-        partner("Ministry", "ministry.example", authenticated(&["mx1.ministry.example"])),
+        partner(
+            "Ministry",
+            "ministry.example",
+            authenticated(&["mx1.ministry.example"]),
+        ),
         partner("Bank", "bank.example", authenticated(&["mx.bank.example"])),
     ]);
-    check(&policy, "<a@bank.example>", "right", "550 5.7.1 the certificate is not for mx.bank.");
-    check(&policy, "<a@ministry.example>", "right", "accepted, authenticated as mx1.");
+    check(
+        &policy,
+        "<a@bank.example>",
+        "right",
+        "550 5.7.1 the certificate is not for mx.bank.",
+    );
+    check(
+        &policy,
+        "<a@ministry.example>",
+        "right",
+        "accepted, authenticated as mx1.",
+    );
 }
 
 /// The more specific partner owns the domain, whatever the other's pattern covers.
@@ -155,8 +216,18 @@ fn an_exclusive_certificate_stops_at_a_domain_that_is_another_partners() {
         .build()
         .unwrap();
     let policy = policies::policy(vec![ministry, bank]);
-    check(&policy, "<a@bank.ministry.example>", "right", "550 5.7.1 the certificate is that of ");
-    check(&policy, "<a@office.ministry.example>", "right", "accepted, ");
+    check(
+        &policy,
+        "<a@bank.ministry.example>",
+        "right",
+        "550 5.7.1 the certificate is that of ",
+    );
+    check(
+        &policy,
+        "<a@office.ministry.example>",
+        "right",
+        "accepted, ",
+    );
 }
 
 #[test]
@@ -185,16 +256,36 @@ fn server_certificates_pass_for_clients_unless_the_rule_says_otherwise() {
     };
     let policy = policies::inbound(Stage::Enforce, strict);
     let from = "<clerk@ministry.example>";
-    check(&policy, from, "for servers only", "550 5.7.1 the certificate is for serverAuth, not for");
-    check(&policy, from, "for clients only", "accepted, authenticated ");
+    check(
+        &policy,
+        from,
+        "for servers only",
+        "550 5.7.1 the certificate is for serverAuth, not for",
+    );
+    check(
+        &policy,
+        from,
+        "for clients only",
+        "accepted, authenticated ",
+    );
 }
 
 #[test]
 fn a_partner_without_names_is_known_by_its_domains() {
     let terms = || InboundTerms::requiring(ChannelLevel::Authenticated);
     let policy = policies::policy(vec![partner("Host", "mx1.ministry.example", terms())]);
-    check(&policy, "<a@mx1.ministry.example>", "right", "accepted, authenticated as mx1.");
-    check(&policy, "<a@mx1.ministry.example>", "other name", "550 5.7.1 ");
+    check(
+        &policy,
+        "<a@mx1.ministry.example>",
+        "right",
+        "accepted, authenticated as mx1.",
+    );
+    check(
+        &policy,
+        "<a@mx1.ministry.example>",
+        "other name",
+        "550 5.7.1 ",
+    );
 }
 
 #[test]
@@ -205,8 +296,14 @@ fn a_listener_that_requires_tls_takes_part() {
     let verdict = policy.judge_mail(&from, Some(&listener), Err(&NotSecured::NotOffered), now());
     let told = told(&verdict);
     assert!(told.starts_with("530 5.7.10 "), "{told}");
-    assert!(told.ends_with("listener 10.0.0.1:25 demands an encrypted channel"), "{told}");
+    assert!(
+        told.ends_with("listener 10.0.0.1:25 demands an encrypted channel"),
+        "{told}"
+    );
     assert_eq!(verdict.findings()[0].partner, None);
     let explained = policy.explain_mail(&from, Some(&listener)).to_string();
-    assert!(explained.contains("channel   encrypted  (listener 10.0.0.1:25)"), "{explained}");
+    assert!(
+        explained.contains("channel   encrypted  (listener 10.0.0.1:25)"),
+        "{explained}"
+    );
 }

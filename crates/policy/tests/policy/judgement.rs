@@ -109,10 +109,20 @@ fn every_server_at_every_level_and_stage() {
 #[track_caller]
 fn check_server(policy: &Policy, stage: Stage, peer: &Peer, expected: Option<Verdict>) {
     let plan = policy.plan_delivery(&"ministry.example".parse().unwrap(), None);
-    let full = peer.judged_by(plan.full()).ok().map(|basis| basis.verdict());
+    let full = peer
+        .judged_by(plan.full())
+        .ok()
+        .map(|basis| basis.verdict());
     assert_eq!(full, expected, "{} at {stage}", peer.name);
-    let in_force = if stage.stops_mail() { expected } else { peer.opportunistic() };
-    let enforced = peer.judged_by(plan.enforced()).ok().map(|basis| basis.verdict());
+    let in_force = if stage.stops_mail() {
+        expected
+    } else {
+        peer.opportunistic()
+    };
+    let enforced = peer
+        .judged_by(plan.enforced())
+        .ok()
+        .map(|basis| basis.verdict());
     assert_eq!(enforced, in_force, "{} at {stage}", peer.name);
 }
 
@@ -138,10 +148,28 @@ fn check_client(policy: &Policy, stage: Stage, peer: &Peer, expected: Option<Ver
     let path = ReversePath::Mailbox("clerk@ministry.example".parse().unwrap());
     let verdict = policy.judge_mail(&path, None, peer.security.as_ref(), now());
     let accepted = *verdict.consequence() == Consequence::Accept;
-    assert_eq!(accepted, expected.is_some() || !stage.stops_mail(), "{} at {stage}", peer.name);
-    let findings: Vec<_> = verdict.findings().iter().map(|Finding { stage, .. }| *stage).collect();
-    let found = if expected.is_some() { vec![] } else { vec![stage] };
+    assert_eq!(
+        accepted,
+        expected.is_some() || !stage.stops_mail(),
+        "{} at {stage}",
+        peer.name
+    );
+    let findings: Vec<_> = verdict
+        .findings()
+        .iter()
+        .map(|Finding { stage, .. }| *stage)
+        .collect();
+    let found = if expected.is_some() {
+        vec![]
+    } else {
+        vec![stage]
+    };
     assert_eq!(findings, found, "{} at {stage}", peer.name);
     let shown = expected.or_else(|| peer.opportunistic());
-    assert_eq!(Some(verdict.basis().verdict()), shown, "{} at {stage}", peer.name);
+    assert_eq!(
+        Some(verdict.basis().verdict()),
+        shown,
+        "{} at {stage}",
+        peer.name
+    );
 }

@@ -46,13 +46,18 @@ async fn a_permit_carries_mail_and_says_on_what_basis() {
     let policy = enforced();
     let (channel, mut server) = peers::channel("right").await;
     let host = host("mx1.ministry.example");
-    let mut permit = policy.authorize(&plan(&policy), &host, channel, now()).unwrap();
+    let mut permit = policy
+        .authorize(&plan(&policy), &host, channel, now())
+        .unwrap();
     let basis = permit.basis().to_string();
     assert!(
         basis.starts_with("authenticated as mx1.ministry.example by ministry.pem, TLSv1.3 TLS_"),
         "{basis}"
     );
-    assert_eq!(permit.basis().peer_identity().as_deref(), Some("mx1.ministry.example"));
+    assert_eq!(
+        permit.basis().peer_identity().as_deref(),
+        Some("mx1.ministry.example")
+    );
     assert_eq!(permit.partner().unwrap().as_str(), "Ministry of Examples");
     assert_eq!(permit.destination().to_string(), "ministry.example");
     assert_eq!(permit.host(), &host);
@@ -74,15 +79,33 @@ async fn a_permit_carries_mail_and_says_on_what_basis() {
 async fn a_refused_channel_says_quit_and_nothing_else() {
     let policy = enforced();
     for (server, status, text) in [
-        ("other name", "4.7.5", "the certificate is not for mx1.ministry.example; it is for mx."),
-        ("self-signed", "4.7.5", "the certificate of O=Postern tests, CN=mx1.ministry.example is"),
-        ("expired, right key", "4.7.5", "the certificate expired on 20"),
+        (
+            "other name",
+            "4.7.5",
+            "the certificate is not for mx1.ministry.example; it is for mx.",
+        ),
+        (
+            "self-signed",
+            "4.7.5",
+            "the certificate of O=Postern tests, CN=mx1.ministry.example is",
+        ),
+        (
+            "expired, right key",
+            "4.7.5",
+            "the certificate expired on 20",
+        ),
     ] {
         let (channel, mut end) = peers::channel(server).await;
         let host = host("mx1.ministry.example");
-        let refused = policy.authorize(&plan(&policy), &host, channel, now()).unwrap_err();
+        let refused = policy
+            .authorize(&plan(&policy), &host, channel, now())
+            .unwrap_err();
         assert_eq!(refused.refusal().status().to_string(), status);
-        assert!(refused.refusal().to_string().starts_with(text), "{}", refused.refusal());
+        assert!(
+            refused.refusal().to_string().starts_with(text),
+            "{}",
+            refused.refusal()
+        );
         refused.quit().await.unwrap();
         let mut said = Vec::new();
         end.read_to_end(&mut said).await.unwrap();
@@ -96,7 +119,9 @@ async fn there_is_no_plaintext_to_an_enforced_partner() {
         let policy = policies::outbound(Stage::Enforce, OutboundTerms::requiring(level));
         let (channel, mut end) = peers::plain_channel(NotSecured::NotOffered);
         let host = host("mx1.ministry.example");
-        let refused = policy.authorize(&plan(&policy), &host, channel, now()).unwrap_err();
+        let refused = policy
+            .authorize(&plan(&policy), &host, channel, now())
+            .unwrap_err();
         assert_eq!(refused.refusal().status().to_string(), "4.7.10");
         assert_eq!(refused.refusal().final_status().to_string(), "5.7.10");
         let text = refused.refusal().to_string();
@@ -116,11 +141,19 @@ async fn strangers_are_met_with_what_they_have() {
     let policy = enforced();
     let plan = policy.plan_delivery(&host("stranger.test"), None);
     let (channel, _end) = peers::plain_channel(NotSecured::NotOffered);
-    let permit = policy.authorize(&plan, &host("mx.stranger.test"), channel, now()).unwrap();
-    assert_eq!(permit.basis().to_string(), "plain (the peer does not offer STARTTLS)");
+    let permit = policy
+        .authorize(&plan, &host("mx.stranger.test"), channel, now())
+        .unwrap();
+    assert_eq!(
+        permit.basis().to_string(),
+        "plain (the peer does not offer STARTTLS)"
+    );
     let permit = authorize(&policy, &plan, "self-signed").await.unwrap();
     let basis = permit.basis().to_string();
-    assert!(basis.starts_with("encrypted (unauthenticated), TLSv1.3 TLS_"), "{basis}");
+    assert!(
+        basis.starts_with("encrypted (unauthenticated), TLSv1.3 TLS_"),
+        "{basis}"
+    );
     assert!(permit.evidence().is_some());
 }
 
@@ -132,9 +165,14 @@ async fn the_name_of_an_mx_host_authenticates_nobody() {
     let policy = policies::outbound(Stage::Enforce, terms);
     let plan = plan(&policy);
     let (channel, _) = peers::channel("other name").await;
-    let refused = policy.authorize(&plan, &host("mx.evil.test"), channel, now()).unwrap_err();
+    let refused = policy
+        .authorize(&plan, &host("mx.evil.test"), channel, now())
+        .unwrap_err();
     let text = refused.refusal().to_string();
-    assert!(text.starts_with("the certificate is not for ministry.example; it is for"), "{text}");
+    assert!(
+        text.starts_with("the certificate is not for ministry.example; it is for"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -149,10 +187,22 @@ fn without_names_the_identity_is_that_of_fixed_hosts_else_of_the_destination() {
         plan.enforced().identity().unwrap().to_string()
     };
     let by = " by ministry.pem";
-    assert_eq!(identity(&[], "ministry.example"), format!("ministry.example{by}"));
-    assert_eq!(identity(&[], "a.ministry.example"), format!("a.ministry.example{by}"));
-    assert_eq!(identity(&["gw.example:25"], "a.ministry.example"), format!("gw.example{by}"));
-    assert_eq!(identity(&["192.0.2.1:25"], "ministry.example"), format!("ministry.example{by}"));
+    assert_eq!(
+        identity(&[], "ministry.example"),
+        format!("ministry.example{by}")
+    );
+    assert_eq!(
+        identity(&[], "a.ministry.example"),
+        format!("a.ministry.example{by}")
+    );
+    assert_eq!(
+        identity(&["gw.example:25"], "a.ministry.example"),
+        format!("gw.example{by}")
+    );
+    assert_eq!(
+        identity(&["192.0.2.1:25"], "ministry.example"),
+        format!("ministry.example{by}")
+    );
 }
 
 #[tokio::test]
@@ -185,18 +235,25 @@ async fn a_permit_is_judged_anew_for_every_message() {
     let permit = permit.rejudge(&policy, &plan, now()).unwrap();
 
     // Certificates expire on kept connections too.
-    let in_a_year = rustls_pki_types::UnixTime::since_unix_epoch(
-        std::time::Duration::from_secs(now().as_secs() + 365 * 24 * 60 * 60),
-    );
+    let in_a_year = rustls_pki_types::UnixTime::since_unix_epoch(std::time::Duration::from_secs(
+        now().as_secs() + 365 * 24 * 60 * 60,
+    ));
     let refused = permit.rejudge(&policy, &plan, in_a_year).unwrap_err();
-    assert!(refused.refusal().to_string().starts_with("the certificate expired on "));
+    assert!(
+        refused
+            .refusal()
+            .to_string()
+            .starts_with("the certificate expired on ")
+    );
 }
 
 #[tokio::test]
 async fn a_permit_is_bound_to_one_destination_until_judged_for_another() {
     let policy = enforced();
     let to_stranger = policy.plan_delivery(&host("stranger.test"), None);
-    let permit = authorize(&policy, &to_stranger, "self-signed").await.unwrap();
+    let permit = authorize(&policy, &to_stranger, "self-signed")
+        .await
+        .unwrap();
     assert_eq!(permit.destination(), &host("stranger.test"));
     assert_ne!(to_stranger.pool_key(), plan(&policy).pool_key());
     let refused = permit.rejudge(&policy, &plan(&policy), now()).unwrap_err();
@@ -219,22 +276,38 @@ async fn a_new_policy_makes_old_permits_and_plans_stale() {
     let refused = authorize(&new, &old_plan, "right").await.unwrap_err();
     assert_eq!(refused.refusal().mismatch(), &Mismatch::StalePlan);
     let (channel, _end) = peers::plain_channel(NotSecured::NotOffered);
-    assert!(new.authorize(&old_plan, &host("mx1.ministry.example"), channel, now()).is_err());
+    assert!(
+        new.authorize(&old_plan, &host("mx1.ministry.example"), channel, now())
+            .is_err()
+    );
 
     // The old permit is judged in full by the new rule.
     let refused = permit.rejudge(&new, &plan(&new), now()).unwrap_err();
-    assert!(refused.refusal().to_string().starts_with("the certificate is not for mx1."));
+    assert!(
+        refused
+            .refusal()
+            .to_string()
+            .starts_with("the certificate is not for mx1.")
+    );
 }
 
 #[tokio::test]
 async fn before_enforcement_the_rule_is_judged_and_stops_nothing() {
     for stage in [Stage::Observe, Stage::Warn] {
         let policy = policies::outbound(stage, authenticated(&["mx1.ministry.example"]));
-        let permit = authorize(&policy, &plan(&policy), "other authority").await.unwrap();
+        let permit = authorize(&policy, &plan(&policy), "other authority")
+            .await
+            .unwrap();
         let shadow = permit.shadow().unwrap();
-        assert_eq!((shadow.stage, shadow.partner.as_str()), (stage, "Ministry of Examples"));
+        assert_eq!(
+            (shadow.stage, shadow.partner.as_str()),
+            (stage, "Ministry of Examples")
+        );
         let refusal = shadow.outcome.as_ref().unwrap_err().to_string();
-        assert!(refusal.contains("which is not among the trusted (ministry.pem)"), "{refusal}");
+        assert!(
+            refusal.contains("which is not among the trusted (ministry.pem)"),
+            "{refusal}"
+        );
         assert_eq!(permit.basis().verdict(), Verdict::Encrypted);
 
         let permit = authorize(&policy, &plan(&policy), "right").await.unwrap();
@@ -245,15 +318,19 @@ async fn before_enforcement_the_rule_is_judged_and_stops_nothing() {
 
 #[tokio::test]
 async fn the_floor_of_a_route_holds_below_a_stage() {
-    let floor = |level| {
-        RouteFloor::new(Label::new("*"), level, IdentityTerms::default(), &[]).unwrap()
-    };
+    let floor =
+        |level| RouteFloor::new(Label::new("*"), level, IdentityTerms::default(), &[]).unwrap();
     let policy = policies::outbound(Stage::Observe, authenticated(&["mx1.ministry.example"]));
     let to = host("ministry.example");
     let plan = policy.plan_delivery(&to, Some(&floor(ChannelLevel::Encrypted)));
     let (channel, _end) = peers::plain_channel(NotSecured::NotOffered);
     let refused = policy.authorize(&plan, &to, channel, now()).unwrap_err();
-    assert!(refused.refusal().to_string().ends_with("; route * demands an encrypted channel"));
+    assert!(
+        refused
+            .refusal()
+            .to_string()
+            .ends_with("; route * demands an encrypted channel")
+    );
 
     // Authenticated over MX records: against the domain that mail is for. An address literal
     // has none, and is nobody that could be authenticated.
@@ -261,7 +338,9 @@ async fn the_floor_of_a_route_holds_below_a_stage() {
     let literal = host("[192.0.2.1]");
     let plan = policy.plan_delivery(&literal, Some(&authenticated));
     let (channel, _) = peers::channel("right").await;
-    let refused = policy.authorize(&plan, &literal, channel, now()).unwrap_err();
+    let refused = policy
+        .authorize(&plan, &literal, channel, now())
+        .unwrap_err();
     assert_eq!(refused.refusal().mismatch(), &Mismatch::Nameless);
 }
 
@@ -326,7 +405,10 @@ fn the_most_specific_partner_is_found() {
         partner.map(|partner| partner.name().as_str().to_owned())
     };
     assert_eq!(of("a.bank.ministry.example").as_deref(), Some("Bank"));
-    assert_eq!(of("bank.ministry.example").as_deref(), Some("Ministry of Examples"));
+    assert_eq!(
+        of("bank.ministry.example").as_deref(),
+        Some("Ministry of Examples")
+    );
     assert_eq!(of("ministry.example.test"), None);
 }
 
@@ -357,7 +439,9 @@ async fn a_channel_outside_of_the_profile_is_refused() {
         .build()
         .unwrap();
     let policy = policies::policy(vec![partner]);
-    let refused = authorize(&policy, &plan(&policy), "right").await.unwrap_err();
+    let refused = authorize(&policy, &plan(&policy), "right")
+        .await
+        .unwrap_err();
     assert_eq!(
         refused.refusal().to_string(),
         "protocol version: TLSv1.3 was used, allowed is TLSv1.2; partner Ministry of Examples \

@@ -13,7 +13,6 @@ use postern_tls::{
     CryptoBounds, Evidence, HandshakeError, NotSecured, PlainChannel, PlainServerChannel, Profile,
     ProfileName, ReferenceIdentity, SpkiPin, TlsClient, TlsServer, TrustAnchors,
 };
-use rustls::{crypto::aws_lc_rs, version::TLS12};
 use rustls_pki_types::{ServerName, UnixTime};
 use tokio::io::DuplexStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector, server::TlsStream};
@@ -40,12 +39,20 @@ impl Peer {
 }
 
 /// The authority of the ministry, and another.
-pub(crate) static ANCHORS: LazyLock<[TrustAnchors; 2]> =
-    LazyLock::new(|| [anchors(&CAST.ministry, "ministry.pem"), anchors(&CAST.evil, "evil.pem")]);
+pub(crate) static ANCHORS: LazyLock<[TrustAnchors; 2]> = LazyLock::new(|| {
+    [
+        anchors(&CAST.ministry, "ministry.pem"),
+        anchors(&CAST.evil, "evil.pem"),
+    ]
+});
 
 /// The right key, and the right key of somebody whose certificate has expired.
-pub(crate) static PINS: LazyLock<[SpkiPin; 2]> =
-    LazyLock::new(|| [pin(CAST.identity("right")), pin(CAST.identity("expired, right key"))]);
+pub(crate) static PINS: LazyLock<[SpkiPin; 2]> = LazyLock::new(|| {
+    [
+        pin(CAST.identity("right")),
+        pin(CAST.identity("expired, right key")),
+    ]
+});
 
 /// Every peer there is, servers and clients.
 pub(crate) fn all() -> Vec<Peer> {
@@ -70,13 +77,14 @@ pub(crate) fn servers() -> Vec<Peer> {
 
 pub(crate) fn clients() -> Vec<Peer> {
     static CLIENTS: LazyLock<Vec<Peer>> = LazyLock::new(|| {
-        let all = rustls::ALL_VERSIONS;
+        let modern = our_server(&CryptoBounds::everything());
+        let older = our_server(Profile::named(ProfileName::SuiteB128).bounds());
         let mut peers = without_tls();
-        peers.push(tls("no certificate", block_on(presented(None, all))));
+        peers.push(tls("no certificate", block_on(client_of(&modern, None))));
         for (name, identity) in &CAST.identities {
-            peers.push(tls(name, block_on(presented(Some(identity), all))));
+            peers.push(tls(name, block_on(client_of(&modern, Some(identity)))));
             if *name == "right" {
-                let older = block_on(presented(Some(identity), &[&TLS12]));
+                let older = block_on(client_of(&older, Some(identity)));
                 peers.push(tls("right on TLS 1.2", older));
             }
         }
@@ -111,6 +119,7 @@ pub(crate) fn plain_channel(reason: NotSecured) -> (Channel<DuplexStream>, Duple
 
 /// Everybody who appears.
 struct Cast {
+    ours: Authority,
     ministry: Authority,
     evil: Authority,
     identities: Vec<(&'static str, Identity)>,
@@ -131,18 +140,37 @@ static CAST: LazyLock<Cast> = LazyLock::new(|| {
     let identities = vec![
         ("right", right.clone()),
         ("right name, other key", other_key.clone()),
-        ("wildcard", ministry.issue(&Leaf::named("*.ministry.example"))),
+        (
+            "wildcard",
+            ministry.issue(&Leaf::named("*.ministry.example")),
+        ),
         ("other name", ministry.issue(&Leaf::named("mx.evil.test"))),
-        ("common name only", ministry.issue(&Leaf::common_name_only("mx1.ministry.example"))),
+        (
+            "common name only",
+            ministry.issue(&Leaf::common_name_only("mx1.ministry.example")),
+        ),
         ("other authority", evil.issue(&leaf())),
         ("self-signed", Authority::self_signed(&leaf())),
-        ("expired, right key", ministry.issue(&leaf().validity(Validity::Expired))),
-        ("not yet valid", ministry.issue(&leaf().validity(Validity::NotYet))),
-        ("for clients only", ministry.issue(&leaf().usage(Usage::ClientAuth))),
-        ("for servers only", ministry.issue(&leaf().usage(Usage::ServerAuth))),
+        (
+            "expired, right key",
+            ministry.issue(&leaf().validity(Validity::Expired)),
+        ),
+        (
+            "not yet valid",
+            ministry.issue(&leaf().validity(Validity::NotYet)),
+        ),
+        (
+            "for clients only",
+            ministry.issue(&leaf().usage(Usage::ClientAuth)),
+        ),
+        (
+            "for servers only",
+            ministry.issue(&leaf().usage(Usage::ServerAuth)),
+        ),
         ("stolen certificate", right.with_key_of(&other_key)),
     ];
     Cast {
+        ours: Authority::new("Our CA"),
         ministry,
         evil,
         identities,
@@ -154,7 +182,10 @@ fn without_tls() -> Vec<Peer> {
     [
         ("offers no STARTTLS", NotSecured::NotOffered),
         ("refuses STARTTLS", NotSecured::Refused(refused)),
-        ("fails the handshake", NotSecured::HandshakeFailed(HandshakeError::Closed)),
+        (
+            "fails the handshake",
+            NotSecured::HandshakeFailed(HandshakeError::Closed),
+        ),
     ]
     .map(|(name, reason)| Peer {
         name,
@@ -178,7 +209,10 @@ fn anchors(authority: &Authority, file: &str) -> TrustAnchors {
 }
 
 fn pin(identity: &Identity) -> SpkiPin {
-    CertificateSummary::of(identity.leaf()).contents.unwrap().spki_pin
+    CertificateSummary::of(identity.leaf())
+        .contents
+        .unwrap()
+        .spki_pin
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
@@ -215,24 +249,20 @@ async fn server(identity: &Identity, bounds: &CryptoBounds) -> Evidence {
 }
 
 /// What a client shows to a server of ours.
-async fn presented(
-    identity: Option<&Identity>,
-    versions: &[&'static rustls::SupportedProtocolVersion],
-) -> Evidence {
-    let provider = aws_lc_rs::default_provider();
-    let config = postern_testkit::loose_client_config(provider, versions, identity);
+async fn client_of(server: &TlsServer, identity: Option<&Identity>) -> Evidence {
+    let config = postern_testkit::client_config(&CAST.ours, identity);
     let connector = TlsConnector::from(Arc::new(config));
     let (ours, theirs) = tokio::io::duplex(65536);
     let name = ServerName::try_from("mx1.example.org").unwrap();
-    let upgrade = PlainServerChannel::new(ours).upgrade(&OUR_SERVER, LIMIT);
+    let upgrade = PlainServerChannel::new(ours).upgrade(server, LIMIT);
     let (channel, stream) = tokio::join!(upgrade, connector.connect(name, theirs));
     stream.unwrap();
     channel.unwrap().evidence().clone()
 }
 
-static OUR_SERVER: LazyLock<TlsServer> = LazyLock::new(|| {
+fn our_server(bounds: &CryptoBounds) -> TlsServer {
     let directory = tempfile::tempdir().unwrap();
-    let identity = Authority::new("Our CA").issue(&Leaf::named("mx1.example.org"));
+    let identity = CAST.ours.issue(&Leaf::named("mx1.example.org"));
     let files = identity.write(directory.path(), "ours");
     let files = CertificateFiles {
         name: "default".to_owned(),
@@ -240,5 +270,5 @@ static OUR_SERVER: LazyLock<TlsServer> = LazyLock::new(|| {
         key: files.key,
     };
     let store = CertificateStore::load(&[files], now()).unwrap();
-    TlsServer::new(Arc::new(store), &CryptoBounds::everything()).unwrap()
-});
+    TlsServer::new(Arc::new(store), bounds).unwrap()
+}

@@ -59,7 +59,10 @@ fn a_decision_does_not_go_through_the_partners() {
         time(|| drop(policy.judge_mail(&from, None, stranger.security.as_ref(), now())))
     };
     for (few, many) in [(plan(&few), plan(&many)), (judge(&few), judge(&many))] {
-        assert!(many < few * ALLOWED, "{few:?} with ten, {many:?} with ten thousand");
+        assert!(
+            many < few * ALLOWED,
+            "{few:?} with ten, {many:?} with ten thousand"
+        );
     }
 }
 
@@ -105,9 +108,7 @@ fn a_certificate_that_names_too_many_exclusive_partners_is_refused() {
         let policy = policies::policy((0..partners).map(exclusive).collect());
         let verdict = policy.judge_mail(&from, None, wildcard.security.as_ref(), now());
         assert!(matches!(verdict.consequence(), Consequence::Refuse(_)));
-        let too_many = |finding: &Finding| {
-            *finding.refusal.mismatch() == Mismatch::TooManyPartners
-        };
+        let too_many = |finding: &Finding| *finding.refusal.mismatch() == Mismatch::TooManyPartners;
         assert_eq!(verdict.findings().iter().any(too_many), overflows);
     }
 }
