@@ -72,11 +72,11 @@
 //! | PIPELINING | 2920 | whole; replies to a group leave in one write |
 //! | SIZE | 1870 | whole |
 //! | 8BITMIME | 6152 | content is never converted |
-//! | CHUNKING | 3030 §2 | whole; BINARYMIME is spoken by the client, not offered by the server |
+//! | CHUNKING | 3030 §2 | whole; BINARYMIME is neither offered nor used |
 //! | SMTPUTF8 | 6531 | envelopes; replies stay ASCII |
 //! | ENHANCEDSTATUSCODES | 2034, 3463 | whole |
 //! | DSN | 3461 §4 | parameters are checked and carried; reports are another crate's |
-//! | LIMITS | 9422 | `RCPTMAX` |
+//! | LIMITS | 9422 | `RCPTMAX`; `MAILMAX` where a server says it |
 //!
 //! Left out: AUTH (RFC 4954), which comes with submission; EXPN, TURN and ETRN; source routes,
 //! which are parsed and dropped. Stricter than many: content with a bare CR, a bare LF or a NUL

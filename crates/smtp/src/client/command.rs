@@ -10,8 +10,9 @@
 //!
 //! RFC 6152 §3 would also let a relay encode the content anew. That breaks signatures, so
 //! Postern returns the message. BINARYMIME content is taken in by nothing of ours and goes to
-//! nobody: every message we send is made of lines. Content is judged by what was declared for it: nothing here
-//! parses header fields, so a message received with SMTPUTF8 is sent with it or not at all.
+//! nobody: every message we send is made of lines. Content is judged by what was declared for
+//! it: nothing here parses header fields, so a message received with SMTPUTF8 is sent with it or
+//! not at all.
 
 use postern_mail::{BodyType, EnhancedStatusCode, Envelope, Mailbox, Recipient, Reply, ReplyCode};
 

@@ -15,6 +15,7 @@
 
 #![cfg(test)]
 
+mod hostile;
 mod shell;
 
 use std::{collections::VecDeque, fs, path::Path};

@@ -94,6 +94,11 @@ impl Shell {
         assert!(self.facts.is_empty(), "{place}: left {:?}", self.facts);
     }
 
+    /// What was reported first and not taken yet.
+    pub(super) fn take_fact(&mut self) -> Option<String> {
+        self.facts.pop_front()
+    }
+
     pub(super) fn obey(&mut self, order: &str, content: VecDeque<Option<String>>) {
         let (order, words) = order.split_once(' ').unwrap_or((order, ""));
         let words: Vec<_> = words.split(' ').collect();
