@@ -8,6 +8,7 @@
 mod nearest;
 mod notes;
 mod reader;
+mod scalar;
 mod syntax;
 
 pub(crate) use nearest::nearest;

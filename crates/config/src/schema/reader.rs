@@ -2,10 +2,10 @@
 
 use toml::{
     Spanned,
-    de::{DeInteger, DeTable, DeValue},
+    de::{DeTable, DeValue},
 };
 
-use super::{Key, Kind, Notes, Presence, Reported, Scalar, Section, Spot, all, nearest};
+use super::{Key, Notes, Presence, Reported, Section, Spot, all, nearest, scalar::named};
 
 /// A value and where it stands in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -309,40 +309,8 @@ impl<'a> Table<'a> {
     }
 }
 
-impl<T> Kind<T> {
-    /// The value, or what is wrong with it.
-    fn read(&self, value: &DeValue<'_>) -> Result<T, String> {
-        match (&self.scalar, value) {
-            (Scalar::Text(parse), DeValue::String(text)) => parse(text),
-            (Scalar::Integer(parse), DeValue::Integer(integer)) => parse(whole_number(integer)?),
-            (Scalar::Boolean(make), DeValue::Boolean(boolean)) => Ok(make(*boolean)),
-            (Scalar::Text(_) | Scalar::Integer(_) | Scalar::Boolean(_), other) => {
-                Err(format!("is {}", named(other)))
-            }
-        }
-    }
-}
-
-fn whole_number(integer: &DeInteger<'_>) -> Result<u64, String> {
-    u64::from_str_radix(integer.as_str(), integer.radix())
-        .map_err(|_| format!("{integer} is out of range"))
-}
-
 /// Where a value begins; what has no place of its own spans nothing.
 fn offset_of(value: &Spanned<DeValue<'_>>) -> Option<usize> {
     let span = value.span();
     (!span.is_empty()).then_some(span.start)
-}
-
-/// What was found, with its article.
-fn named(value: &DeValue<'_>) -> &'static str {
-    match value {
-        DeValue::String(_) => "a string",
-        DeValue::Integer(_) => "an integer",
-        DeValue::Float(_) => "a float",
-        DeValue::Boolean(_) => "a boolean",
-        DeValue::Datetime(_) => "a date",
-        DeValue::Array(_) => "a list",
-        DeValue::Table(_) => "a table",
-    }
 }

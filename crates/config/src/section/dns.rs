@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use crate::{
     file::{self, Secrecy},
-    schema::{Key, Kind, Located, Notes, Occurs, Reported, Scalar, Section, Shown, Table},
+    schema::{Key, Kind, Located, Notes, Occurs, Reported, Scalar, Section, Table},
     value::{FILE, SERVER, not_a_choice},
 };
 
@@ -63,23 +63,22 @@ static SERVERS: Key<SocketAddr> = Key::optional(
 )
 .list();
 
-static DNSSEC: Key<bool> = Key::defaulted(
+static DNSSEC: Key<bool> = Key::optional(
     "dnssec",
     &DNSSEC_MODES,
-    r#""off""#,
+    "`validate` where `trust-anchors` is given, else `off`",
+    r#""validate""#,
     "`validate` proves answers from the trust anchors down (RFC 4035) and refuses to use those \
      that are bogus. It is off unless asked for because it needs servers that pass DNSSEC \
      records on; behind one that does not, every look-up would fail and mail would wait.",
-)
-.shown(Shown::Comment(r#""validate""#));
+);
 
 static TRUST_ANCHORS: Key<PathBuf> = Key::optional(
     "trust-anchors",
     &FILE,
     "the root's keys, built in",
     r#""root.key""#,
-    "A file of DNSKEY records, as zone files write them, where validation begins. Needs `dnssec` to be \
-     `validate`.",
+    "A file of DNSKEY records, as zone files write them, where validation begins.",
 );
 
 pub(crate) static DNS: Section = Section {
@@ -95,9 +94,10 @@ pub(crate) static DNS: Section = Section {
 
 pub(crate) fn read(table: &Table<'_>) -> Result<Dns, Reported> {
     let servers = table.maybe_many(&SERVERS);
-    let validate = table.one(&DNSSEC);
+    let validate = table.maybe(&DNSSEC);
     let anchors = table.maybe(&TRUST_ANCHORS)?;
-    let dnssec = match (validate?.value, anchors) {
+    let validate = validate?.map_or(anchors.is_some(), |validate| validate.value);
+    let dnssec = match (validate, anchors) {
         (false, None) => Dnssec::Off,
         (false, Some(anchors)) => {
             return Err(table.notes().error(

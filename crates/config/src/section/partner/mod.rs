@@ -1,11 +1,12 @@
 //! `[[partner]]`: whom we know, and what connections with them must prove, both ways.
 
+mod faults;
 mod identity;
 mod inbound;
 mod outbound;
 
 use postern_mail::{DomainPattern, Mailbox};
-use postern_policy::{Defaults, Partner, PartnerError, PartnerName, Policy, PolicyError, Stage};
+use postern_policy::{Defaults, Partner, PartnerName, Policy, PolicyError, Stage};
 use postern_tls::Profile;
 
 use super::{
@@ -14,7 +15,7 @@ use super::{
     trust::TrustLoader,
 };
 use crate::{
-    schema::{Key, Kind, Located, Notes, Occurs, Reported, Scalar, Section, Spot, Table},
+    schema::{Key, Kind, Located, Notes, Occurs, Reported, Scalar, Section, Table},
     value::{self, PATTERN, not_a_choice},
 };
 
@@ -175,7 +176,7 @@ impl<'a> Written<'a> {
             }),
             Err(errors) => {
                 for error in errors {
-                    note(&self.table, &domains, &error);
+                    faults::note_within(&self.table, &domains, &error);
                 }
                 Err(Reported)
             }
@@ -202,7 +203,7 @@ pub(crate) fn policy(
                 | PolicyError::ExclusiveShared { .. } => of_this_name.next(),
             };
             if let Some(at) = at {
-                note_policy(notes, at, &error);
+                faults::note_between(notes, at, &error);
             }
         }
         Reported
@@ -231,71 +232,6 @@ pub(crate) fn check_presented(
             );
         }
     }
-}
-
-/// Notes what the policy finds wrong between partners, at the key where it stands.
-fn note_policy(notes: &Notes<'_>, at: &Checked<'_>, error: &PolicyError) {
-    let right = match error {
-        PolicyError::DuplicatePartner(_) => "give each partner a name of its own",
-        PolicyError::DomainTaken { .. } => "a domain belongs to one partner",
-        PolicyError::ProfilesExclude { .. } => "choose profiles that have something in common",
-        PolicyError::ExclusiveShared { .. } => {
-            "give each partner a name or key of its own, or remove exclusive"
-        }
-    };
-    let pattern = match error {
-        PolicyError::DomainTaken { pattern, .. } => Some(pattern),
-        PolicyError::DuplicatePartner(_)
-        | PolicyError::ProfilesExclude { .. }
-        | PolicyError::ExclusiveShared { .. } => None,
-    };
-    notes.error(
-        &spot(&at.table, &at.domains, error.key(), pattern),
-        error,
-        right,
-    );
-}
-
-/// Notes what the policy finds wrong with a partner by itself, at the key where it stands.
-fn note(table: &Table<'_>, domains: &[Located<DomainPattern>], error: &PartnerError) {
-    let right = match error {
-        PartnerError::NoDomains | PartnerError::EveryDomain => "name the partner's domains",
-        PartnerError::DuplicateDomain(_) => "keep one of the two",
-        PartnerError::NoIdentity => "give names or spki-pins",
-        PartnerError::IdentityUnused { .. } | PartnerError::ExclusiveUnused => {
-            "write require = \"authenticated\", or remove the key"
-        }
-        PartnerError::UsageUnused => "give names as well, or remove the key",
-        PartnerError::ProfileUnused => {
-            "require \"encrypted\" or \"authenticated\", or remove the key"
-        }
-    };
-    let pattern = match error {
-        PartnerError::DuplicateDomain(pattern) => Some(pattern),
-        PartnerError::NoDomains
-        | PartnerError::EveryDomain
-        | PartnerError::NoIdentity
-        | PartnerError::IdentityUnused { .. }
-        | PartnerError::ExclusiveUnused
-        | PartnerError::UsageUnused
-        | PartnerError::ProfileUnused => None,
-    };
-    let spot = spot(table, domains, &error.key(), pattern);
-    table.notes().error(&spot, error, right);
-}
-
-/// Where a key of a partner stands; where `pattern` stands, if the fault is with that one.
-fn spot(
-    table: &Table<'_>,
-    domains: &[Located<DomainPattern>],
-    key: &str,
-    pattern: Option<&DomainPattern>,
-) -> Spot {
-    let last = domains
-        .iter()
-        .rev()
-        .find(|domain| pattern == Some(&domain.value));
-    last.map_or_else(|| table.spot_of_path(key), |domain| domain.spot.clone())
 }
 
 /// Terms for a direction that is not written down.
