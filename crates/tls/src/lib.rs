@@ -1,4 +1,75 @@
 //! Crypto profiles, certificates, the STARTTLS upgrade and the evidence of a channel.
+//!
+//! | topic | here | RFC |
+//! |---|---|---|
+//! | what may be negotiated | [`Profile`], [`CryptoBounds`] | 9325, 8996, 6460 §3 |
+//! | our certificates and their reload | [`CertificateStore`] | 8446 §4.4.2, 8461 §7.1 |
+//! | whom we trust | [`TrustAnchors`] | 5280 §6.1.1 |
+//! | the upgrade, by type | [`PlainChannel`], [`PlainServerChannel`] | 3207 §4 |
+//! | the handshake | [`TlsClient`], [`TlsServer`], [`HandshakeError`] | 8446, 5246, 7627 |
+//! | what it proved | [`Evidence`], [`PeerChain`], [`Possession`] | |
+//! | whether that is enough | [`pkix::verify`], [`verify_pin`] | 5280 §6, 9525 |
+//!
+//! A handshake lets any certificate through and says in its [`Evidence`] what happened; the
+//! judgement follows, as pure functions of the evidence, the demand and the time. That order is
+//! SMTP's: a client names the partner it speaks for only after the handshake, and a server that
+//! need not be anybody is better spoken to under TLS than in clear. What makes the order safe is
+//! that a channel which nobody judged carries no mail: see [`Channel::release`].
+//!
+//! ```
+//! use std::{sync::Arc, time::Duration};
+//!
+//! use postern_testkit::{Authority, Leaf};
+//! use postern_tls::{
+//!     Attempt, Authentication, CertificateFiles, CertificateStore, CertificateUsage, PlainChannel,
+//!     PeerCertificates, PlainServerChannel, Profile, ProfileName, TlsClient, TlsServer,
+//!     TrustAnchors, pkix::{self, Demand, Wildcards},
+//! };
+//! use rustls_pki_types::UnixTime;
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! # let directory = tempfile::tempdir()?;
+//! let authority = Authority::new("Ministry CA"); // stands for a partner's authority
+//! let written = authority.issue(&Leaf::named("mx1.ministry.example")).write(directory.path(), "mx1");
+//! let pair = CertificateFiles { name: "default".into(), chain: written.chain, key: written.key };
+//! let certificates = CertificateStore::load(&[pair], UnixTime::now()).expect("a sound pair");
+//!
+//! let bounds = Profile::named(ProfileName::Modern).bounds();
+//! let (server, client) = (TlsServer::new(Arc::new(certificates), bounds)?, TlsClient::new(bounds)?);
+//! let attempt = Attempt {
+//!     authentication: Authentication::Demanded,
+//!     server_name: Some("mx1.ministry.example".parse()?),
+//!     present: None,
+//!     limit: Duration::from_secs(60),
+//! };
+//! let (near, far) = tokio::io::duplex(65536); // the socket, behind "220 go ahead"
+//! let (near, far) = tokio::join!(
+//!     PlainChannel::new(near).upgrade(&client, &attempt),
+//!     PlainServerChannel::new(far).upgrade(&server, attempt.limit),
+//! );
+//! # far?;
+//! let near = near?;
+//!
+//! let PeerCertificates::Chain(chain) = near.evidence().peer() else { panic!("no certificate") };
+//! let demand = Demand {
+//!     usage: CertificateUsage::ServerAuth,
+//!     anchors: &TrustAnchors::from_pem("ministry-ca.pem", &authority.pem())?,
+//!     names: &["mx1.ministry.example".parse::<postern_mail::Domain>()?.into()],
+//!     wildcards: Wildcards::Forbidden,
+//!     bounds,
+//! };
+//! let verified = pkix::verify(chain, &demand, UnixTime::now())?;
+//! assert_eq!(verified.anchor, "O=Postern tests, CN=Ministry CA");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Left out, on purpose: session resumption and early data on both sides (what was proven would
+//! outlive the rule it was proven under), renegotiation, protocols below TLS 1.2, CBC, static RSA
+//! and finite-field groups (the library has none of them), common names (RFC 9525 §6.3). Left
+//! out so far: revocation (RFC 5280 §6.3), OCSP, TLSA records (RFC 7672).
+
 mod certificate;
 mod channel;
 mod crypto;

@@ -147,9 +147,17 @@ impl fmt::Debug for Fingerprint {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use postern_testkit::{Authority, Leaf, Oddity};
+    use proptest::prelude::*;
+    use rustls_pki_types::UnixTime;
 
     use super::*;
+    use crate::{
+        CertificateUsage, CryptoBounds, PeerChain, Possession, TrustAnchors,
+        pkix::{Demand, Wildcards, verify},
+    };
 
     #[test]
     fn a_certificate_is_summed_up() {
@@ -187,6 +195,39 @@ mod tests {
                 .to_string()
                 .starts_with("a certificate that cannot be read, SHA-256 ")
         );
+    }
+
+    proptest! {
+        /// A certificate with some octets changed and some cut off is read or not; nothing
+        /// panics and nothing unsafe is shown.
+        #[test]
+        fn spoilt_certificates_do_no_harm(
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
+            cut in 0..40_usize,
+        ) {
+            static SOUND: LazyLock<Vec<u8>> = LazyLock::new(|| {
+                let leaf = Leaf::named("mx.example").and_named("*.mx.example");
+                Authority::new("Root").issue(&leaf).leaf().to_vec()
+            });
+            let mut octets = SOUND.clone();
+            for (at, octet) in changes {
+                let at = at.index(octets.len());
+                octets[at] = octet;
+            }
+            octets.truncate(octets.len() - cut);
+            let text = CertificateSummary::of(&octets).to_string();
+            prop_assert!(!text.chars().any(char::is_control), "{text:?}");
+            let chain = PeerChain::new(&[octets.into()], Possession::Proven, None).unwrap();
+            prop_assert_eq!(chain.spki_pin().is_some(), chain.summary().contents.is_some());
+            let demand = Demand {
+                usage: CertificateUsage::ServerAuth,
+                anchors: &TrustAnchors::public(),
+                names: &[],
+                wildcards: Wildcards::Permitted,
+                bounds: &CryptoBounds::everything(),
+            };
+            prop_assert!(verify(&chain, &demand, UnixTime::now()).is_err());
+        }
     }
 
     #[test]

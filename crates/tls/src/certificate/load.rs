@@ -112,7 +112,7 @@ fn unreadable(error: &io::Error) -> CertificateFault {
 }
 
 /// Holds a chain against everything that can be known without its authority, and gives what is
-/// kept of the leaf: its names, its key and its end.
+/// kept of it: the names and the key of the leaf, and the earliest end.
 ///
 /// Whether the chain is complete cannot be known here; a private authority's root need not be on
 /// this machine.
@@ -137,7 +137,10 @@ fn check_chain(
     if names.is_empty() {
         return Err(CertificateFault::NoNames);
     }
-    let not_after = Date::from_timestamp(leaf.validity().not_after.timestamp());
+    let ends = parsed
+        .iter()
+        .map(|one| one.validity().not_after.timestamp());
+    let not_after = Date::from_timestamp(ends.min().unwrap_or_default());
     Ok((names, PublicKey::of(leaf.public_key()), not_after))
 }
 

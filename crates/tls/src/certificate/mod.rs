@@ -77,7 +77,7 @@ impl Certificate {
         self.key
     }
 
-    /// The last moment at which the certificate is valid.
+    /// The last moment at which every certificate of the chain is valid.
     pub fn not_after(&self) -> Date {
         self.not_after
     }
@@ -87,7 +87,7 @@ impl Certificate {
         &self.summary
     }
 
-    /// Whether the certificate ends within 14 days, or has ended.
+    /// Whether a certificate of the chain ends within 14 days, or has ended.
     pub fn expires_soon(&self, now: UnixTime) -> bool {
         self.not_after.0.as_secs() < now.as_secs() + SOON.as_secs()
     }

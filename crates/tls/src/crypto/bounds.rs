@@ -43,8 +43,8 @@ impl CryptoBounds {
     }
 
     /// The same bounds with no RSA key shorter than this.
-    #[must_use]
-    pub fn with_least_rsa_bits(self, bits: usize) -> Self {
+    #[cfg(test)]
+    pub(crate) fn with_least_rsa_bits(self, bits: usize) -> Self {
         Self {
             least_rsa_bits: self.least_rsa_bits.max(bits),
             ..self
@@ -52,8 +52,8 @@ impl CryptoBounds {
     }
 
     /// The same bounds with no keys in certificates but these.
-    #[must_use]
-    pub fn with_keys(self, keys: impl IntoIterator<Item = KeyKind>) -> Self {
+    #[cfg(test)]
+    pub(crate) fn with_keys(self, keys: impl IntoIterator<Item = KeyKind>) -> Self {
         Self {
             keys: &self.keys & &keys.into_iter().collect(),
             ..self

@@ -70,12 +70,15 @@ impl TlsClient {
         stream: S,
         attempt: &Attempt,
     ) -> Result<(TlsStream<S>, Evidence), HandshakeError> {
-        let name = attempt.server_name.as_ref().map(Domain::as_str);
-        let connector = TlsConnector::from(self.config_for(attempt));
-        let handshake = connector.connect(server_name(name), stream);
+        let name = server_name(attempt.server_name.as_ref());
+        let sni = match &name {
+            ServerName::DnsName(name) => Some(name.as_ref().to_owned()),
+            _ => None,
+        };
+        let handshake = TlsConnector::from(self.config_for(attempt)).connect(name, stream);
         let (stream, record) = super::run(handshake, attempt.limit).await?;
         let (_, connection) = stream.get_ref();
-        let evidence = super::evidence(Side::Client, connection, name.map(str::to_owned), record)?;
+        let evidence = super::evidence(Side::Client, connection, sni, record)?;
         Ok((stream, evidence))
     }
 
@@ -118,9 +121,9 @@ fn config(
 
 /// The name that rustls wants. It sends no indication for addresses, so where there is no name
 /// to send it is given one that stands for nothing; names are compared after the handshake.
-fn server_name(name: Option<&str>) -> ServerName<'static> {
+fn server_name(name: Option<&Domain>) -> ServerName<'static> {
     let nobody = ServerName::IpAddress(IpAddr::V4(Ipv4Addr::from([0, 0, 0, 0])));
-    name.and_then(|name| DnsName::try_from(name.to_owned()).ok())
+    name.and_then(|name| DnsName::try_from(name.as_str().to_owned()).ok())
         .map_or(nobody, ServerName::DnsName)
 }
 
