@@ -3,7 +3,7 @@
 use std::{fmt, net::SocketAddr, time::SystemTime};
 
 use postern_mail::{EnhancedStatusCode, Reply, Severity};
-use postern_policy::Refusal;
+use postern_policy::{Refusal, Shadow};
 use postern_smtp::client::{self, SessionFault, Speaker};
 use postern_spool::Failure;
 
@@ -29,6 +29,8 @@ pub(crate) struct Handover {
     pub(crate) channel: String,
     /// Who reports success, if the sender wants to hear of it.
     pub(crate) reporter: Reporter,
+    /// What the partner's rule would have said, where it is not enforced yet.
+    pub(crate) shadow: Option<Shadow>,
 }
 
 /// Who reports success to a sender who asked for it (RFC 3461 §5.2).

@@ -181,6 +181,7 @@ impl Connection {
                 reply,
                 channel: self.permit.basis().to_string(),
                 reporter: self.reporter(),
+                shadow: self.permit.shadow().cloned(),
             }),
             RecipientOutcome::Transient(refusal) => failed(&refusal, Permanence::Transient),
             RecipientOutcome::Permanent(refusal) => failed(&refusal, Permanence::Permanent),

@@ -3,6 +3,7 @@
 use std::{mem, sync::Arc, time::SystemTime};
 
 use postern_mail::{EnhancedStatusCode, Notify, NotifyEvent};
+use postern_policy::Shadow;
 use postern_spool::{
     Claim, ClaimedRecipient, DelayNotice, Outcome as Recorded, Settlement, SpoolError,
 };
@@ -239,6 +240,19 @@ fn log_delivered(claim: &Claim, recipient: &ClaimedRecipient, handover: &Handove
         reply = %handover.reply,
         "delivered"
     );
+    if let Some(Shadow {
+        partner,
+        stage,
+        outcome: Err(refusal),
+    }) = &handover.shadow
+    {
+        let queue_id = claim.id();
+        if stage.warns() {
+            warn!(%queue_id, %partner, %stage, refused_because = %refusal, "enforcing would stop this mail");
+        } else {
+            info!(%queue_id, %partner, %stage, refused_because = %refusal, "enforcing would stop this mail");
+        }
+    }
 }
 
 fn log_failed(claim: &Claim, recipient: &ClaimedRecipient, attempt: &FailedAttempt) {
