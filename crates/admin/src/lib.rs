@@ -1,1 +1,49 @@
-//! The control interface of a running daemon.
+//! The control interface of a running daemon, both ends of it: HTTP/1.1 and JSON over a Unix
+//! socket.
+//!
+//! [`ControlSocket`] is the daemon's end, [`Client`] the command line's. Where no daemon runs,
+//! [`Queue`] shows an operator the spool in the same words.
+//!
+//! * **Who may.** Whoever the file system lets write to the socket: its owner and root. There is
+//!   no other authorisation, so the socket must not be forwarded to where others are. Requests
+//!   that a web page could cause are refused all the same.
+//! * **What it costs.** Heads, bodies, pages, connections and times are bounded.
+//! * **Ids.** A queue id is parsed by its grammar before anything is looked up by it.
+//!
+//! ```
+//! use postern_admin::{Change, Client, Listing};
+//!
+//! # async fn run() -> Result<(), postern_admin::ClientError> {
+//! let postern = Client::new("/run/postern/control.sock");
+//! let waiting = Listing {
+//!     recipient_domain: "ministry.example".parse().ok(),
+//!     ..Listing::default()
+//! };
+//! for message in postern.list(&waiting).await?.messages {
+//!     postern.change(message.id, &Change::Retry).await?;
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! Left out: HTTP over TCP, metrics and a page for browsers, which come with authorisation of
+//! their own.
+
+mod client;
+mod message;
+mod problem;
+mod queue;
+mod routes;
+mod server;
+mod socket;
+mod status;
+mod timestamp;
+
+pub use client::{Client, ClientError};
+pub use message::{Failure, Message, Origin, Page, Recipient, RecipientState};
+pub use queue::{Change, Hold, Listing, Queue};
+pub use socket::{ControlSocket, SocketError};
+pub use status::{
+    CertificateStatus, ConfigurationStatus, Daemon, ListenerStatus, QueueHealth, QueueStatus,
+    Reloaded, Status,
+};
+pub use timestamp::Timestamp;

@@ -1,0 +1,162 @@
+//! What a running daemon says of itself.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+
+/// What the control interface needs of the daemon besides its queue.
+#[async_trait]
+pub trait Daemon: Send + Sync + std::fmt::Debug {
+    /// How things are.
+    fn status(&self) -> Status;
+
+    /// Reads the configuration and the certificates anew.
+    async fn reload(&self) -> Reloaded;
+}
+
+/// How things are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Status {
+    /// The version of the running program.
+    pub version: String,
+    /// Its process.
+    pub pid: u32,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// How long it has been running.
+    pub uptime_seconds: u64,
+    /// Where it listens.
+    pub listeners: Vec<ListenerStatus>,
+    /// How its queue is.
+    pub queue: QueueStatus,
+    /// How many destinations are being served now.
+    pub destinations: usize,
+    /// Its certificates, in the order of the configuration.
+    pub certificates: Vec<CertificateStatus>,
+    /// How many of its tasks ended in a panic: each is a mistake in the program.
+    pub panics: u64,
+    /// How the configuration was last read.
+    pub configuration: ConfigurationStatus,
+}
+
+/// A listener.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ListenerStatus {
+    /// The address and port it is bound to.
+    pub address: String,
+    /// For whom it is: `mx` or `relay`.
+    pub role: String,
+    /// How it offers TLS.
+    pub tls: String,
+}
+
+/// The queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct QueueStatus {
+    /// Whether it takes messages.
+    pub health: QueueHealth,
+    /// Messages in it.
+    pub messages: u64,
+    /// Of these, held.
+    pub held: u64,
+    /// Of these, being delivered.
+    pub in_delivery: u64,
+    /// Messages accepted since the start.
+    pub accepted: u64,
+    /// Messages found damaged since the start.
+    pub damaged: u64,
+}
+
+/// Whether the queue takes messages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum QueueHealth {
+    /// It does.
+    Good,
+    /// Not for now: the disk is too full.
+    Full {
+        /// Octets that are free.
+        available: u64,
+        /// Octets that are kept back.
+        reserve: u64,
+    },
+    /// Not until a restart: a write failed.
+    Poisoned {
+        /// Which, and how.
+        reason: String,
+    },
+}
+
+/// A certificate of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct CertificateStatus {
+    /// What the configuration calls it.
+    pub name: String,
+    /// The host names it is for.
+    pub names: Vec<String>,
+    /// The kind of its key.
+    pub key: String,
+    /// When it ends.
+    pub not_after: String,
+    /// How many whole days that is away; negative once it has ended.
+    pub days_left: i64,
+}
+
+/// How the configuration was last read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ConfigurationStatus {
+    /// Its file.
+    pub file: String,
+    /// When the settings in force were read.
+    pub loaded_at: Timestamp,
+    /// What the last reload came to, if there was one.
+    pub last_reload: Option<Reloaded>,
+}
+
+/// What a reload came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum Reloaded {
+    /// The new settings are in force.
+    Applied {
+        /// What to look at: warnings, certificates that stayed as they were, settings that need
+        /// a restart.
+        notes: Vec<String>,
+    },
+    /// The old settings stay in force.
+    Refused {
+        /// What is wrong with the new ones.
+        errors: Vec<String>,
+    },
+}
+
+impl From<postern_spool::Health> for QueueHealth {
+    fn from(health: postern_spool::Health) -> Self {
+        match health {
+            postern_spool::Health::Good => Self::Good,
+            postern_spool::Health::Full { available, reserve } => Self::Full { available, reserve },
+            postern_spool::Health::Poisoned(reason) => Self::Poisoned { reason },
+        }
+    }
+}
+
+impl QueueStatus {
+    /// What `spool` says of itself.
+    pub fn of(spool: &dyn postern_spool::Spool) -> Self {
+        let figures = spool.figures();
+        Self {
+            health: spool.health().into(),
+            messages: figures.messages,
+            held: figures.held,
+            in_delivery: figures.claimed,
+            accepted: figures.accepted,
+            damaged: figures.damaged,
+        }
+    }
+}

@@ -1,0 +1,429 @@
+//! The control interface over a real socket, on a real queue.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::SystemTime,
+};
+
+use async_trait::async_trait;
+use postern_admin::{
+    Change, Client, ClientError, ConfigurationStatus, ControlSocket, Daemon, Hold, Listing, Origin,
+    QueueStatus, RecipientState, Reloaded, SocketError, Status,
+};
+use postern_mail::{BodyType, Envelope, ForwardPath, QueueId, Recipient, ReversePath};
+use postern_spool::{LocalSpool, Settings, Spool, Submission};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{UnixListener, UnixStream},
+    sync::oneshot,
+    task::JoinHandle,
+};
+
+/// A daemon that has nothing but a queue.
+#[derive(Debug)]
+struct Idle(Arc<dyn Spool>);
+
+#[async_trait]
+impl Daemon for Idle {
+    fn status(&self) -> Status {
+        let now = SystemTime::now().into();
+        Status {
+            version: "0".to_owned(),
+            pid: 1,
+            started_at: now,
+            uptime_seconds: 0,
+            listeners: Vec::new(),
+            queue: QueueStatus::of(&*self.0),
+            destinations: 0,
+            certificates: Vec::new(),
+            panics: 0,
+            configuration: ConfigurationStatus {
+                file: "postern.toml".to_owned(),
+                loaded_at: now,
+                last_reload: None,
+            },
+        }
+    }
+
+    async fn reload(&self) -> Reloaded {
+        let errors = vec!["postern.toml:1:1: no".to_owned()];
+        Reloaded::Refused { errors }
+    }
+}
+
+/// A running control interface.
+struct Running {
+    directory: TempDir,
+    spool: Arc<dyn Spool>,
+    client: Client,
+    stop: oneshot::Sender<()>,
+    server: JoinHandle<()>,
+}
+
+impl Running {
+    async fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let opened = LocalSpool::open(&Settings::at(directory.path().join("queue"))).unwrap();
+        let spool: Arc<dyn Spool> = Arc::new(opened.spool);
+        let path = directory.path().join("control.sock");
+        let socket = ControlSocket::bind(&path).await.unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let daemon = Arc::new(Idle(Arc::clone(&spool)));
+        let stopped = async { drop(stopped.await) };
+        let server = tokio::spawn(socket.serve(Arc::clone(&spool), daemon, stopped));
+        Self {
+            client: Client::new(path),
+            directory,
+            spool,
+            stop,
+            server,
+        }
+    }
+
+    fn socket(&self) -> &Path {
+        self.client.socket()
+    }
+
+    async fn accept(&self, from: &str, to: impl IntoIterator<Item = String>) -> QueueId {
+        let (reverse_path, _) = ReversePath::parse_prefix(from).unwrap();
+        let recipients = to.into_iter().map(|to| {
+            let (path, _) = ForwardPath::parse_prefix(&to).unwrap();
+            Recipient::from(path)
+        });
+        let mut content = self.spool.content();
+        content
+            .write(b"Subject: x\r\n\r\n".as_slice().into())
+            .await
+            .unwrap();
+        let submission = Submission {
+            envelope: Envelope {
+                reverse_path,
+                recipients: recipients.collect(),
+                body: BodyType::SevenBit,
+                smtputf8: false,
+                ret: None,
+                envelope_id: None,
+            },
+            origin: postern_spool::Origin::Ourselves,
+            received_at: SystemTime::now(),
+            content: content.finish().await.unwrap(),
+        };
+        self.spool.accept(submission).await.unwrap()
+    }
+
+    /// What is answered to these octets, up to the end of the connection.
+    async fn raw(&self, request: &str) -> String {
+        let mut stream = UnixStream::connect(self.socket()).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[track_caller]
+    fn check(&self, request: &str, expected: &str) -> impl Future<Output = ()> {
+        let caller = std::panic::Location::caller();
+        async move {
+            let answer = self.raw(request).await;
+            assert!(
+                answer.starts_with(&format!("HTTP/1.1 {expected}")),
+                "{caller}: {answer}"
+            );
+        }
+    }
+}
+
+fn post(path: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    )
+}
+
+fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")
+}
+
+#[tokio::test]
+async fn a_message_is_looked_at_and_worked_with() {
+    let running = Running::start().await;
+    let client = &running.client;
+    let id = running
+        .accept("<a@one.example>", ["<b@two.example>".to_owned()])
+        .await;
+    let other = running.accept("<>", ["<c@three.example>".to_owned()]).await;
+
+    let page = client.list(&Listing::default()).await.unwrap();
+    assert_eq!(page.next, None);
+    let ids: Vec<_> = page.messages.iter().map(|message| message.id).collect();
+    assert_eq!(ids, [id, other]);
+
+    let reason = "what is this?".to_owned();
+    client
+        .change(
+            id,
+            &Change::Hold {
+                reason: reason.clone(),
+            },
+        )
+        .await
+        .unwrap();
+    let held = Listing {
+        hold: Some(Hold::Held),
+        ..Listing::default()
+    };
+    let page = client.list(&held).await.unwrap();
+    assert_eq!(page.messages.len(), 1);
+    assert_eq!(page.messages[0].hold.as_ref(), Some(&reason));
+    assert_eq!(client.status().await.unwrap().queue.held, 1);
+
+    client.change(id, &Change::Release).await.unwrap();
+    client.change(id, &Change::Retry).await.unwrap();
+    let shown = client.show(id, 0).await.unwrap();
+    assert_eq!(shown.hold, None);
+    assert_eq!(shown.origin, Origin::Postern);
+    assert_eq!(shown.reverse_path, "<a@one.example>");
+    assert_eq!(shown.recipients[0].forward_path, "<b@two.example>");
+    assert_eq!(shown.recipients[0].state, RecipientState::Waiting);
+
+    client.change(id, &Change::Remove).await.unwrap();
+    let gone = client.show(id, 0).await.unwrap_err();
+    assert_eq!(
+        gone.to_string(),
+        format!("there is no message {id} in the queue")
+    );
+    assert!(matches!(gone, ClientError::NoSuchMessage(_)));
+    let gone = client.change(id, &Change::Retry).await.unwrap_err();
+    assert!(matches!(gone, ClientError::NoSuchMessage(_)));
+}
+
+#[tokio::test]
+async fn a_list_is_filtered_and_comes_in_pages() {
+    let running = Running::start().await;
+    for number in 0..5 {
+        let to = format!("<x@to{}.example>", number % 2);
+        running
+            .accept(&format!("<a@from{number}.example>"), [to])
+            .await;
+    }
+    let odd = Listing {
+        recipient_domain: "to1.example".parse().ok(),
+        limit: Some(1),
+        ..Listing::default()
+    };
+    let first = running.client.list(&odd).await.unwrap();
+    assert_eq!(first.messages[0].reverse_path, "<a@from1.example>");
+    let after = first.next;
+    assert!(after.is_some());
+    let second = running
+        .client
+        .list(&Listing { after, ..odd })
+        .await
+        .unwrap();
+    assert_eq!(second.messages[0].reverse_path, "<a@from3.example>");
+    let by_sender = Listing {
+        sender_domain: "from4.example".parse().ok(),
+        ..Listing::default()
+    };
+    let found = running.client.list(&by_sender).await.unwrap();
+    assert_eq!(found.messages.len(), 1);
+}
+
+#[tokio::test]
+async fn many_recipients_come_in_parts() {
+    let running = Running::start().await;
+    let to = (0..1500).map(|number| format!("<x{number}@to.example>"));
+    let id = running.accept("<a@from.example>", to).await;
+    let first = running.client.show(id, 0).await.unwrap();
+    assert_eq!(
+        (first.recipients.len(), first.next_recipient),
+        (1000, Some(1000))
+    );
+    let second = running.client.show(id, 1000).await.unwrap();
+    assert_eq!(
+        (second.recipients.len(), second.next_recipient),
+        (500, None)
+    );
+    assert_eq!(second.recipients[0].forward_path, "<x1000@to.example>");
+    let beyond = running.client.show(id, usize::MAX).await.unwrap();
+    assert_eq!((beyond.recipients.len(), beyond.next_recipient), (0, None));
+    let page = running.client.list(&Listing::default()).await.unwrap();
+    assert_eq!(page.messages[0].recipients.len(), 20);
+    assert_eq!(page.messages[0].recipients_total, 1500);
+}
+
+#[tokio::test]
+async fn what_is_no_id_is_looked_up_nowhere() {
+    let running = Running::start().await;
+    let long = "A".repeat(10_000);
+    for id in [
+        "..%2F..%2Fetc%2Fpasswd",
+        "%2e%2e",
+        "%00",
+        "%ff",
+        "06gc8m3c00000007",
+        "06GC8M3C0000000U",
+        long.as_str(),
+    ] {
+        let path = format!("/v1/queue/{id}");
+        running.check(&get(&path), "400").await;
+        running
+            .check(&post(&format!("{path}/remove"), "{}"), "400")
+            .await;
+    }
+    running
+        .check(&get("/v1/queue/../../etc/passwd"), "404")
+        .await;
+    running
+        .check(&get("/v1/queue/06GC8M3C00000007"), "404")
+        .await;
+    running
+        .check(&get("/v1/queue?after=../../etc/passwd"), "400")
+        .await;
+}
+
+#[tokio::test]
+async fn looking_changes_nothing_and_changing_takes_json() {
+    let running = Running::start().await;
+    let id = running
+        .accept("<a@one.example>", ["<b@two.example>".to_owned()])
+        .await;
+    let remove = format!("/v1/queue/{id}/remove");
+    running.check(&get(&remove), "405").await;
+    running.check(&get("/v1/reload"), "405").await;
+    let form = post(&remove, "{}").replace("application/json", "text/plain");
+    running.check(&form, "415").await;
+    let silent = post(&remove, "{}").replace("Content-Type: application/json\r\n", "");
+    running.check(&silent, "415").await;
+    let page = post(&remove, "{}").replace("Host: x", "Host: x\r\nOrigin: http://evil.example");
+    running.check(&page, "403").await;
+    running.check(&post(&remove, ""), "400").await;
+    running
+        .check(&post(&remove, r#"{"really": true}"#), "400")
+        .await;
+    running
+        .check(&post(&format!("/v1/queue/{id}/hold"), "{}"), "400")
+        .await;
+    running
+        .check(&post(&format!("/v1/queue/{id}/bounce"), "{}"), "404")
+        .await;
+    running
+        .check(&get("/v1/queue?limit=5&colour=red"), "400")
+        .await;
+    running.check(&get("/v2"), "404").await;
+    assert!(running.client.show(id, 0).await.is_ok());
+}
+
+#[tokio::test]
+async fn what_is_read_is_bounded() {
+    let running = Running::start().await;
+    let long = format!(r#"{{"reason": "{}"}}"#, "x".repeat(5000));
+    running
+        .check(&post("/v1/queue/06GC8M3C00000007/hold", &long), "413")
+        .await;
+    let head = format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "x".repeat(20_000));
+    let mut stream = UnixStream::connect(running.socket()).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    // The rest of the head is never read, so the connection may be reset before the answer.
+    let _ = stream.read_to_end(&mut answer).await;
+    assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 431"));
+}
+
+#[tokio::test]
+async fn a_reload_that_is_refused_says_why() {
+    let running = Running::start().await;
+    let errors = vec!["postern.toml:1:1: no".to_owned()];
+    let refused = running.client.reload().await.unwrap();
+    assert_eq!(refused, Reloaded::Refused { errors });
+}
+
+#[tokio::test]
+async fn the_socket_is_its_owners_and_goes_with_the_daemon() {
+    let running = Running::start().await;
+    let socket = running.socket().to_owned();
+    let mode = fs::symlink_metadata(&socket).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    running.stop.send(()).unwrap();
+    running.server.await.unwrap();
+    assert!(!socket.exists());
+    let error = running.client.status().await.unwrap_err();
+    let expected = format!(
+        "postern is not running or listens elsewhere: no answer on {}",
+        socket.display()
+    );
+    assert_eq!(error.to_string(), expected);
+    drop(running.directory);
+}
+
+#[tokio::test]
+async fn only_a_socket_that_nobody_answers_is_replaced() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| -> PathBuf { directory.path().join(name) };
+
+    let left_over = at("left-over");
+    drop(UnixListener::bind(&left_over).unwrap());
+    let ours = ControlSocket::bind(&left_over).await.unwrap();
+    assert_eq!(ours.path(), left_over);
+
+    let second = ControlSocket::bind(&left_over).await.unwrap_err();
+    assert!(matches!(second, SocketError::InUse(_)), "{second}");
+    assert!(left_over.exists());
+
+    let file = at("file");
+    fs::write(&file, "precious").unwrap();
+    let refused = ControlSocket::bind(&file).await.unwrap_err();
+    assert!(matches!(refused, SocketError::NotASocket(_)), "{refused}");
+    assert_eq!(fs::read(&file).unwrap(), b"precious");
+
+    let made = ControlSocket::bind(&at("new/control.sock")).await.unwrap();
+    let mode = fs::metadata(at("new")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    drop(made);
+    assert!(
+        ControlSocket::bind(&at("no/such/control.sock"))
+            .await
+            .is_err()
+    );
+}
+
+#[tokio::test]
+async fn somebody_elses_socket_is_not_removed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("control.sock");
+    let ours = ControlSocket::bind(&path).await.unwrap();
+    fs::remove_file(&path).unwrap();
+    let _theirs = UnixListener::bind(&path).unwrap();
+    drop(ours);
+    assert!(path.exists());
+}
+
+#[tokio::test]
+async fn an_answer_that_makes_no_sense_is_no_answer() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("control.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let answers = [
+        "220 mx.example ESMTP\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]",
+    ];
+    let peer = tokio::spawn(async move {
+        for answer in answers {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            let mut asked = [0; 1024];
+            let _ = stream.read(&mut asked).await.unwrap();
+        }
+    });
+    let client = Client::new(&path);
+    let smtp = client.status().await.unwrap_err();
+    assert!(matches!(smtp, ClientError::Connection { .. }), "{smtp}");
+    let list = client.status().await.unwrap_err();
+    assert!(matches!(list, ClientError::NotUnderstood { .. }), "{list}");
+    peer.await.unwrap();
+}
