@@ -149,22 +149,22 @@ impl Sender {
         enforced: &Requirement,
         now: UnixTime,
     ) -> Finding {
-        match (enforced.judge(security, now), &self.claimed) {
-            (Ok(_), Some(rules)) => Finding {
-                partner: Some(rules.partner.name().clone()),
-                stage: rules.partner.stage(),
-                refusal,
-            },
-            (Ok(_), None) => Finding {
-                partner: None,
-                stage: Stage::Enforce,
-                refusal,
-            },
-            (Err(refusal), claimed) => Finding {
-                partner: claimed.as_ref().map(|rules| rules.partner.name().clone()),
-                stage: Stage::Enforce,
-                refusal,
-            },
+        let measured = || self.claimed.as_ref().map(|rules| rules.partner.stage());
+        let (refusal, stage) = match enforced.judge(security, now) {
+            Err(in_force) => (in_force, Stage::Enforce),
+            Ok(_) => (refusal, measured().unwrap_or(Stage::Enforce)),
+        };
+        let partner = refusal
+            .demanded_by()
+            .iter()
+            .find_map(|source| match source {
+                Source::PartnerRule(name) => Some(name.clone()),
+                Source::Default | Source::ListenerFloor(_) | Source::RouteFloor(_) => None,
+            });
+        Finding {
+            partner,
+            stage,
+            refusal,
         }
     }
 

@@ -58,11 +58,8 @@ impl Requirement {
             return Ok(());
         }
         let sources = self.sources(|contribution| !contribution.hosts().admits(host));
-        Err(Refusal::new(
-            Mismatch::Host(host.clone()),
-            self.hosts(),
-            sources,
-        ))
+        let demand = format!("a next hop among {}", self.hosts());
+        Err(Refusal::new(Mismatch::Host(host.clone()), demand, sources))
     }
 
     fn refuse_plain(&self, reason: &NotSecured) -> Refusal {

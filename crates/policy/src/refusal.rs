@@ -10,7 +10,8 @@ use crate::{PartnerName, Source};
 /// A requirement that was not met: what was found, what was demanded, and by whom.
 ///
 /// It prints as one sentence, which is used as it stands in logs, queue, notices and
-/// explanations: `the server did not offer STARTTLS; partner Ministry of Examples demands ...`.
+/// explanations: `the channel is plain: the peer does not offer STARTTLS; partner Ministry of
+/// Examples demands an encrypted channel`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Refusal(Box<Content>);

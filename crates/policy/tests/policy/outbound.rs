@@ -221,8 +221,8 @@ async fn fixed_hosts_are_the_only_ones() {
         .unwrap_err();
     assert_eq!(
         refused.refusal().to_string(),
-        "the next hop is mx2.ministry.example; partner Ministry of Examples demands \
-         mx1.ministry.example"
+        "the next hop is mx2.ministry.example; partner Ministry of Examples demands a next hop \
+         among mx1.ministry.example"
     );
     assert_eq!(refused.refusal().status().to_string(), "4.7.0");
 }
