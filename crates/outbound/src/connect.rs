@@ -30,10 +30,9 @@ use crate::{
     attempt::{FailedAttempt, Peer, Weight},
     clock,
     connection::{Connection, NotOpened},
-    engine::Situation,
     host::{self, MailHost},
-    message::fixed_hops,
     route::Way,
+    situation::Situation,
 };
 
 /// The most addresses that are dialled for one message in one attempt. Each can cost all the
@@ -47,7 +46,7 @@ pub(crate) async fn connect(
     situation: &Situation,
 ) -> Result<Connection, FailedAttempt> {
     let surroundings = situation.surroundings();
-    let hosts = host::mail_hosts(&way.destination, fixed_hops(plan, way), &surroundings)
+    let hosts = host::mail_hosts(&way.destination, way.fixed_hops(plan), &surroundings)
         .await
         .map_err(|unreachable| FailedAttempt::unreachable(&unreachable, SystemTime::now()))?;
     let mut told: Option<FailedAttempt> = None;

@@ -19,7 +19,7 @@ use tokio::{
 use crate::{
     attempt::{FailedAttempt, Handover, Outcome, Peer, Permanence, Reporter, Weight, chain},
     clock,
-    message::Part,
+    part::Part,
 };
 
 /// How much is read from a connection at once. Replies are short.

@@ -15,7 +15,7 @@ use postern_mail::{Domain, Host, NextHop};
 use postern_policy::PoolKey;
 use tokio::sync::{Notify, mpsc};
 
-use crate::{attempt::Outcome, message::Part};
+use crate::{attempt::Outcome, part::Part};
 
 /// The most jobs in one line. What comes beyond waits in the queue instead: a destination that
 /// hangs must not hold all the messages that may be under way.

@@ -2,55 +2,22 @@
 
 use std::{collections::HashMap, sync::Arc, time::SystemTime};
 
-use postern_mail::{EnhancedStatusCode, Envelope};
+use postern_mail::EnhancedStatusCode;
 use postern_policy::PartnerName;
-use postern_spool::{Claim, ClaimedRecipient};
+use postern_spool::Claim;
 use tokio::sync::mpsc;
 use tracing::error;
 
 use crate::{
     attempt::{FailedAttempt, Outcome, Weight},
     destination::{Enqueued, Hops, Job, Key},
-    engine::{Engine, Situation},
+    engine::Engine,
+    part::Part,
     route::Way,
     settlement::Tally,
+    situation::Situation,
     worker,
 };
-
-/// The recipients of a message that are served by one transaction.
-#[derive(Debug)]
-pub(crate) struct Part {
-    /// The message.
-    pub(crate) claim: Arc<Claim>,
-    /// Who of it.
-    pub(crate) recipients: Vec<ClaimedRecipient>,
-    /// Which way.
-    pub(crate) way: Way,
-}
-
-impl Part {
-    /// The envelope of the transaction.
-    pub(crate) fn envelope(&self) -> Envelope {
-        let recipients = self
-            .recipients
-            .iter()
-            .map(|claimed| claimed.recipient.clone());
-        let whole = self.claim.envelope();
-        Envelope {
-            reverse_path: whole.reverse_path.clone(),
-            recipients: recipients.collect(),
-            body: whole.body,
-            smtputf8: whole.smtputf8,
-            ret: whole.ret,
-            envelope_id: whole.envelope_id.clone(),
-        }
-    }
-
-    /// The same outcome for each recipient.
-    pub(crate) fn all(&self, outcome: &Outcome) -> Vec<Outcome> {
-        vec![outcome.clone(); self.recipients.len()]
-    }
-}
 
 /// Delivers what is due of a message, and settles it with the queue.
 ///
@@ -148,7 +115,7 @@ fn key_of(way: &Way, situation: &Situation) -> (Key, Option<PartnerName>) {
     let plan = situation
         .policy
         .plan_delivery(&way.destination, way.floor());
-    let fixed = fixed_hops(&plan, way);
+    let fixed = way.fixed_hops(&plan);
     let hops = if fixed.is_empty() {
         Hops::Found(way.destination.clone())
     } else {
@@ -162,18 +129,6 @@ fn key_of(way: &Way, situation: &Situation) -> (Key, Option<PartnerName>) {
         },
         partner,
     )
-}
-
-/// The next hops that the configuration fixes: the partner's before the route's.
-pub(crate) fn fixed_hops<'a>(
-    plan: &'a postern_policy::DeliveryPlan,
-    way: &'a Way,
-) -> &'a [postern_mail::NextHop] {
-    match (plan.next_hops(), &way.route) {
-        ([], Some(route)) => &route.next_hops,
-        ([], None) => &[],
-        (hops, _) => hops,
-    }
 }
 
 fn report(claim: &Claim, settled: Result<(), postern_spool::SpoolError>) {

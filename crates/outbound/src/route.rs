@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use postern_mail::{Domain, DomainMap, DomainPattern, ForwardPath, Host, NextHop};
-use postern_policy::RouteFloor;
+use postern_policy::{DeliveryPlan, RouteFloor};
 
 /// Next hops that the configuration names for some domains, in the order of preference.
 #[derive(Debug, Clone)]
@@ -68,6 +68,15 @@ pub(crate) struct Way {
 }
 
 impl Way {
+    /// The next hops that the configuration fixes: the partner's before the route's.
+    pub(crate) fn fixed_hops<'a>(&'a self, plan: &'a DeliveryPlan) -> &'a [NextHop] {
+        match (plan.next_hops(), &self.route) {
+            ([], Some(route)) => &route.next_hops,
+            ([], None) => &[],
+            (hops, _) => hops,
+        }
+    }
+
     /// What the route demands of its channels.
     pub(crate) fn floor(&self) -> Option<&RouteFloor> {
         self.route.as_ref()?.floor.as_ref()

@@ -11,9 +11,10 @@ use tracing::{info, warn};
 
 use crate::{
     attempt::{FailedAttempt, Handover, Outcome, Permanence, Reporter, text_of},
-    engine::{Engine, Situation},
-    message::Part,
+    engine::Engine,
     notice::{self, Event, Told},
+    part::Part,
+    situation::Situation,
 };
 
 /// The status of a domain that seems not to exist (RFC 3463 §3.2: bad destination system

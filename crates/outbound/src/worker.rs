@@ -10,7 +10,8 @@ use crate::{
     connect,
     connection::{Connection, Sent},
     destination::{Destinations, Job, Line},
-    engine::{Engine, Situation},
+    engine::Engine,
+    situation::Situation,
 };
 
 /// Serves job after job, until none has come for a while or the daemon stops.

@@ -1,0 +1,43 @@
+//! A part of a message: those of its recipients that go one way.
+
+use std::sync::Arc;
+
+use postern_mail::Envelope;
+use postern_spool::{Claim, ClaimedRecipient};
+
+use crate::{attempt::Outcome, route::Way};
+
+/// The recipients of a message that are served by one transaction.
+#[derive(Debug)]
+pub(crate) struct Part {
+    /// The message.
+    pub(crate) claim: Arc<Claim>,
+    /// Who of it.
+    pub(crate) recipients: Vec<ClaimedRecipient>,
+    /// Which way.
+    pub(crate) way: Way,
+}
+
+impl Part {
+    /// The envelope of the transaction.
+    pub(crate) fn envelope(&self) -> Envelope {
+        let recipients = self
+            .recipients
+            .iter()
+            .map(|claimed| claimed.recipient.clone());
+        let whole = self.claim.envelope();
+        Envelope {
+            reverse_path: whole.reverse_path.clone(),
+            recipients: recipients.collect(),
+            body: whole.body,
+            smtputf8: whole.smtputf8,
+            ret: whole.ret,
+            envelope_id: whole.envelope_id.clone(),
+        }
+    }
+
+    /// The same outcome for each recipient.
+    pub(crate) fn all(&self, outcome: &Outcome) -> Vec<Outcome> {
+        vec![outcome.clone(); self.recipients.len()]
+    }
+}
