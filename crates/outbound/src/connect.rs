@@ -295,8 +295,8 @@ impl Dial<'_> {
                     waiting = still;
                     done = listen(&mut channel, &mut input, waiting.deadline()).await;
                 }
-                Ok(StartTlsAnswer::GoAhead(GoAhead { .. })) => {
-                    return self.handshake(channel).await;
+                Ok(StartTlsAnswer::GoAhead(agreed)) => {
+                    return self.handshake(channel, agreed).await;
                 }
                 Ok(StartTlsAnswer::Declined(reply, opened)) => {
                     return Ok(in_clear(channel, NotSecured::Refused(reply), opened));
@@ -306,7 +306,11 @@ impl Dial<'_> {
         }
     }
 
-    async fn handshake(&self, channel: PlainChannel<TcpStream>) -> Result<Ready, NoChannel> {
+    async fn handshake(
+        &self,
+        channel: PlainChannel<TcpStream>,
+        agreed: GoAhead,
+    ) -> Result<Ready, NoChannel> {
         let requirement = self.plan.enforced();
         let client = self
             .situation
@@ -329,7 +333,7 @@ impl Dial<'_> {
                 .and_then(|name| certificates.identity(name.as_str())),
             limit: self.situation.settings.handshake_timeout,
         };
-        let secured = channel.upgrade(&client, &attempt).await;
+        let secured = channel.upgrade(agreed, &client, &attempt).await;
         let channel = secured.map_err(NoChannel::Handshake)?;
         Ok(Ready {
             channel: Channel::Tls(channel),

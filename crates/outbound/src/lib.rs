@@ -50,7 +50,7 @@ mod worker;
 
 pub use host::PrivateTargets;
 pub use outbound::{Outbound, Stopped};
-pub use route::{Route, Routes};
+pub use route::{NoWay, Route, Routes, Way};
 pub use schedule::Schedule;
 pub use settings::{AddressFamilies, Settings};
 pub use situation::{Situation, TlsClients};

@@ -40,7 +40,10 @@ impl Routes {
     }
 
     /// The way for one recipient.
-    pub(crate) fn way(&self, forward_path: &ForwardPath) -> Result<Way, NoWay> {
+    ///
+    /// # Errors
+    /// The recipient is the bare `<Postmaster>`, and there is no domain of ours.
+    pub fn way(&self, forward_path: &ForwardPath) -> Result<Way, NoWay> {
         let destination = match forward_path {
             ForwardPath::Postmaster => self.postmaster.clone().map(Host::Domain).ok_or(NoWay)?,
             ForwardPath::Mailbox(mailbox) => mailbox.host().clone(),
@@ -60,16 +63,16 @@ impl Routes {
 /// The way for a recipient: what it is for, and which route the configuration gives it. Without
 /// a route MX records name the next hop (RFC 5321 §5.1).
 #[derive(Debug, Clone)]
-pub(crate) struct Way {
+pub struct Way {
     /// What the mail is for: the domain whose policy counts, or an address literal.
-    pub(crate) destination: Host,
+    pub destination: Host,
     /// What the configuration says of it, if anything.
-    pub(crate) route: Option<Arc<Route>>,
+    pub route: Option<Arc<Route>>,
 }
 
 impl Way {
     /// The next hops that the configuration fixes: the partner's before the route's.
-    pub(crate) fn fixed_hops<'a>(&'a self, plan: &'a DeliveryPlan) -> &'a [NextHop] {
+    pub fn fixed_hops<'a>(&'a self, plan: &'a DeliveryPlan) -> &'a [NextHop] {
         match (plan.next_hops(), &self.route) {
             ([], Some(route)) => &route.next_hops,
             ([], None) => &[],
@@ -78,7 +81,7 @@ impl Way {
     }
 
     /// What the route demands of its channels.
-    pub(crate) fn floor(&self) -> Option<&RouteFloor> {
+    pub fn floor(&self) -> Option<&RouteFloor> {
         self.route.as_ref()?.floor.as_ref()
     }
 }
@@ -86,7 +89,7 @@ impl Way {
 /// A recipient without a domain, and no domain of ours to fall back on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no domain of ours is configured whose postmaster could get this mail")]
-pub(crate) struct NoWay;
+pub struct NoWay;
 
 #[cfg(test)]
 mod tests {
