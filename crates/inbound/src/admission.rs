@@ -1,0 +1,159 @@
+//! Who may send what to whom: the decisions at MAIL and RCPT, and what becomes of trouble with
+//! the queue.
+//!
+//! Everything here is a function of values. The shell asks, and says what it is told.
+
+use postern_mail::{
+    Domain, DomainMap, EnhancedStatusCode, ForwardPath, Host, Mailbox, Reply, ReplyCode,
+    ReversePath,
+};
+use postern_policy::Consequence;
+use postern_spool::SpoolError;
+
+use crate::{header_watch::HeaderFault, settings::Reach};
+
+/// Whether a transaction from this reverse-path may begin. The policy comes first: what it
+/// refuses is not to be tried again, whatever the state of the queue.
+pub(crate) fn mail(
+    reverse_path: &ReversePath,
+    reach: Reach,
+    consequence: &Consequence,
+    room: Result<(), SpoolError>,
+) -> Result<(), Reply> {
+    match consequence {
+        Consequence::Accept => {}
+        Consequence::Refuse(reply) => return Err(reply.clone()),
+    }
+    sender(reverse_path, reach)?;
+    room.map_err(|error| queue_trouble(&error))
+}
+
+/// A stranger's domain must be one that a notification could go to: "only fully-qualified
+/// domain names are permitted when domain names are used in SMTP" (RFC 5321 §2.3.5). Our own
+/// hosts are let send as `root@printer`.
+fn sender(reverse_path: &ReversePath, reach: Reach) -> Result<(), Reply> {
+    match (reach, reverse_path.domain()) {
+        (Reach::OwnDomains, Some(domain)) if !is_fully_qualified(domain) => Err(reply(
+            ReplyCode::NAME_NOT_ALLOWED,
+            EnhancedStatusCode::permanent(1, 8),
+            "The sender's domain is not fully qualified",
+        )),
+        (Reach::OwnDomains | Reach::Anywhere, _) => Ok(()),
+    }
+}
+
+fn is_fully_qualified(domain: &Domain) -> bool {
+    domain.labels().nth(1).is_some()
+}
+
+/// Whether a message may go to this recipient.
+///
+/// What stands before the `@` does not count: `x%victim@own`, `"x@victim"@own` and
+/// `victim!x@own` are local-parts of ours, for our next hop to know or not to know. A source
+/// route has been dropped by the parser (RFC 5321 §4.1.1.3).
+pub(crate) fn rcpt(
+    forward_path: &ForwardPath,
+    reach: Reach,
+    own: &DomainMap<()>,
+) -> Result<(), Reply> {
+    let mailbox = match forward_path {
+        // RFC 5321 §4.5.1: always deliverable, wherever there is a domain to deliver it to.
+        ForwardPath::Postmaster if own.is_empty() => return Err(no_postmaster()),
+        ForwardPath::Postmaster => return Ok(()),
+        ForwardPath::Mailbox(mailbox) => mailbox,
+    };
+    match reach {
+        Reach::Anywhere => Ok(()),
+        Reach::OwnDomains if is_ours(mailbox, own) => Ok(()),
+        Reach::OwnDomains => Err(relaying_denied()),
+    }
+}
+
+/// An address literal is nobody's domain, our own address not excepted: mail for it would be
+/// delivered to an address that the sender chose.
+fn is_ours(mailbox: &Mailbox, own: &DomainMap<()>) -> bool {
+    match mailbox.host() {
+        Host::Domain(domain) => own.find(domain).is_some(),
+        Host::Literal(_) => false,
+    }
+}
+
+fn relaying_denied() -> Reply {
+    reply(
+        ReplyCode::UNAVAILABLE,
+        EnhancedStatusCode::permanent(7, 1),
+        "Relaying denied",
+    )
+}
+
+fn no_postmaster() -> Reply {
+    reply(
+        ReplyCode::UNAVAILABLE,
+        EnhancedStatusCode::permanent(1, 1),
+        "No domain is served here",
+    )
+}
+
+/// What a peer is told when the queue does not take its message. None of it is final, and none
+/// of it is the peer's fault.
+pub(crate) fn queue_trouble(error: &SpoolError) -> Reply {
+    match error {
+        SpoolError::Full { .. } => reply(
+            ReplyCode::INSUFFICIENT_STORAGE,
+            EnhancedStatusCode::transient(3, 1),
+            "Insufficient storage, try again later",
+        ),
+        SpoolError::Poisoned(_)
+        | SpoolError::File { .. }
+        | SpoolError::Damaged(_)
+        | SpoolError::Unknown(_)
+        | SpoolError::NoRecipients
+        | SpoolError::Closed => reply(
+            ReplyCode::LOCAL_ERROR,
+            EnhancedStatusCode::transient(3, 0),
+            "Local error, try again later",
+        ),
+    }
+}
+
+/// What a peer is told about a header that is not taken on.
+pub(crate) fn header_trouble(fault: HeaderFault) -> Reply {
+    match fault {
+        HeaderFault::Loop => reply(
+            ReplyCode::FAILED,
+            EnhancedStatusCode::permanent(4, 6),
+            "Too many Received fields, the message seems to be in a loop",
+        ),
+        HeaderFault::TooLarge => reply(
+            ReplyCode::TOO_LARGE,
+            EnhancedStatusCode::permanent(3, 4),
+            "The header is too large",
+        ),
+    }
+}
+
+/// Octets arrived behind STARTTLS before it was answered (CVE-2011-0411).
+pub(crate) fn behind_starttls() -> Reply {
+    reply(
+        ReplyCode::FAILED,
+        EnhancedStatusCode::permanent(5, 0),
+        "Nothing may follow STARTTLS",
+    )
+}
+
+/// There is no place for a further connection.
+pub(crate) fn crowded(hostname: &Domain) -> Reply {
+    let text = format!("{hostname} Too many connections, try again later");
+    reply(
+        ReplyCode::NOT_AVAILABLE,
+        EnhancedStatusCode::transient(7, 0),
+        &text,
+    )
+}
+
+fn reply(code: ReplyCode, status: EnhancedStatusCode, text: &str) -> Reply {
+    Reply::new(code, text).with_status(status)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,186 @@
+//! Every line that a session writes into the log, with the names of its fields.
+//!
+//! | field | what it holds |
+//! |---|---|
+//! | `session` | the session; on every line, from the span |
+//! | `queue_id` | the message, once it is ours |
+//! | `reverse_path`, `forward_path` | the paths of the envelope |
+//! | `forward_paths` | how many recipients were accepted |
+//! | `octets` | the size of the content as it came |
+//! | `helo` | what the client calls itself |
+//! | `verdict` | `plain`, `encrypted` or `authenticated` |
+//! | `basis` | the channel's verdict in words |
+//! | `peer_identity`, `tls_version`, `tls_suite` | of which the verdict is made |
+//! | `partner` | the partner as whom the client was recognised, or whose rule it is about |
+//! | `reply_code`, `enhanced_status`, `refused_because` | what a refusal said |
+//!
+//! What others wrote is escaped and cut. Lines about mistakes of a peer are no warnings; that a
+//! partner's rule was not met is one.
+
+use std::fmt;
+
+use postern_mail::{Foreign, ForwardPath, QueueId, Recipient, Reply, ReversePath};
+use postern_policy::{Finding, InboundVerdict, Stage};
+use postern_smtp::server::Abandoned;
+
+use super::transaction::Transaction;
+
+/// Content that came in, and is ours now.
+pub(super) fn accepted(
+    transaction: &Transaction,
+    recipients: &[Recipient],
+    octets: u64,
+    queue_id: QueueId,
+) {
+    let basis = transaction.verdict.basis();
+    let protection = basis.protection();
+    tracing::info!(
+        %queue_id,
+        reverse_path = %shown(&transaction.mail.reverse_path),
+        forward_paths = recipients.len(),
+        forward_path = recipients.first().map(|it| display(shown(&it.forward_path))),
+        octets,
+        helo = %transaction.helo,
+        verdict = %basis.verdict(),
+        partner = transaction.partner().map(display),
+        peer_identity = basis.peer_identity(),
+        tls_version = protection.map(|it| display(it.version)),
+        tls_suite = protection.map(|it| display(it.suite)),
+        "accepted"
+    );
+}
+
+/// MAIL was refused. Where the policy did so, it is about a partner, and somebody should look.
+pub(super) fn mail_refused(transaction: &Transaction, reply: &Reply) {
+    let partner = transaction
+        .verdict
+        .findings()
+        .iter()
+        .find(|it| it.stage.stops_mail());
+    let partner = partner.and_then(|finding| finding.partner.as_ref());
+    if partner.is_some() {
+        tracing::warn!(
+            reverse_path = %shown(&transaction.mail.reverse_path),
+            helo = %transaction.helo,
+            basis = %shown(transaction.verdict.basis()),
+            partner = partner.map(display),
+            reply_code = %reply.code(),
+            enhanced_status = reply.status().map(display),
+            refused_because = %said(reply),
+            "MAIL refused by a partner's rule"
+        );
+    } else {
+        transaction_refused("MAIL refused", transaction, None, reply);
+    }
+}
+
+/// RCPT was refused.
+pub(super) fn rcpt_refused(transaction: &Transaction, path: &ForwardPath, reply: &Reply) {
+    transaction_refused("RCPT refused", transaction, Some(path), reply);
+}
+
+/// Content was refused, before or while it came in, or when it was to be kept.
+pub(super) fn content_refused(transaction: &Transaction, reply: &Reply) {
+    transaction_refused("content refused", transaction, None, reply);
+}
+
+fn transaction_refused(
+    what: &str,
+    transaction: &Transaction,
+    path: Option<&ForwardPath>,
+    reply: &Reply,
+) {
+    tracing::info!(
+        reverse_path = %shown(&transaction.mail.reverse_path),
+        forward_path = path.map(|path| display(shown(path))),
+        helo = %transaction.helo,
+        verdict = %transaction.verdict.basis().verdict(),
+        reply_code = %reply.code(),
+        enhanced_status = reply.status().map(display),
+        refused_because = %said(reply),
+        "{what}"
+    );
+}
+
+/// The session could not use the content.
+pub(super) fn abandoned(transaction: &Transaction, why: Abandoned) {
+    tracing::info!(
+        reverse_path = %shown(&transaction.mail.reverse_path),
+        helo = %transaction.helo,
+        refused_because = %why,
+        "content refused"
+    );
+}
+
+/// The client left a transaction without finishing it.
+pub(super) fn given_up(transaction: &Transaction) {
+    tracing::info!(
+        reverse_path = %shown(&transaction.mail.reverse_path),
+        helo = %transaction.helo,
+        "the client gave the transaction up"
+    );
+}
+
+/// The session refused a command by itself.
+pub(super) fn command_refused(reply: &Reply) {
+    tracing::info!(
+        reply_code = %reply.code(),
+        enhanced_status = reply.status().map(display),
+        refused_because = %said(reply),
+        "command refused"
+    );
+}
+
+/// What was found against a transaction that is not refused for it, because the partner is not
+/// at the stage for that.
+pub(super) fn findings(path: &ReversePath, verdict: &InboundVerdict) {
+    for finding in verdict.findings() {
+        match finding.stage {
+            // The refusal that follows says it.
+            Stage::Enforce => {}
+            Stage::Warn => {
+                let (partner, because) = parts(finding);
+                tracing::warn!(
+                    reverse_path = %shown(path),
+                    partner,
+                    basis = %shown(verdict.basis()),
+                    refused_because = because,
+                    "stage enforce would refuse this"
+                );
+            }
+            Stage::Observe => {
+                let (partner, because) = parts(finding);
+                tracing::info!(
+                    reverse_path = %shown(path),
+                    partner,
+                    basis = %shown(verdict.basis()),
+                    refused_because = because,
+                    "stage enforce would refuse this"
+                );
+            }
+        }
+    }
+}
+
+fn parts(finding: &Finding) -> (Option<String>, String) {
+    let partner = finding.partner.as_ref().map(ToString::to_string);
+    (partner, shown(&finding.refusal).to_string())
+}
+
+/// The words of a reply without its codes.
+fn said(reply: &Reply) -> Shown {
+    Shown(reply.lines().join(" / "))
+}
+
+fn shown(value: &impl fmt::Display) -> Shown {
+    Shown(value.to_string())
+}
+
+/// Text that others had a part in.
+struct Shown(String);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Foreign::new(&self.0).fmt(f)
+    }
+}

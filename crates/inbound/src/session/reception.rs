@@ -1,0 +1,253 @@
+//! What is decided about the transactions of one session, and where their content goes.
+
+use std::{net::IpAddr, sync::Arc, time::SystemTime};
+
+use bytes::Bytes;
+use postern_mail::{AddressLiteral, EnhancedStatusCode, Host, QueueId, Reply, ReplyCode};
+use postern_smtp::{
+    command::{MailCommand, RcptCommand},
+    server::{Abandoned, Answer, Message, Question, ServerSession},
+};
+use postern_spool::{Origin, PeerOrigin, SpoolError, Submission};
+use postern_tls::{Evidence, NotSecured};
+use rustls_pki_types::UnixTime;
+
+use super::{
+    Visit, journal,
+    transaction::{Intake, Transaction},
+};
+use crate::{admission, header_watch::HeaderWatch, received::Received};
+
+/// Answers the questions of one session.
+#[derive(Debug)]
+pub(super) struct Reception<'a> {
+    visit: &'a Visit,
+    evidence: Option<Evidence>,
+    transaction: Option<Transaction>,
+    messages: u64,
+}
+
+impl<'a> Reception<'a> {
+    pub(super) fn new(visit: &'a Visit) -> Self {
+        Self {
+            visit,
+            evidence: None,
+            transaction: None,
+            messages: 0,
+        }
+    }
+
+    /// Takes note of what the channel is from now on. Of what was before, nothing stays.
+    pub(super) fn begin_over(&mut self, evidence: Option<&Evidence>) {
+        self.give_up();
+        self.evidence = evidence.cloned();
+    }
+
+    /// Whether content is on its way in.
+    pub(super) fn is_taking_content(&self) -> bool {
+        let transaction = self.transaction.as_ref();
+        transaction.is_some_and(|transaction| transaction.intake.is_some())
+    }
+
+    /// Answers a question of the session.
+    pub(super) async fn answer(&mut self, question: Question, session: &ServerSession) -> Answer {
+        let answer = match question {
+            Question::Mail(mail) => self.mail(mail, session),
+            Question::Rcpt(rcpt) => self.rcpt(&rcpt),
+            Question::Content => self.open(session).await,
+            Question::Message(message) => return self.keep(message).await,
+        };
+        answer.map_err(|reply| self.refusal(reply)).into()
+    }
+
+    /// Takes the next piece of content. Once this has refused, the session swallows the rest.
+    pub(super) async fn take(&mut self, octets: Bytes) -> Result<(), Reply> {
+        let intake = self.transaction.as_mut().and_then(|it| it.intake.as_mut());
+        let intake = intake.ok_or_else(nothing_is_open)?;
+        let trouble = match intake.header.inspect(&octets) {
+            Err(fault) => admission::header_trouble(fault),
+            Ok(()) => match intake.writer.write(octets).await {
+                Ok(()) => return Ok(()),
+                Err(error) => self.queue_trouble(&error),
+            },
+        };
+        if let Some(transaction) = self.transaction.take() {
+            journal::content_refused(&transaction, &trouble);
+        }
+        Err(self.refusal(trouble))
+    }
+
+    /// Throws away the content so far, because the session does not want it.
+    pub(super) fn abandon(&mut self, why: Abandoned) {
+        if let Some(transaction) = self.transaction.take() {
+            self.visit.shared.figures.refused.up();
+            journal::abandoned(&transaction, why);
+        }
+    }
+
+    /// Ends reception, and says how many messages were accepted.
+    pub(super) fn end(mut self) -> u64 {
+        self.give_up();
+        self.messages
+    }
+
+    /// A transaction that is still open comes to nothing.
+    fn give_up(&mut self) {
+        if let Some(transaction) = self.transaction.take() {
+            journal::given_up(&transaction);
+        }
+    }
+
+    fn mail(&mut self, mail: MailCommand, session: &ServerSession) -> Result<(), Reply> {
+        self.give_up();
+        let Visit {
+            shared,
+            peer,
+            number,
+            ..
+        } = self.visit;
+        let situation = shared.situation.load_full();
+        let door = situation.door(*number).ok_or_else(nothing_is_open)?;
+        let path = &mail.reverse_path;
+        let security = self.evidence.as_ref().ok_or(&NotSecured::NotUsed);
+        let floor = door.floor.as_ref();
+        let verdict = situation
+            .policy
+            .judge_mail(path, floor, security, UnixTime::now());
+        journal::findings(path, &verdict);
+        let reach = door.listener.role.reach(peer.ip());
+        let room = shared.spool.admit(mail.size.unwrap_or(0));
+        if let Err(error) = &room {
+            shared.tell_of_queue_trouble(error);
+        }
+        let decision = admission::mail(path, reach, verdict.consequence(), room);
+        let hello = session.hello().map(|hello| hello.name().clone());
+        let transaction = Transaction {
+            reach,
+            verdict,
+            helo: hello.unwrap_or_else(|| literal(peer.ip())),
+            intake: None,
+            situation: Arc::clone(&situation),
+            mail,
+        };
+        match &decision {
+            Ok(()) => self.transaction = Some(transaction),
+            Err(reply) => journal::mail_refused(&transaction, reply),
+        }
+        decision
+    }
+
+    fn rcpt(&self, rcpt: &RcptCommand) -> Result<(), Reply> {
+        let transaction = self.transaction.as_ref().ok_or_else(nothing_is_open)?;
+        let path = &rcpt.recipient.forward_path;
+        let domains = &transaction.situation.domains;
+        admission::rcpt(path, transaction.reach, domains)
+            .inspect_err(|reply| journal::rcpt_refused(transaction, path, reply))
+    }
+
+    /// Finds a place for content, and puts our field on top.
+    async fn open(&mut self, session: &ServerSession) -> Result<(), Reply> {
+        let transaction = self.transaction.as_ref().ok_or_else(nothing_is_open)?;
+        let envelope = session.envelope().ok_or_else(nothing_is_open)?;
+        let spool = &self.visit.shared.spool;
+        let id = spool.reserve_id();
+        let field = Received {
+            helo: &transaction.helo,
+            client: self.visit.peer.ip(),
+            basis: transaction.verdict.basis(),
+            hostname: &transaction.situation.hostname,
+            with: session.transmission_type(),
+            id: id.queue_id(),
+            recipients: &envelope.recipients,
+            at: SystemTime::now(),
+        }
+        .field();
+        let mut writer = spool.content();
+        let opened = match spool.admit(transaction.mail.size.unwrap_or(0)) {
+            Ok(()) => writer.write(field).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = opened {
+            let reply = self.queue_trouble(&error);
+            journal::content_refused(transaction, &reply);
+            return Err(reply);
+        }
+        let header = HeaderWatch::default();
+        if let Some(transaction) = &mut self.transaction {
+            transaction.intake = Some(Intake { id, writer, header });
+        }
+        Ok(())
+    }
+
+    /// Makes a message durable. Only then is 250 said.
+    async fn keep(&mut self, message: Message) -> Answer {
+        let Some(mut transaction) = self.transaction.take() else {
+            return Answer::Refuse(nothing_is_open());
+        };
+        let Some(intake) = transaction.intake.take() else {
+            return Answer::Refuse(nothing_is_open());
+        };
+        match self.submit(&transaction, intake, message).await {
+            Ok(id) => {
+                self.messages += 1;
+                self.visit.shared.figures.accepted.up();
+                Answer::AcceptSaying(format!("queued as {id}"))
+            }
+            Err(error) => {
+                let reply = self.queue_trouble(&error);
+                journal::content_refused(&transaction, &reply);
+                Answer::Refuse(self.refusal(reply))
+            }
+        }
+    }
+
+    async fn submit(
+        &self,
+        transaction: &Transaction,
+        intake: Intake,
+        message: Message,
+    ) -> Result<QueueId, SpoolError> {
+        let origin = PeerOrigin {
+            address: self.visit.peer,
+            helo: transaction.helo.to_string(),
+            channel: transaction.verdict.basis().to_string(),
+            partner: transaction.partner().map(ToString::to_string),
+        };
+        let submission = Submission {
+            envelope: message.envelope,
+            origin: Origin::Peer(origin),
+            received_at: SystemTime::now(),
+            content: intake.writer.finish().await?,
+        };
+        let recipients = submission.envelope.recipients.clone();
+        let accepted = self
+            .visit
+            .shared
+            .spool
+            .accept_as(intake.id, submission)
+            .await;
+        accepted.inspect(|id| journal::accepted(transaction, &recipients, message.octets, *id))
+    }
+
+    fn queue_trouble(&self, error: &SpoolError) -> Reply {
+        self.visit.shared.tell_of_queue_trouble(error);
+        admission::queue_trouble(error)
+    }
+
+    /// A refusal as it is said: with the session's name, so that a postmaster on the other side
+    /// can ask about it.
+    fn refusal(&self, reply: Reply) -> Reply {
+        self.visit.shared.figures.refused.up();
+        reply.with_line(format!("Session {}", self.visit.session))
+    }
+}
+
+/// A command without its transaction, which the session does not let through.
+fn nothing_is_open() -> Reply {
+    Reply::new(ReplyCode::LOCAL_ERROR, "Local error, try again later")
+        .with_status(EnhancedStatusCode::transient(3, 0))
+}
+
+fn literal(address: IpAddr) -> Host {
+    Host::Literal(AddressLiteral::new(address.to_canonical()))
+}

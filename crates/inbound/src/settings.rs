@@ -1,0 +1,146 @@
+//! What reception goes by.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use postern_mail::{Domain, DomainMap, Network};
+use postern_policy::Policy;
+use postern_tls::CertificateStore;
+
+/// Everything that reception goes by. On reload it is replaced as a whole.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What this host calls itself.
+    pub hostname: Domain,
+    /// What channels must prove, and by which crypto profile TLS is offered.
+    pub policy: Arc<Policy>,
+    /// What we show to clients.
+    pub certificates: Arc<CertificateStore>,
+    /// The domains that mail is accepted for from anybody.
+    pub domains: DomainMap<()>,
+    /// Where mail comes in.
+    pub listeners: Vec<Listener>,
+    /// What peers may cost.
+    pub limits: Limits,
+}
+
+/// Where mail comes in, from whom, and over what.
+#[derive(Debug, Clone)]
+pub struct Listener {
+    /// Address and port. Port 0 lets the system choose.
+    pub address: SocketAddr,
+    /// For whom it is.
+    pub role: Role,
+    /// How TLS is offered.
+    pub tls: TlsMode,
+    /// The most connections to it at the same time.
+    pub connections: usize,
+}
+
+/// For whom a listener is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Role {
+    /// Strangers, with mail for our domains only.
+    Mx,
+    /// Our own hosts, which may send to any domain. Others are strangers here as well.
+    Relay {
+        /// Where our own hosts are.
+        networks: Vec<Network>,
+    },
+}
+
+/// How a listener offers TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsMode {
+    /// STARTTLS is offered to everyone.
+    StartTls,
+    /// STARTTLS is offered, and nothing that matters is accepted before it. Not for strangers:
+    /// RFC 3207 §4 forbids it on a host that MX records name.
+    Required,
+    /// The connection begins with the handshake (RFC 8314 §3.3).
+    Implicit,
+    /// TLS is not offered.
+    None,
+}
+
+/// How far mail of a client may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// To our domains.
+    OwnDomains,
+    /// To any domain.
+    Anywhere,
+}
+
+impl Role {
+    /// How far mail of a client at this address may go.
+    pub(crate) fn reach(&self, client: IpAddr) -> Reach {
+        match self {
+            Self::Relay { networks } if networks.iter().any(|it| it.contains(client)) => {
+                Reach::Anywhere
+            }
+            Self::Relay { .. } | Self::Mx => Reach::OwnDomains,
+        }
+    }
+}
+
+/// What peers may cost.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// The most connections of all listeners together.
+    pub connections: usize,
+    /// The most connections from one address; of IPv6, from one network of 64 bits.
+    pub connections_per_address: usize,
+    /// How long a handshake may take.
+    pub handshake: Duration,
+    /// How long a shutdown waits for content that is on its way in.
+    pub drain: Duration,
+    /// What one session may cost.
+    pub session: postern_smtp::server::Limits,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 1000,
+            connections_per_address: 50,
+            handshake: Duration::from_secs(30),
+            drain: Duration::from_secs(60),
+            session: postern_smtp::server::Limits::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(role: &Role, client: &str, expected: Reach) {
+        assert_eq!(role.reach(client.parse().unwrap()), expected, "{client}");
+    }
+
+    #[test]
+    fn only_hosts_of_a_relay_listener_s_networks_reach_out() {
+        let networks = ["10.0.0.0/8", "2001:db8::/32"].map(|network| network.parse().unwrap());
+        let relay = Role::Relay {
+            networks: networks.to_vec(),
+        };
+        check(&relay, "10.1.2.3", Reach::Anywhere);
+        check(&relay, "::ffff:10.1.2.3", Reach::Anywhere);
+        check(&relay, "2001:db8::1", Reach::Anywhere);
+        check(&relay, "11.0.0.1", Reach::OwnDomains);
+        check(&relay, "127.0.0.1", Reach::OwnDomains);
+        check(&relay, "::1", Reach::OwnDomains);
+        check(&Role::Mx, "10.1.2.3", Reach::OwnDomains);
+        check(&Role::Mx, "127.0.0.1", Reach::OwnDomains);
+        check(
+            &Role::Relay { networks: vec![] },
+            "127.0.0.1",
+            Reach::OwnDomains,
+        );
+    }
+}

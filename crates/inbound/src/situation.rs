@@ -1,0 +1,205 @@
+//! One consistent view of the settings, made ready to be used.
+//!
+//! A session takes the view of its beginning for what it says of itself, and the newest one at
+//! each MAIL. So a reload drops nobody, and decides over the next transaction of everybody.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use postern_mail::{Domain, DomainMap};
+use postern_policy::{Label, ListenerFloor, Policy};
+use postern_smtp::server::{ServerSettings, StartTls};
+use postern_tls::{TlsServer, TlsServerError};
+
+use crate::{Limits, Listener, Role, Settings, TlsMode, census::Capacity};
+
+/// The settings, ready to be used.
+#[derive(Debug)]
+pub(crate) struct Situation {
+    pub(crate) hostname: Domain,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) domains: DomainMap<()>,
+    pub(crate) limits: Limits,
+    doors: Vec<Arc<Door>>,
+}
+
+/// A listener, ready to be used.
+#[derive(Debug)]
+pub(crate) struct Door {
+    pub(crate) listener: Listener,
+    /// What a session here says of itself.
+    pub(crate) session: Arc<ServerSettings>,
+    /// Who makes the handshake, where there is one.
+    pub(crate) tls: Option<TlsServer>,
+    /// What the listener demands of everybody.
+    pub(crate) floor: Option<ListenerFloor>,
+}
+
+/// A listener that cannot offer TLS as it should.
+#[derive(Debug, thiserror::Error)]
+#[error("listener {address} cannot offer TLS")]
+pub struct TlsFault {
+    /// The listener's address, as it was configured.
+    pub address: SocketAddr,
+    /// Why.
+    #[source]
+    pub source: TlsServerError,
+}
+
+impl Situation {
+    /// The settings for these listeners, which stand for those of the settings.
+    pub(crate) fn new(settings: &Settings, listeners: &[Listener]) -> Result<Self, Vec<TlsFault>> {
+        let bounds = settings.policy.defaults().profile.bounds();
+        let tls = TlsServer::new(Arc::clone(&settings.certificates), bounds);
+        let (doors, faults): (Vec<_>, Vec<_>) = listeners
+            .iter()
+            .map(|listener| Door::new(settings, listener, tls.as_ref()))
+            .partition(Result::is_ok);
+        if !faults.is_empty() {
+            return Err(faults.into_iter().filter_map(Result::err).collect());
+        }
+        Ok(Self {
+            hostname: settings.hostname.clone(),
+            policy: Arc::clone(&settings.policy),
+            domains: settings.domains.clone(),
+            limits: settings.limits.clone(),
+            doors: doors.into_iter().flatten().map(Arc::new).collect(),
+        })
+    }
+
+    /// The listener of this number.
+    pub(crate) fn door(&self, number: usize) -> Option<&Arc<Door>> {
+        self.doors.get(number)
+    }
+
+    pub(crate) fn capacity(&self, door: &Door) -> Capacity {
+        Capacity {
+            all: self.limits.connections,
+            of_listener: door.listener.connections,
+            of_address: self.limits.connections_per_address,
+        }
+    }
+}
+
+impl Door {
+    fn new(
+        settings: &Settings,
+        listener: &Listener,
+        tls: Result<&TlsServer, &TlsServerError>,
+    ) -> Result<Self, TlsFault> {
+        let tls = match listener.tls {
+            TlsMode::None => None,
+            TlsMode::StartTls | TlsMode::Required | TlsMode::Implicit => {
+                Some(tls.cloned().map_err(|source| TlsFault {
+                    address: listener.address,
+                    source: *source,
+                })?)
+            }
+        };
+        let label = || Label::new(&listener.address.to_string());
+        Ok(Self {
+            session: Arc::new(ServerSettings {
+                hostname: settings.hostname.clone(),
+                starttls: starttls(listener.tls),
+                limits: settings.limits.session.clone(),
+            }),
+            floor: demands_tls(listener.tls).then(|| ListenerFloor::encrypted(label())),
+            listener: listener.clone(),
+            tls,
+        })
+    }
+}
+
+fn starttls(mode: TlsMode) -> StartTls {
+    match mode {
+        TlsMode::StartTls => StartTls::Offered,
+        TlsMode::Required => StartTls::Required,
+        TlsMode::Implicit | TlsMode::None => StartTls::NotOffered,
+    }
+}
+
+fn demands_tls(mode: TlsMode) -> bool {
+    match mode {
+        TlsMode::Required | TlsMode::Implicit => true,
+        TlsMode::StartTls | TlsMode::None => false,
+    }
+}
+
+/// What replaced settings leave to a restart, because sockets are bound once.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Replaced {
+    /// Listeners of the new settings that are not bound.
+    pub not_bound: Vec<SocketAddr>,
+    /// Listeners that are bound and that the new settings do not have. They go on as they were,
+    /// with the new policy, domains and limits.
+    pub still_bound: Vec<SocketAddr>,
+}
+
+/// The listeners as they are bound, each by what the new settings say of it. They are told
+/// apart by their configured addresses, and where these are the same, by their order.
+pub(crate) fn carry_over(bound: &[Listener], new: &[Listener]) -> (Vec<Listener>, Replaced) {
+    let mut new: Vec<_> = new.iter().collect();
+    let mut replaced = Replaced::default();
+    let listeners = bound
+        .iter()
+        .map(|old| {
+            let same = new.iter().position(|it| it.address == old.address);
+            match same.map(|at| new.remove(at)) {
+                Some(listener) => listener.clone(),
+                None => {
+                    replaced.still_bound.push(old.address);
+                    old.clone()
+                }
+            }
+        })
+        .collect();
+    replaced.not_bound = new.iter().map(|listener| listener.address).collect();
+    (listeners, replaced)
+}
+
+/// Whether a listener lets some clients send anywhere, for the log.
+pub(crate) fn role_word(role: &Role) -> &'static str {
+    match role {
+        Role::Mx => "mx",
+        Role::Relay { .. } => "relay",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listener(address: &str, connections: usize) -> Listener {
+        Listener {
+            address: address.parse().unwrap(),
+            role: Role::Mx,
+            tls: TlsMode::None,
+            connections,
+        }
+    }
+
+    #[test]
+    fn listeners_are_recognised_by_address_and_order() {
+        let bound = [
+            listener("127.0.0.1:0", 1),
+            listener("127.0.0.1:25", 2),
+            listener("127.0.0.1:0", 3),
+            listener("127.0.0.2:25", 4),
+        ];
+        let new = [
+            listener("127.0.0.3:25", 5),
+            listener("127.0.0.1:25", 20),
+            listener("127.0.0.1:0", 10),
+            listener("127.0.0.1:0", 30),
+        ];
+        let (listeners, replaced) = carry_over(&bound, &new);
+        let connections: Vec<_> = listeners.iter().map(|it| it.connections).collect();
+        assert_eq!(connections, [10, 20, 30, 4]);
+        assert_eq!(
+            replaced,
+            Replaced {
+                not_bound: vec!["127.0.0.3:25".parse().unwrap()],
+                still_bound: vec!["127.0.0.2:25".parse().unwrap()],
+            }
+        );
+    }
+}
