@@ -138,7 +138,6 @@ impl Delivery {
             return Err(OutOfTurn);
         };
         let transaction = Transaction::new(envelope, size, &self.peer, self.aftermath);
-        self.exchange.await_next(Stage::Mail, now);
         self.exchange.limit(Some(now + ENVELOPE_LIMIT));
         self.transactions = self.transactions.saturating_add(1);
         self.state = State::Transaction(Box::new(transaction));

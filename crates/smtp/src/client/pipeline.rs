@@ -68,3 +68,30 @@ impl Pipeline {
         self.unsent.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use postern_mail::{Reply, ReplyCode};
+
+    use super::*;
+
+    #[test]
+    fn groups_are_bounded_and_complete() {
+        let ehlo = Reply::new(ReplyCode::OK, "mx").with_line("PIPELINING");
+        let commands: Vec<_> = (0..1000).map(Command::Rcpt).collect();
+        let mut pipeline = Pipeline::new(commands.clone(), &Capabilities::from_ehlo(&ehlo));
+        let mut sent = Vec::new();
+        loop {
+            let group = pipeline.next_group(|_| "x".repeat(100));
+            assert!(group.len() < LARGEST_GROUP + 100);
+            if group.is_empty() {
+                break;
+            }
+            while let Some(command) = pipeline.awaited() {
+                sent.push(command);
+                pipeline.answered();
+            }
+        }
+        assert_eq!(sent, commands);
+    }
+}
