@@ -25,9 +25,11 @@
 mod authority;
 mod identity;
 mod leaf;
+mod session;
 mod tls;
 
 pub use authority::{Authority, Constraint};
 pub use identity::{Files, Identity};
 pub use leaf::{Key, Leaf, Oddity, Usage, Validity};
+pub use session::go_ahead;
 pub use tls::{client_config, loose_client_config, server_config};

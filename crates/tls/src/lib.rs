@@ -19,7 +19,7 @@
 //! ```
 //! use std::{sync::Arc, time::Duration};
 //!
-//! use postern_testkit::{Authority, Leaf};
+//! use postern_testkit::{Authority, Leaf, go_ahead};
 //! use postern_tls::{
 //!     Attempt, Authentication, CertificateFiles, CertificateStore, CertificateUsage, PlainChannel,
 //!     PeerCertificates, PlainServerChannel, Profile, ProfileName, TlsClient, TlsServer,
@@ -42,9 +42,9 @@
 //!     present: None,
 //!     limit: Duration::from_secs(60),
 //! };
-//! let (near, far) = tokio::io::duplex(65536); // the socket, behind "220 go ahead"
+//! let (near, far) = tokio::io::duplex(65536); // the socket, behind the 220 to STARTTLS
 //! let (near, far) = tokio::join!(
-//!     PlainChannel::new(near).upgrade(&client, &attempt),
+//!     PlainChannel::new(near).upgrade(go_ahead(), &client, &attempt),
 //!     PlainServerChannel::new(far).upgrade(&server, attempt.limit),
 //! );
 //! # far?;

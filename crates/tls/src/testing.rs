@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use postern_testkit::{Authority, Identity};
+use postern_testkit::{Authority, Identity, go_ahead};
 use rustls_pki_types::UnixTime;
 use tokio::io::DuplexStream;
 
@@ -80,7 +80,7 @@ pub(crate) type Ends = (
 pub(crate) async fn handshake(client: &TlsClient, attempt: &Attempt, server: &TlsServer) -> Ends {
     let (near, far) = tokio::io::duplex(64 * 1024);
     tokio::join!(
-        PlainChannel::new(near).upgrade(client, attempt),
+        PlainChannel::new(near).upgrade(go_ahead(), client, attempt),
         PlainServerChannel::new(far).upgrade(server, LIMIT),
     )
 }

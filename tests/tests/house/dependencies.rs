@@ -103,8 +103,9 @@ const KNOWLEDGE: &[Knowledge] = &[
     },
     Knowledge {
         of: "postern-testkit",
-        may_know: &[],
-        reason: "a test peer must not share the mistakes of what it tests",
+        may_know: &["postern-smtp"],
+        reason: "a test peer must not share the mistakes of what it tests; \
+                 only moments of a session are come to by the session core",
     },
     Knowledge {
         of: "postern-tests",
@@ -180,12 +181,23 @@ struct Dependency {
     name: String,
     /// `null` for a normal one, else `dev` or `build`.
     kind: Option<String>,
+    #[serde(default)]
+    features: Vec<String>,
+}
+
+impl Dependency {
+    /// With no other feature than this one, tokio is the traits of IO and nothing that performs
+    /// it.
+    fn is_traits_alone(&self) -> bool {
+        self.name == "tokio" && self.features == ["io-util"]
+    }
 }
 
 impl Package {
     /// What ends up in the program: all but what only tests use.
     fn knows(&self) -> impl Iterator<Item = &str> {
-        let production = |it: &&Dependency| it.kind.as_deref() != Some("dev");
+        let production =
+            |it: &&Dependency| it.kind.as_deref() != Some("dev") && !it.is_traits_alone();
         self.dependencies
             .iter()
             .filter(production)

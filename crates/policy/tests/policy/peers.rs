@@ -7,7 +7,7 @@ use std::{
 
 use postern_mail::{Domain, Reply, ReplyCode};
 use postern_policy::{Basis, Refusal, Requirement, Verdict};
-use postern_testkit::{Authority, Identity, Leaf, Usage, Validity};
+use postern_testkit::{Authority, Identity, Leaf, Usage, Validity, go_ahead};
 use postern_tls::{
     Attempt, Authentication, CertificateFiles, CertificateStore, CertificateSummary, Channel,
     CryptoBounds, Evidence, HandshakeError, NotSecured, PlainChannel, PlainServerChannel, Profile,
@@ -238,7 +238,7 @@ async fn connect(
         present: None,
         limit: LIMIT,
     };
-    let upgrade = PlainChannel::new(ours).upgrade(&client, &attempt);
+    let upgrade = PlainChannel::new(ours).upgrade(go_ahead(), &client, &attempt);
     let (channel, stream) = tokio::join!(upgrade, acceptor.accept(theirs));
     (Channel::Tls(channel.unwrap()), stream.unwrap())
 }

@@ -23,7 +23,7 @@ use std::{fmt, io};
 
 use bytes::BytesMut;
 use postern_mail::Reply;
-use postern_smtp::client::OpeningCommand;
+use postern_smtp::client::{GoAhead, OpeningCommand};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio_rustls::client::TlsStream;
 
@@ -64,16 +64,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> PlainChannel<S> {
         read(&mut self.stream, into).await
     }
 
-    /// Begins TLS. The caller has read the 220 to STARTTLS and nothing behind it: octets there
-    /// were injected by somebody (RFC 3207 §6), and the session core refuses them.
+    /// Begins TLS. That the peer awaits it, and has sent nothing that could pass for what
+    /// follows, is what a [`GoAhead`] says; the session core makes it from the 220 to STARTTLS
+    /// and refuses octets behind that, which somebody injected (RFC 3207 §6).
     ///
     /// # Errors
     /// Says how the handshake failed. The connection is closed.
     pub async fn upgrade(
         self,
+        agreed: GoAhead,
         client: &TlsClient,
         attempt: &Attempt,
     ) -> Result<TlsChannel<S>, HandshakeError> {
+        drop(agreed);
         let (stream, evidence) = client.handshake(self.stream, attempt).await?;
         Ok(TlsChannel {
             stream: Box::new(stream),

@@ -1,5 +1,5 @@
 use bytes::BytesMut;
-use postern_testkit::{Authority, Leaf};
+use postern_testkit::{Authority, Leaf, go_ahead};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
 use super::*;
@@ -107,7 +107,7 @@ async fn octets_in_clear_do_not_survive_the_handshake() {
     );
     let attempt = attempt(Authentication::NotDemanded);
     let (near, far) = tokio::join!(
-        PlainChannel::new(near).upgrade(&client, &attempt),
+        PlainChannel::new(near).upgrade(go_ahead(), &client, &attempt),
         serving.upgrade(&server, LIMIT),
     );
     assert_eq!(near.unwrap_err(), HandshakeError::NotTls);

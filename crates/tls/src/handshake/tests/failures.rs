@@ -3,7 +3,7 @@
 use std::{io, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
-use postern_testkit::{Authority, Key, Leaf, client_config, server_config};
+use postern_testkit::{Authority, Key, Leaf, client_config, go_ahead, server_config};
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
@@ -34,7 +34,7 @@ async fn a_refusal_of_our_certificate_comes_with_the_first_read() {
         let client = client(ProfileName::Modern);
         let acceptor = TlsAcceptor::from(Arc::new(config.clone()));
         let (near, far) = tokio::join!(
-            PlainChannel::new(near).upgrade(&client, &attempt),
+            PlainChannel::new(near).upgrade(go_ahead(), &client, &attempt),
             acceptor.accept(far),
         );
         assert!(far.is_err());
@@ -65,7 +65,9 @@ async fn a_handshake_that_stalls_is_given_up() {
         ..attempt(Authentication::NotDemanded)
     };
     let client = client(ProfileName::Intermediate);
-    let near = PlainChannel::new(near).upgrade(&client, &attempt).await;
+    let near = PlainChannel::new(near)
+        .upgrade(go_ahead(), &client, &attempt)
+        .await;
     assert_eq!(near.unwrap_err(), timed_out);
 
     let server = server(&[&mx(Key::EcdsaP256)], ProfileName::Intermediate);

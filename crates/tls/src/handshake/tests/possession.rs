@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use postern_testkit::{
-    Authority, Identity, Key, Leaf, Oddity, Usage, Validity, client_config, server_config,
+    Authority, Identity, Key, Leaf, Oddity, Usage, Validity, client_config, go_ahead, server_config,
 };
 use rustls_pki_types::ServerName;
 use tokio::io::DuplexStream;
@@ -139,7 +139,7 @@ async fn met(
     let attempt = attempt(authentication);
     let client = client(ProfileName::Intermediate);
     let (near, _) = tokio::join!(
-        PlainChannel::new(near).upgrade(&client, &attempt),
+        PlainChannel::new(near).upgrade(go_ahead(), &client, &attempt),
         acceptor.accept(far),
     );
     near
