@@ -239,7 +239,6 @@ impl Transaction {
             None if self.is_settled() => Ok(None),
             Some(_) | None => {
                 let outgoing = Outgoing::new(self.framing, self.size);
-                exchange.await_next(Stage::Content, now);
                 exchange.limit(Some(now + outgoing.limit()));
                 self.phase = Phase::Content(outgoing);
                 Ok(None)
