@@ -36,6 +36,7 @@ impl ServerSession {
     fn accepted(&mut self, pending: Pending, text: &str) {
         match pending {
             Pending::Mail(mail) => {
+                self.tally.unknowing = 0;
                 self.transaction = Some(Transaction::begin(mail));
                 self.output
                     .push(&replies::sender_accepted(text), When::Gathered);

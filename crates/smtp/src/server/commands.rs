@@ -70,6 +70,9 @@ impl ServerSession {
                 return None;
             }
         };
+        if verb == Verb::Mail {
+            self.tally.unknowing = self.settings.limits.recipients.saturating_add(1);
+        }
         match (self.is_due(verb), Command::of(verb, argument)) {
             (Ok(()), Ok(command)) => return self.perform(command, input),
             // Octets follow BDAT whatever the reply is.
@@ -79,10 +82,24 @@ impl ServerSession {
                 self.refused = Some(reply.clone());
                 self.close(&reply, Ending::ChunkWithoutSize);
             }
+            (Err(reply), _) if self.is_unknowing(verb) => {
+                self.tally.unknowing -= 1;
+                self.output.push(&reply, When::AtOnce);
+                self.refused = Some(reply);
+            }
             (Err(reply), _) => self.refuse(reply),
             (Ok(()), Err(why)) => self.refuse(replies::command_error(&why)),
         }
         None
+    }
+
+    /// Whether the command was sent by a client that may not have known that its MAIL was
+    /// refused: one that pipelines sends its recipients and DATA in the same breath
+    /// (RFC 2920 §3.1). That is no mistake.
+    fn is_unknowing(&self, verb: Verb) -> bool {
+        matches!(verb, Verb::Rcpt | Verb::Data)
+            && self.transaction.is_none()
+            && self.tally.unknowing > 0
     }
 
     /// What a line gets that has no verb of ours: it may be one that demands TLS, such as AUTH.

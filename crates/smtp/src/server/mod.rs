@@ -100,6 +100,8 @@ struct Tally {
     errors: u32,
     refusals: u32,
     idle_commands: u32,
+    /// How many more RCPT and DATA may come behind a refused MAIL without being mistakes.
+    unknowing: usize,
 }
 
 /// How the client introduced itself (RFC 5321 §4.1.1.1).
