@@ -116,6 +116,9 @@ impl Connection {
 
     /// Hands a message over.
     pub(crate) async fn send(mut self, part: &Part) -> Sent {
+        if self.messages > 0 && self.was_closed_meanwhile().await {
+            return Sent::Stale;
+        }
         let content = part.claim.content();
         let began = self
             .delivery
@@ -144,6 +147,16 @@ impl Connection {
             Ended::Closed(_) => None,
         };
         Sent::Settled(outcomes, still_good)
+    }
+
+    /// Looks whether the peer has ended the session while it was kept, with 421 or without a
+    /// word (RFC 5321 §3.8).
+    async fn was_closed_meanwhile(&mut self) -> bool {
+        let at_once = Instant::now();
+        self.input.reserve(READ_SIZE);
+        let reading = self.permit.read_buf(&mut self.input);
+        let nothing_to_read = clock::until(Some(at_once), reading).await.is_err();
+        !nothing_to_read || !matches!(self.converse(None).await, Ended::Ready)
     }
 
     /// Takes leave.

@@ -16,7 +16,7 @@ use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::mpsc,
+    sync::{Notify, mpsc},
 };
 use tokio_rustls::TlsAcceptor;
 
@@ -48,6 +48,7 @@ pub(crate) struct Neighbour {
     arrivals: mpsc::Receiver<Arrival>,
     connections: Arc<AtomicUsize>,
     transactions: Arc<AtomicUsize>,
+    closing: Arc<Notify>,
 }
 
 impl Neighbour {
@@ -57,6 +58,8 @@ impl Neighbour {
         let (tell, arrivals) = mpsc::channel(100);
         let connections = Arc::new(AtomicUsize::new(0));
         let transactions = Arc::new(AtomicUsize::new(0));
+        let closing = Arc::new(Notify::new());
+        let close = Arc::clone(&closing);
         let (counter, begun) = (Arc::clone(&connections), Arc::clone(&transactions));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -66,7 +69,13 @@ impl Neighbour {
                     tell: tell.clone(),
                     begun: Arc::clone(&begun),
                 };
-                tokio::spawn(host.serve(stream));
+                let close = Arc::clone(&close);
+                tokio::spawn(async move {
+                    tokio::select! {
+                        () = host.serve(stream) => {}
+                        () = close.notified() => {}
+                    }
+                });
             }
         });
         Self {
@@ -74,7 +83,13 @@ impl Neighbour {
             arrivals,
             connections,
             transactions,
+            closing,
         }
+    }
+
+    /// Closes every connection there is, without a word.
+    pub(crate) fn close_connections(&self) {
+        self.closing.notify_waiters();
     }
 
     /// The next message that arrives.

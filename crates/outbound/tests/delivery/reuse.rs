@@ -96,3 +96,22 @@ async fn stopping_lets_what_is_under_way_finish() {
     let stopped = world.outbound.stop(Duration::from_secs(10)).await;
     assert_eq!(stopped, postern_outbound::Stopped::Drained);
 }
+
+#[tokio::test]
+async fn a_connection_that_the_peer_closed_meanwhile_is_replaced() {
+    let mut neighbour = Neighbour::start(Tls::None).await;
+    let world = World::start(Plan {
+        routes: vec![("*", vec![neighbour.address])],
+        keep_alive: Duration::from_secs(60),
+        ..Plan::default()
+    });
+    let to = ["<jo@stranger.example>"];
+    let first = world.submit("<me@example.org>", &to, MESSAGE).await;
+    neighbour.arrival().await;
+    world.until_gone(first).await;
+    neighbour.close_connections();
+    let second = world.submit("<me@example.org>", &to, MESSAGE).await;
+    neighbour.arrival().await;
+    world.until_gone(second).await;
+    assert_eq!(neighbour.connections(), 2);
+}
