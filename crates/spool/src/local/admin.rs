@@ -72,7 +72,7 @@ impl Shared {
             done,
             permit: None,
         };
-        self.writes.push(write).map_err(|_| SpoolError::Closed)?;
+        self.writes.push(write)?;
         Ok(wait)
     }
 
@@ -113,7 +113,7 @@ impl Shared {
                 done,
                 permit: None,
             };
-            self.writes.push(write).map_err(|_| SpoolError::Closed)?;
+            self.writes.push(write)?;
         }
         self.durable(wait).await
     }

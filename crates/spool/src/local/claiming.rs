@@ -83,8 +83,7 @@ impl Shared {
 
     fn lease_stored(&self, id: QueueId, now: Millis) -> Option<Leased> {
         loop {
-            // An unreadable record has been set aside and logged; one that is gone was removed
-            // meanwhile.
+            // An unreadable record has been set aside and logged.
             let message = self.load(id).ok()??;
             let mut index = self.index();
             if index.admit(id, &message) {
@@ -158,7 +157,7 @@ impl Shared {
                 permit: Some(permit),
             };
             let submitted = add(&mut write, prepared);
-            self.writes.push(write).map_err(|_| SpoolError::Closed)?;
+            self.writes.push(write)?;
             Settled { submitted, waiting }
         };
         self.durable(wait).await?;

@@ -169,6 +169,19 @@ impl FjallEngine {
         Ok(batch.durability(mode).commit()?)
     }
 
+    /// A look-up goes through a filter, which may be damaged while the record is sound. The
+    /// search that does without is slower.
+    fn find(&self, table: Table, id: QueueId) -> fjall::Result<Option<Bytes>> {
+        let (keyspace, key) = (self.keyspace(table), id.to_octets());
+        match keyspace.get(key) {
+            Ok(found) => Ok(found.map(Bytes::from)),
+            Err(_) => match keyspace.range(key..=key).next() {
+                Some(item) => Ok(Some(item.value()?.into())),
+                None => Ok(None),
+            },
+        }
+    }
+
     fn scan_all(&self, table: Table, see: &mut dyn FnMut(&[u8], Bytes)) -> fjall::Result<()> {
         for item in self.keyspace(table).iter() {
             let (key, record) = item.into_inner()?;
@@ -185,9 +198,8 @@ impl Engine for FjallEngine {
     }
 
     fn get(&self, table: Table, id: QueueId) -> Result<Option<Bytes>, EngineError> {
-        let read = || self.keyspace(table).get(id.to_octets());
-        match catch_unwind(AssertUnwindSafe(read)) {
-            Ok(found) => Ok(found?.map(Bytes::from)),
+        match catch_unwind(AssertUnwindSafe(|| self.find(table, id))) {
+            Ok(found) => Ok(found?),
             Err(panic) => Err(panicked(panic.as_ref())),
         }
     }

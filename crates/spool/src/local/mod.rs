@@ -21,8 +21,8 @@ mod home;
 mod ids;
 mod index;
 mod journal;
-mod lists;
 mod opening;
+mod precheck;
 mod prepare;
 mod record;
 mod rescue;
@@ -127,7 +127,7 @@ impl Spool for LocalSpool {
             done,
             permit: Some(permit),
         };
-        shared.writes.push(write).map_err(|_| SpoolError::Closed)?;
+        shared.writes.push(write)?;
         shared.durable(wait).await?;
         Ok(id)
     }

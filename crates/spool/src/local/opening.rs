@@ -23,7 +23,7 @@ use super::{
     home::{Home, write_whole},
     index::Index,
     journal::{self, Repaired},
-    lists,
+    precheck,
     record::{self, Kind, RecordError, Seed, Summary},
     rescue, seed,
     shared::Shared,
@@ -107,7 +107,7 @@ impl Opening<'_> {
     /// write, all of it.
     fn try_store(&mut self, settings: &Settings) -> Result<(FjallEngine, Index), EngineError> {
         let store = self.home.store();
-        lists::check(&store)?;
+        precheck::check(&store)?;
         // If the store then turns out unreadable, what was saved goes into the rescued one.
         let (repaired, quarantine) = (&mut self.repaired, self.home.quarantine());
         journal::repair(&store, &quarantine, self.seed, repaired)?;

@@ -3,7 +3,7 @@
 //! Each file holds eight octets and their XXH3-64. Two files, since without the seed a damaged
 //! store could not be searched for its records.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -17,7 +17,7 @@ use crate::{OpenError, error::OnFile};
 /// Reads the seed, or makes one where there is none that is whole.
 pub(crate) fn load(home: &Home) -> Result<Seed, OpenError> {
     let files = [home.seed(), home.second_seed()];
-    let seeds = files.each_ref().map(|path| read(path));
+    let seeds = files.each_ref().map(read);
     let seed = seeds.iter().flatten().next().copied();
     let seed = seed.unwrap_or_else(|| Seed(random()));
     for (path, found) in files.iter().zip(seeds) {
@@ -36,8 +36,8 @@ fn form(seed: Seed) -> [u8; 16] {
     form
 }
 
-fn read(path: &PathBuf) -> Option<Seed> {
-    let octets = std::fs::read(Path::new(path)).ok()?;
+fn read(path: impl AsRef<Path>) -> Option<Seed> {
+    let octets = std::fs::read(path).ok()?;
     let seed = Seed(u64::from_le_bytes(*octets.first_chunk()?));
     (form(seed) == *octets).then_some(seed)
 }

@@ -157,11 +157,16 @@ impl Shared {
         }
     }
 
-    /// Reads a message's record. `None` where there is none. Blocks.
+    /// Reads a message's record. `None` where the message was removed. Blocks.
     pub(crate) fn load(&self, id: QueueId) -> Result<Option<Message>, SpoolError> {
         let stored = self.engine.get(Table::Messages, id);
         let Some(stored) = stored.map_err(|error| self.unreadable(id, &error.reason))? else {
-            return Ok(None);
+            // A change of it is on disk before its message can leave memory.
+            let known = self.index().contains(id);
+            return match known {
+                true => Err(self.unreadable(id, "its record is gone")),
+                false => Ok(None),
+            };
         };
         record::open(Kind::Message, id, &stored)
             .and_then(|record| record::decode(&record))

@@ -142,7 +142,7 @@ fn submission(text: &'static str) -> Submission {
     }
 }
 
-fn is_poisoned<T: std::fmt::Debug>(result: Result<T, SpoolError>) -> bool {
+fn is_poisoned<T: std::fmt::Debug>(result: &Result<T, SpoolError>) -> bool {
     matches!(result, Err(SpoolError::Poisoned(_)))
 }
 
@@ -159,7 +159,7 @@ async fn after_a_failed_commit_nothing_is_tried_again() {
         let refused = spool.accept(submission("lost")).await;
         match behaviour {
             Behaviour::FailFull => assert!(matches!(refused, Err(SpoolError::Full { .. }))),
-            Behaviour::Good | Behaviour::Fail | Behaviour::Panic => assert!(is_poisoned(refused)),
+            Behaviour::Good | Behaviour::Fail | Behaviour::Panic => assert!(is_poisoned(&refused)),
         }
         assert_eq!(
             spool.figures().messages,
@@ -171,17 +171,17 @@ async fn after_a_failed_commit_nothing_is_tried_again() {
 
         fake.behave(Behaviour::Good);
         let commits = fake.commits();
-        assert!(is_poisoned(spool.accept(submission("later")).await));
-        assert!(is_poisoned(spool.claim(SystemTime::now(), 1).await));
+        assert!(is_poisoned(&spool.accept(submission("later")).await));
+        assert!(is_poisoned(&spool.claim(SystemTime::now(), 1).await));
         let outcome = (claim.recipients()[0].index, Outcome::Delivered);
         let settlement = Settlement {
             outcomes: vec![outcome],
             ..Settlement::default()
         };
-        assert!(is_poisoned(spool.settle(&claim, settlement).await));
-        assert!(is_poisoned(spool.hold(id, "x").await));
-        assert!(is_poisoned(spool.remove(id).await));
-        assert!(is_poisoned(spool.admit(0)));
+        assert!(is_poisoned(&spool.settle(&claim, settlement).await));
+        assert!(is_poisoned(&spool.hold(id, "x").await));
+        assert!(is_poisoned(&spool.remove(id).await));
+        assert!(is_poisoned(&spool.admit(0)));
         assert_eq!(fake.commits(), commits, "the disk is left alone");
     }
 }
@@ -209,8 +209,8 @@ async fn all_that_waits_for_a_failing_commit_fails() {
     tokio::task::yield_now().await;
     fake.behave(Behaviour::Fail);
     leave.send(()).unwrap();
-    assert!(is_poisoned(first.await.unwrap()));
-    assert!(is_poisoned(behind.await.unwrap()));
+    assert!(is_poisoned(&first.await.unwrap()));
+    assert!(is_poisoned(&behind.await.unwrap()));
     assert_eq!(fake.commits(), 1);
     drop(arrived);
 }

@@ -20,7 +20,7 @@ use postern_mail::QueueId;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::engine::{Change, EngineError};
-use crate::message::Message;
+use crate::{SpoolError, message::Message};
 
 /// How long a settlement waits for company. On a quiet machine it adds this much to the time
 /// that a message is in the queue, and saves a sync for each message when mail comes in one
@@ -86,11 +86,11 @@ enum Sleep {
 }
 
 impl Writes {
-    /// Adds a write. Gives it back where the committer takes no more.
-    pub(crate) fn push(&self, write: Write) -> Result<(), Write> {
+    /// Adds a write, unless the committer takes no more.
+    pub(crate) fn push(&self, write: Write) -> Result<(), SpoolError> {
         let mut state = self.state();
         if state.closing {
-            return Err(write);
+            return Err(SpoolError::Closed);
         }
         let urgent = write.urgency == Urgency::Now;
         state.urgent += usize::from(urgent);

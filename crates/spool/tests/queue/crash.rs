@@ -25,7 +25,7 @@ const KILLS: u64 = 20;
 
 /// Content that can be recognised as whole: its own length and a pattern.
 fn content(number: u64) -> Bytes {
-    let length = if number % 40 == 0 {
+    let length = if number.is_multiple_of(40) {
         1_500_000
     } else {
         number % 5000

@@ -1,10 +1,18 @@
 //! The queue as its users see it: on a disk, through its public face.
 
+#[cfg(test)]
 mod common;
+#[cfg(test)]
 mod content;
+#[cfg(test)]
 mod crash;
+#[cfg(test)]
 mod damage;
+#[cfg(test)]
 mod life;
+#[cfg(test)]
 mod load;
+#[cfg(test)]
 mod lock;
+#[cfg(test)]
 mod model;

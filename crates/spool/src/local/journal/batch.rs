@@ -16,6 +16,9 @@
 use postern_mail::QueueId;
 use xxhash_rust::xxh3::xxh3_64;
 
+/// Where in a batch its sequence number stands.
+pub(crate) const SEQUENCE: usize = 5;
+
 const START: u8 = 1;
 const ITEM: u8 = 2;
 const END: u8 = 3;
@@ -26,6 +29,7 @@ const TRAILER: [u8; 4] = *b"FJL\x03";
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Batch {
     pub(crate) length: usize,
+    pub(crate) sequence: u64,
     /// The ids under which something was removed, in any table.
     pub(crate) removed: Vec<QueueId>,
 }
@@ -44,7 +48,7 @@ pub(crate) enum Remainder {
 
 /// Reads a batch that begins with `octets`. `None` unless it is whole.
 pub(crate) fn batch(octets: &[u8]) -> Option<Batch> {
-    let (count, items) = start(octets)?;
+    let (count, sequence, items) = start(octets)?;
     let mut rest = items;
     let mut removed = Vec::new();
     for _ in 0..count {
@@ -56,6 +60,7 @@ pub(crate) fn batch(octets: &[u8]) -> Option<Batch> {
     let rest = end(rest, checked)?;
     Some(Batch {
         length: octets.len() - rest.len(),
+        sequence,
         removed,
     })
 }
@@ -66,7 +71,7 @@ pub(crate) fn remainder(octets: &[u8]) -> Remainder {
         return Remainder::Nothing;
     }
     let complete = match start(octets) {
-        Some((count, items)) => has_items(count, items),
+        Some((count, _, items)) => has_items(count, items),
         None => false,
     };
     // Damage in an acknowledged batch leaves its end or all of its items, a crash in the middle
@@ -90,12 +95,12 @@ fn has_items(count: u32, items: &[u8]) -> bool {
     })
 }
 
-fn start(octets: &[u8]) -> Option<(u32, &[u8])> {
+fn start(octets: &[u8]) -> Option<(u32, u64, &[u8])> {
     let (tag, rest) = octets.split_first()?;
     let (count, rest) = rest.split_first_chunk()?;
-    let (_sequence_number, rest) = rest.split_first_chunk::<8>()?;
+    let (sequence, rest) = rest.split_first_chunk()?;
     let count = u32::from_le_bytes(*count);
-    (*tag == START && count > 0).then_some((count, rest))
+    (*tag == START && count > 0).then_some((count, u64::from_le_bytes(*sequence), rest))
 }
 
 struct Item {

@@ -22,6 +22,7 @@
 //! 64 MB.
 
 mod batch;
+mod order;
 mod reinstate;
 
 use std::{
@@ -57,23 +58,25 @@ pub(crate) fn repair(
     seed: Seed,
     repaired: &mut Repaired,
 ) -> io::Result<()> {
-    for path in paths(store)? {
+    let paths = paths(store)?;
+    if paths.is_empty() && store.exists() {
+        // The engine would begin a new one, and with it count from the start again: it would
+        // not see its own tables any more.
+        return Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            "the journal is gone",
+        ));
+    }
+    for path in paths {
         let octets = read(&path)?;
         let journal = Journal::parse(&octets);
-        match &journal.damaged {
-            None if journal.sound < octets.len() => cut_off(&path, journal.sound)?,
-            None => {}
-            Some(behind) => {
-                let kept = keep(&path, quarantine)?;
-                repaired.damaged.push(kept);
-                let between = octets.slice(journal.sound..*behind);
-                repaired.found.extend(record::find(&between, seed));
-                let mended = [
-                    octets.get(..journal.sound),
-                    octets.get(*behind..journal.end),
-                ];
-                write_whole(&path, &mended.map(Option::unwrap_or_default).concat())?;
-            }
+        if journal.is_damaged() {
+            repaired.damaged.push(keep(&path, quarantine)?);
+            let between = octets.slice(journal.sound..journal.behind);
+            repaired.found.extend(record::find(&between, seed));
+            write_whole(&path, &journal.mended(&octets))?;
+        } else if journal.sound < octets.len() {
+            cut_off(&path, journal.sound)?;
         }
         if !repaired.damaged.is_empty() {
             repaired.removed.extend(journal.removed);
@@ -113,7 +116,7 @@ fn paths(store: &Path) -> io::Result<Vec<PathBuf>> {
 /// The octets of a file up to the zeros at its end. These may be a hole of many MiB, so they are
 /// counted rather than kept.
 pub(crate) fn read(path: &Path) -> io::Result<Bytes> {
-    const ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+    static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
     let mut file = File::open(path)?;
     let mut octets = Vec::new();
     let mut zeros = 0;
@@ -134,68 +137,87 @@ pub(crate) fn read(path: &Path) -> io::Result<Bytes> {
     }
 }
 
+/// What a journal's octets are: sound batches up to `sound`, damage up to `behind`, sound
+/// batches again up to `end`. Without damage the three are one.
+#[derive(Default)]
 struct Journal {
-    /// The sound batches at the start end here.
     sound: usize,
-    /// Where there is damage: the sound batches behind it begin here.
-    damaged: Option<usize>,
-    /// The last sound batch ends here.
+    behind: usize,
     end: usize,
+    /// Where each sound batch begins, and its sequence number.
+    batches: Vec<(usize, u64)>,
     removed: Vec<QueueId>,
 }
 
 impl Journal {
     fn parse(octets: &[u8]) -> Self {
-        let mut removed = Vec::new();
-        let sound = follow(octets, 0, &mut removed);
-        match batch::remainder(octets.get(sound..).unwrap_or_default()) {
-            Remainder::Nothing | Remainder::CutShort => Self {
-                sound,
-                damaged: None,
-                end: sound,
-                removed,
-            },
-            Remainder::Damage => {
-                let (behind, end) = resume(octets, sound + 1, &mut removed);
-                Self {
-                    sound,
-                    damaged: Some(behind),
-                    end,
-                    removed,
-                }
+        let mut journal = Self::default();
+        journal.sound = journal.follow(octets, 0);
+        (journal.behind, journal.end) = match remainder(octets, journal.sound) {
+            Remainder::Nothing | Remainder::CutShort => (journal.sound, journal.sound),
+            Remainder::Damage => journal.resume(octets),
+        };
+        journal
+    }
+
+    /// Follows the batches from `at` and returns where they end.
+    fn follow(&mut self, octets: &[u8], mut at: usize) -> usize {
+        while let Some(batch) = octets.get(at..).and_then(batch::batch) {
+            self.batches.push((at, batch.sequence));
+            self.removed.extend(batch.removed);
+            at += batch.length;
+        }
+        at
+    }
+
+    /// Finds the first place behind the damage whence batches reach the journal's end, and that
+    /// end. Both are the file's end where there is none.
+    fn resume(&mut self, octets: &[u8]) -> (usize, usize) {
+        let mut at = self.sound + 1;
+        while at < octets.len() {
+            let mut behind = Self::default();
+            let end = behind.follow(octets, at);
+            if end > at && remainder(octets, end) != Remainder::Damage {
+                self.batches.extend(behind.batches);
+                self.removed.extend(behind.removed);
+                return (at, end);
+            }
+            // Every batch on the way there leads to the same dead end.
+            at = end.max(at + 1);
+        }
+        (octets.len(), octets.len())
+    }
+
+    fn corrections(&self) -> Vec<(usize, u64)> {
+        let numbers: Vec<_> = self.batches.iter().map(|(_, number)| *number).collect();
+        order::corrections(&numbers)
+    }
+
+    fn is_damaged(&self) -> bool {
+        self.behind > self.sound || !self.corrections().is_empty()
+    }
+
+    /// The sound batches alone, in order.
+    fn mended(&self, octets: &[u8]) -> Vec<u8> {
+        let mut octets = octets.to_vec();
+        for (at, number) in self.corrections() {
+            let batch = self
+                .batches
+                .get(at)
+                .map(|(place, _)| place + batch::SEQUENCE);
+            let place = batch.and_then(|start| octets.get_mut(start..start + 8));
+            if let Some(place) = place {
+                place.copy_from_slice(&number.to_le_bytes());
             }
         }
+        octets.truncate(self.end);
+        octets.drain(self.sound..self.behind);
+        octets
     }
 }
 
-/// Follows the batches from `at` and returns where they end.
-fn follow(octets: &[u8], mut at: usize, removed: &mut Vec<QueueId>) -> usize {
-    while let Some(batch) = octets.get(at..).and_then(batch::batch) {
-        at += batch.length;
-        removed.extend(batch.removed);
-    }
-    at
-}
-
-/// Finds the first place at or after `from` whence batches reach the journal's end. The end,
-/// where there is none.
-fn resume(octets: &[u8], from: usize, removed: &mut Vec<QueueId>) -> (usize, usize) {
-    let mut at = from;
-    while at < octets.len() {
-        let mut also_removed = Vec::new();
-        let end = follow(octets, at, &mut also_removed);
-        let reaches_the_end = || match batch::remainder(octets.get(end..).unwrap_or_default()) {
-            Remainder::Nothing | Remainder::CutShort => true,
-            Remainder::Damage => false,
-        };
-        if end > at && reaches_the_end() {
-            removed.extend(also_removed);
-            return (at, end);
-        }
-        // Every batch on the way there leads to the same dead end.
-        at = end.max(at + 1);
-    }
-    (octets.len(), octets.len())
+fn remainder(octets: &[u8], from: usize) -> Remainder {
+    batch::remainder(octets.get(from..).unwrap_or_default())
 }
 
 fn cut_off(path: &Path, length: usize) -> io::Result<()> {

@@ -139,7 +139,7 @@ fn records_are_found_among_anything() {
 fn a_forged_record_in_content_is_not_found() {
     let (id, message_) = sample();
     let forged = message(QueueId::new(6, 6), &message_, Seed(1234));
-    let carrier = content(id, &[forged.clone()], xxh3_64(&forged), SEED);
+    let carrier = content(id, std::slice::from_ref(&forged), xxh3_64(&forged), SEED);
     let found = find(&carrier, SEED);
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].1.id, id);
@@ -147,6 +147,6 @@ fn a_forged_record_in_content_is_not_found() {
     assert_eq!(find(&carrier.slice(10..), SEED), []);
     // Nor is our own record, sent back to us as content.
     let ours = message(id, &message_, SEED);
-    let carrier = content(id, &[ours.clone()], xxh3_64(&ours), SEED);
+    let carrier = content(id, std::slice::from_ref(&ours), xxh3_64(&ours), SEED);
     assert_eq!(find(&carrier, SEED).len(), 1);
 }
