@@ -151,7 +151,7 @@ impl Mood {
         match (*self, trouble) {
             (Self::Fine, Some(trouble)) => {
                 *self = Self::Troubled;
-                tracing::warn!(%trouble, "connections are being turned away");
+                tracing::warn!(%trouble, "connections do not get in");
             }
             (Self::Troubled, None) => *self = Self::Fine,
             (Self::Fine, None) | (Self::Troubled, Some(_)) => {}

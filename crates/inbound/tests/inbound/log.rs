@@ -1,0 +1,221 @@
+//! What the log says of sessions.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use postern_policy::{Exclusivity, Stage};
+use tracing::{Level, subscriber::DefaultGuard};
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::{
+    client::{Client, queue_id},
+    house::Plan,
+};
+
+/// The log of one thread, which is that of one test: its runtime has no other.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn begin() -> (Self, DefaultGuard) {
+        let log = Self::default();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(Level::INFO)
+            .with_ansi(false)
+            .with_writer(log.clone())
+            .finish();
+        (log, tracing::subscriber::set_default(subscriber))
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        text.lines().map(ToOwned::to_owned).collect()
+    }
+
+    /// The one line with this text in it, which must also hold these.
+    #[track_caller]
+    fn check(&self, text: &str, parts: &[&str]) {
+        let lines = self.lines();
+        let found: Vec<_> = lines.iter().filter(|line| line.contains(text)).collect();
+        assert_eq!(found.len(), 1, "{text}: {lines:#?}");
+        for part in parts {
+            assert!(found[0].contains(part), "{part}: {}", found[0]);
+        }
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(octets);
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn one_line_for_each_message() {
+    let (log, _guard) = Log::begin();
+    let house =
+        Plan::with(|pki| vec![pki.partner("ministry", Stage::Enforce, Exclusivity::Shared)]);
+    let house = house.serve();
+    let identity = house.pki.client("out.ministry.example");
+    let mut client = Client::greet_tls(house.address, &house.pki.public, Some(&identity)).await;
+    let reply = client
+        .deliver("jo@ministry.example", "mo@own.example")
+        .await;
+    let id = format!("queue_id={}", queue_id(&reply));
+    client.say("QUIT", "221").await;
+    house.empty().await;
+    log.check(
+        " accepted ",
+        &[
+            " INFO session{session=",
+            "peer=127.0.0.1:",
+            &id,
+            "reverse_path=<jo@ministry.example>",
+            "forward_path=<mo@own.example>",
+            "forward_paths=1",
+            "octets=24",
+            "helo=client.example",
+            "verdict=authenticated",
+            "partner=ministry",
+            "peer_identity=\"out.ministry.example\"",
+            "tls_version=TLSv1.3",
+            "tls_suite=TLS_AES_256_GCM_SHA384",
+        ],
+    );
+    log.check("session ended", &["messages=1", "ending=the client quit"]);
+}
+
+#[tokio::test]
+async fn refusals_and_their_reasons() {
+    let (log, _guard) = Log::begin();
+    let house =
+        Plan::with(|pki| vec![pki.partner("ministry", Stage::Enforce, Exclusivity::Shared)]);
+    let house = house.serve();
+    let mut client = Client::greet(house.address).await;
+    client.say("MAIL FROM:<jo@ministry.example>", "530").await;
+    client.say("MAIL FROM:<jo@sender.example>", "250").await;
+    client.say("RCPT TO:<x@victim.example>", "550").await;
+    client.say("NONSENSE \u{202e}", "500").await;
+    drop(client);
+    house.empty().await;
+    log.check(
+        "MAIL refused by a partner's rule",
+        &[
+            " WARN ",
+            "partner=ministry",
+            "basis=plain (the client did not use TLS)",
+            "reply_code=530",
+            "enhanced_status=5.7.10",
+            "refused_because=the channel is plain",
+        ],
+    );
+    log.check(
+        "RCPT refused",
+        &[
+            " INFO ",
+            "forward_path=<x@victim.example>",
+            "reply_code=550",
+        ],
+    );
+    log.check("command refused", &[" INFO ", "reply_code=500"]);
+    log.check(
+        "gave the transaction up",
+        &["reverse_path=<jo@sender.example>"],
+    );
+    log.check("session ended", &["the client closed the connection"]);
+}
+
+#[tokio::test]
+async fn what_a_later_stage_would_refuse() {
+    for (stage, level) in [(Stage::Warn, " WARN "), (Stage::Observe, " INFO ")] {
+        let (log, _guard) = Log::begin();
+        let house = Plan::with(|pki| vec![pki.partner("ministry", stage, Exclusivity::Shared)]);
+        let house = house.serve();
+        let mut client = Client::greet(house.address).await;
+        client
+            .deliver("jo@ministry.example", "mo@own.example")
+            .await;
+        log.check(
+            "stage enforce would refuse this",
+            &[level, "partner=\"ministry\"", "the channel is plain"],
+        );
+        log.check(" accepted ", &["verdict=plain"]);
+    }
+}
+
+#[tokio::test]
+async fn a_poisoned_queue_is_told_of_once() {
+    let (log, _guard) = Log::begin();
+    let house = Plan::new().serve();
+    house.spool.poison();
+    let mut client = Client::greet(house.address).await;
+    for _ in 0..5 {
+        client.say("MAIL FROM:<jo@sender.example>", "451").await;
+    }
+    log.check(
+        "no mail is accepted until a restart",
+        &[" ERROR ", "the disk is gone"],
+    );
+}
+
+#[tokio::test]
+async fn foreign_text_stays_on_its_line() {
+    let (log, _guard) = Log::begin();
+    let house = Plan::new().serve();
+    let mut client = Client::greet(house.address).await;
+    client
+        .say(
+            "MAIL FROM:<\"\u{202e}\u{2028}%s%n\"@sender.example> SMTPUTF8",
+            "250",
+        )
+        .await;
+    client
+        .say("RCPT TO:<\"\u{2029}\u{1b}\"@victim.example>", "50")
+        .await;
+    client
+        .say("RCPT TO:<\"\u{2029}\"@victim.example>", "550")
+        .await;
+    house.stop_and_wait().await;
+    log.check("RCPT refused", &["\\u{202e}\\u{2028}%s%n", "\\u{2029}"]);
+    for line in log.lines() {
+        assert!(
+            !line.contains(['\u{202e}', '\u{2028}', '\u{2029}', '\u{1b}']),
+            "{line}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_end_is_told_with_figures() {
+    let (log, _guard) = Log::begin();
+    let house = Plan::new().serve();
+    let mut client = Client::greet(house.address).await;
+    client.deliver("jo@sender.example", "mo@own.example").await;
+    client.say("MAIL FROM:<root@printer>", "553").await;
+    house.stop_and_wait().await;
+    log.check(
+        "reception has ended",
+        &[
+            "connections=1",
+            "accepted=1",
+            "refused=1",
+            "cut=0",
+            "failed_handshakes=0",
+        ],
+    );
+}
