@@ -67,7 +67,7 @@ pub use section::{
     spool::Spool,
 };
 pub use settings::Settings;
-pub use value::{ByteSize, Network, NetworkError};
+pub use value::ByteSize;
 
 use file::Secrecy;
 use schema::Notes;

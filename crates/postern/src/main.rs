@@ -1,3 +1,36 @@
-//! Postern.
+//! Postern, a mail transfer agent that enforces authenticated TLS with partners.
+//!
+//! This is the binary: it reads the command line, loads the configuration, and gives each of the
+//! other crates its part of it. It has no rules of its own: what a channel must prove is decided
+//! by `postern-policy`, where mail goes by `postern-outbound`, what is taken by
+//! `postern-inbound`, and what a configuration means by `postern-config`.
+//!
+//! | question | module |
+//! |---|---|
+//! | what can be asked for? | [`cli`] |
+//! | how is it answered? | [`commands`], one file for each |
+//! | what happens between start and end of the daemon? | [`daemon`] |
+//! | which setting becomes which argument? | [`wiring`] |
+//! | what is printed, and how does a failure look? | [`output`], [`failure`] |
+//!
+//! Left out: `probe`, `partner`, `key`, `csr`, `dns`, `import` and `evidence`, which come with
+//! later versions.
 
-fn main() {}
+mod certificates;
+mod cli;
+mod commands;
+mod daemon;
+mod failure;
+mod load;
+mod output;
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let line = cli::CommandLine::parse();
+    let exit = commands::run(line).unwrap_or_else(|failure| failure.tell());
+    exit.into()
+}

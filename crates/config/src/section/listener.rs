@@ -5,9 +5,11 @@ use std::{
     num::NonZeroU32,
 };
 
+use postern_mail::Network;
+
 use crate::{
     schema::{Key, Kind, Located, Notes, Occurs, Reported, Scalar, Section, Shown, Table},
-    value::{COUNT, NETWORK, Network, SOCKET, not_a_choice},
+    value::{COUNT, NETWORK, SOCKET, not_a_choice},
 };
 
 /// Where mail comes in.

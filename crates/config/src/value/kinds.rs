@@ -6,10 +6,10 @@ use std::{
     path::PathBuf,
 };
 
-use postern_mail::{Domain, DomainPattern, Host, NextHop};
+use postern_mail::{Domain, DomainPattern, Host, Network, NextHop};
 use postern_policy::ChannelLevel;
 
-use super::{ByteSize, Duration, Network};
+use super::{ByteSize, Duration};
 use crate::schema::{Kind, Scalar};
 
 /// The port of the DNS (RFC 1035 §4.2).

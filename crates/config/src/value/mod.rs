@@ -2,7 +2,6 @@
 
 mod duration;
 mod kinds;
-mod network;
 mod size;
 mod unit;
 
@@ -11,5 +10,4 @@ pub(crate) use kinds::{
     ANY_PATTERN, BOOLEAN, CHANNEL, COUNT, DOMAIN, DURATION, FILE, NAME, NETWORK, NEXT_HOP, PATTERN,
     SERVER, SIZE, SOCKET, name, not_a_choice, path,
 };
-pub use network::{Network, NetworkError};
 pub use size::ByteSize;

@@ -1,0 +1,221 @@
+//! What can be asked for on the command line.
+
+use std::{path::PathBuf, str::FromStr};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use postern_mail::{Domain, Mailbox, QueueId};
+
+/// How every command ends; `serve` as well.
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  done, and nothing is wrong
+  1  a negative finding: the configuration has errors, there is no such message,
+     the daemon had to give up
+  2  wrong usage
+  3  it could not be done or found out: the daemon could not start, a file cannot
+     be read, nobody answers";
+
+/// A mail transfer agent that enforces authenticated TLS with partners.
+#[derive(Debug, Parser)]
+#[command(name = "postern", version, after_help = EXIT_STATUS)]
+pub(crate) struct CommandLine {
+    /// The configuration file.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "/etc/postern/postern.toml"
+    )]
+    pub(crate) config: PathBuf,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the daemon: receive, keep and deliver mail.
+    ///
+    /// One line is printed when every listener is ready. SIGHUP reads configuration and
+    /// certificates anew; what is wrong is logged and the old settings stay. SIGTERM and SIGINT
+    /// let what is under way finish; a second one ends at once.
+    Serve,
+    /// Tell what is wrong with the configuration, or what it means.
+    Check(Format),
+    /// Tell which rules a message meets, and why, without dialling anybody.
+    Explain(Explain),
+    /// Look at the queue and work with it, whether the daemon runs or not.
+    Queue {
+        #[command(subcommand)]
+        action: QueueAction,
+    },
+    /// Tell how the running daemon is.
+    Status(Format),
+    /// Have the running daemon read its configuration and certificates anew.
+    Reload(Format),
+    /// Tell the versions of Postern and of what it encrypts with.
+    Version(Format),
+}
+
+/// For whom output is.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Format {
+    /// Print JSON, for programs.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// At least one of `--to` and `--from`.
+#[derive(Debug, Args)]
+#[group(id = "parties", required = true, multiple = true, args = ["to", "from"])]
+pub(crate) struct Explain {
+    /// The recipient: an address, or a domain.
+    #[arg(long, value_name = "ADDRESS|DOMAIN")]
+    pub(crate) to: Option<Party>,
+    /// The sender: an address, a domain, or <> for notifications.
+    #[arg(long, value_name = "ADDRESS|DOMAIN")]
+    pub(crate) from: Option<Party>,
+    /// Mail that we deliver or mail that comes in. By default outbound with --to, else inbound.
+    #[arg(long)]
+    pub(crate) direction: Option<Direction>,
+    #[command(flatten)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Direction {
+    /// Mail that we deliver.
+    Outbound,
+    /// Mail that comes in.
+    Inbound,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum QueueAction {
+    /// List messages, oldest first, with the next attempt and why the last one failed.
+    List(List),
+    /// Show all about one message.
+    Show {
+        /// The message.
+        id: QueueId,
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Try again now.
+    Retry {
+        /// The message, or `all` that are not held.
+        #[arg(value_name = "ID|all")]
+        which: Which,
+    },
+    /// Keep messages from being delivered.
+    Hold {
+        /// The messages.
+        #[arg(required = true)]
+        ids: Vec<QueueId>,
+        /// Why, for whoever looks next.
+        #[arg(long, default_value = "held by the operator")]
+        reason: String,
+    },
+    /// End a hold.
+    Release {
+        /// The messages.
+        #[arg(required = true)]
+        ids: Vec<QueueId>,
+    },
+    /// Forget messages. Nobody is notified.
+    Remove {
+        /// The messages.
+        #[arg(required = true)]
+        ids: Vec<QueueId>,
+    },
+}
+
+/// Which messages are listed.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Only those that are held.
+    #[arg(long, conflicts_with = "free")]
+    pub(crate) held: bool,
+    /// Only those that are not held.
+    #[arg(long)]
+    pub(crate) free: bool,
+    /// Only those with a recipient in this very domain that still waits.
+    #[arg(long, value_name = "DOMAIN")]
+    pub(crate) to_domain: Option<Domain>,
+    /// Only those from a sender in this very domain.
+    #[arg(long, value_name = "DOMAIN")]
+    pub(crate) from_domain: Option<Domain>,
+    /// At most so many.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) limit: Option<usize>,
+    #[command(flatten)]
+    pub(crate) format: Format,
+}
+
+/// One message or all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Which {
+    All,
+    One(QueueId),
+}
+
+impl FromStr for Which {
+    type Err = postern_mail::QueueIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "all" => Ok(Self::All),
+            id => id.parse().map(Self::One),
+        }
+    }
+}
+
+/// A sender or a recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Party {
+    /// The null reverse-path.
+    Nobody,
+    /// An address.
+    Mailbox(Mailbox),
+    /// Anybody in a domain.
+    Domain(Domain),
+}
+
+impl FromStr for Party {
+    type Err = Box<dyn std::error::Error + Send + Sync>;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bare = text
+            .strip_prefix('<')
+            .and_then(|text| text.strip_suffix('>'));
+        match bare {
+            Some("") => Ok(Self::Nobody),
+            Some(address) => Ok(Self::Mailbox(address.parse()?)),
+            None if text.contains('@') => Ok(Self::Mailbox(text.parse()?)),
+            None => Ok(Self::Domain(text.parse()?)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn parties_are_told_apart() {
+        assert_eq!("<>".parse::<Party>().unwrap(), Party::Nobody);
+        let mailbox = Party::Mailbox("a@x.example".parse().unwrap());
+        assert_eq!("a@x.example".parse::<Party>().unwrap(), mailbox);
+        assert_eq!("<a@X.example>".parse::<Party>().unwrap(), mailbox);
+        let domain = Party::Domain("x.example".parse().unwrap());
+        assert_eq!("X.EXAMPLE".parse::<Party>().unwrap(), domain);
+        assert!("<x.example>".parse::<Party>().is_err());
+        assert!("".parse::<Party>().is_err());
+    }
+}

@@ -1,0 +1,37 @@
+//! The commands, one file each.
+
+mod check;
+mod explain;
+mod queue;
+mod reload;
+mod serve;
+mod status;
+mod version;
+
+use crate::{
+    cli::{Command, CommandLine},
+    failure::{Exit, Failure},
+};
+
+/// Does what was asked for.
+pub(crate) fn run(line: CommandLine) -> Result<Exit, Failure> {
+    let config = line.config.as_path();
+    match line.command {
+        Command::Serve => serve::run(config),
+        Command::Check(format) => check::run(config, format),
+        Command::Explain(question) => explain::run(config, &question),
+        Command::Queue { action } => queue::run(config, &action),
+        Command::Status(format) => status::run(config, format),
+        Command::Reload(format) => reload::run(config, format),
+        Command::Version(format) => version::run(format),
+    }
+}
+
+/// Runs what waits for the daemon's answers.
+fn wait_for<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new("no runtime", &error))?;
+    runtime.block_on(work)
+}

@@ -1,0 +1,192 @@
+//! Messages for people.
+
+use std::{
+    fmt::Write as _,
+    time::{Duration, SystemTime},
+};
+
+use postern_admin::{Failure, Message, Origin, Recipient, RecipientState, Timestamp};
+use postern_mail::Foreign;
+
+use crate::output::Table;
+
+/// A line for each message.
+pub(super) fn list(messages: &[Message]) -> Table<7> {
+    let now = SystemTime::now();
+    let mut table = Table::new(["ID", "AGE", "SIZE", "NEXT", "FROM", "TO", "WHY"]);
+    for message in messages {
+        table.row([
+            message.id.to_string(),
+            since(message.received_at, now),
+            size(message.octets),
+            next(message, now),
+            message.reverse_path.clone(),
+            to(message),
+            why(message),
+        ]);
+    }
+    table
+}
+
+/// All about a message.
+pub(super) fn show(message: &Message) -> String {
+    let now = SystemTime::now();
+    let mut text = String::new();
+    let mut line = |name: &str, value: &str| {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{name:<9} {}", Foreign::new(value));
+    };
+    line("message", &message.id.to_string());
+    let age = since(message.received_at, now);
+    line("received", &format!("{} ({age} ago)", message.received_at));
+    origin(&message.origin, &mut line);
+    line("from", &message.reverse_path);
+    line("size", &size(message.octets));
+    if let Some(id) = &message.envelope_id {
+        line("envelope", id);
+    }
+    if let Some(reason) = &message.hold {
+        line("held", reason);
+    }
+    let waiting = (message.waiting, message.recipients_total);
+    line("waiting", &format!("{} of {} recipients", waiting.0, waiting.1));
+    let mut table = Table::new(["TO", "STATE", "NEXT", "ATTEMPTS", "SENDER TOLD", "LAST FAILURE"]);
+    for recipient in &message.recipients {
+        let told = if recipient.sender_told_of_delay { "of delay" } else { "" };
+        table.row([
+            recipient.forward_path.clone(),
+            state(recipient.state).to_owned(),
+            recipient.next_attempt.map_or_else(String::new, |next| until(next, now)),
+            recipient.attempts.to_string(),
+            told.to_owned(),
+            recipient.last_failure.as_ref().map_or_else(String::new, failure),
+        ]);
+    }
+    format!("{text}\n{table}")
+}
+
+fn origin(origin: &Origin, line: &mut dyn FnMut(&str, &str)) {
+    match origin {
+        Origin::Postern => line("by", "postern itself: a notification"),
+        Origin::Peer {
+            address,
+            helo,
+            channel,
+            partner,
+        } => {
+            line("by", &format!("{address}, which called itself {helo}"));
+            line("channel", channel);
+            if let Some(partner) = partner {
+                line("partner", partner);
+            }
+        }
+    }
+}
+
+fn next(message: &Message, now: SystemTime) -> String {
+    match (&message.hold, message.next_attempt) {
+        (Some(_), _) => "held".to_owned(),
+        (None, Some(next)) => until(next, now),
+        (None, None) => String::new(),
+    }
+}
+
+/// The first recipient that waits, and how many more do.
+fn to(message: &Message) -> String {
+    let first = message.recipients.first();
+    let first = first.map_or("", |recipient| recipient.forward_path.as_str());
+    match message.waiting {
+        0 | 1 => first.to_owned(),
+        many => format!("{first} and {} more", many - 1),
+    }
+}
+
+/// Why it is held, or why a recipient still waits.
+fn why(message: &Message) -> String {
+    if let Some(reason) = &message.hold {
+        return reason.clone();
+    }
+    let failures = message.recipients.iter().filter_map(last_failure);
+    failures.max_by_key(|failure| failure.at).map_or_else(String::new, failure)
+}
+
+fn last_failure(recipient: &Recipient) -> Option<&Failure> {
+    recipient.last_failure.as_ref()
+}
+
+fn failure(failure: &Failure) -> String {
+    match &failure.host {
+        // A reply tells its codes itself.
+        Some(host) => format!("{host} said: {}", failure.text),
+        None => format!("{} {}", failure.status, failure.text),
+    }
+}
+
+fn state(state: RecipientState) -> &'static str {
+    match state {
+        RecipientState::Waiting => "waiting",
+        RecipientState::Delivered => "delivered",
+        RecipientState::Bounced => "bounced",
+    }
+}
+
+fn since(then: Timestamp, now: SystemTime) -> String {
+    let age = now.duration_since(then.system_time());
+    duration(age.unwrap_or_default())
+}
+
+fn until(then: Timestamp, now: SystemTime) -> String {
+    match then.system_time().duration_since(now) {
+        Ok(wait) if wait >= Duration::from_secs(1) => format!("in {}", duration(wait)),
+        Ok(_) | Err(_) => "now".to_owned(),
+    }
+}
+
+/// To the larger two units that count.
+fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, _) => format!("{minutes}m{:02}s", seconds % 60),
+        (0, _, _) => format!("{hours}h{:02}m", minutes % 60),
+        (_, _, _) => format!("{days}d{:02}h", hours % 24),
+    }
+}
+
+fn size(octets: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    let unit = UNITS.iter().find(|(size, _)| octets >= *size);
+    unit.map_or_else(
+        || format!("{octets}B"),
+        |(size, name)| {
+            let tenths = octets.saturating_mul(10) / size;
+            format!("{}.{}{name}", tenths / 10, tenths % 10)
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_two_units() {
+        let check = |seconds, expected| {
+            assert_eq!(duration(Duration::from_secs(seconds)), expected);
+        };
+        check(0, "0s");
+        check(59, "59s");
+        check(61, "1m01s");
+        check(3 * 3600 + 5 * 60 + 7, "3h05m");
+        check(2 * 86_400 + 3 * 3600, "2d03h");
+    }
+
+    #[test]
+    fn sizes_have_one_decimal() {
+        assert_eq!(size(1023), "1023B");
+        assert_eq!(size(1536), "1.5KiB");
+        assert_eq!(size(50 << 20), "50.0MiB");
+        assert_eq!(size(u64::MAX), "1717986918.4GiB");
+    }
+}

@@ -1,0 +1,27 @@
+//! `postern serve`.
+
+use std::path::Path;
+
+use crate::{
+    daemon::{self, Log, panics},
+    failure::{Exit, Failure},
+    load::load,
+    wiring::Wiring,
+};
+
+pub(crate) fn run(config: &Path) -> Result<Exit, Failure> {
+    let loaded = load(config)?;
+    let log = Log::start(&loaded.settings.log);
+    panics::count();
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("postern")
+        .build()
+        .map_err(|error| Failure::new("no runtime", &error))?;
+    let wiring = Wiring::from(loaded.settings);
+    // What was cut off ends with the runtime, and the queue closes with the last that held it.
+    runtime.block_on(Box::pin(daemon::run(config, wiring, log)))
+}

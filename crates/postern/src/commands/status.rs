@@ -1,0 +1,82 @@
+//! `postern status`.
+
+use std::{fmt::Write as _, path::Path};
+
+use postern_admin::{Client, QueueHealth, Reloaded, Status};
+
+use crate::{
+    certificates,
+    cli::Format,
+    failure::{Exit, Failure},
+    load::load,
+    output::{self, Table},
+};
+
+pub(crate) fn run(config: &Path, format: Format) -> Result<Exit, Failure> {
+    let socket = load(config)?.settings.admin.socket;
+    let status = super::wait_for(async {
+        let status = Client::new(socket).status().await;
+        status.map_err(|error| Failure::new("the status", &error))
+    })?;
+    if format.json {
+        output::print_json(&status)?;
+    } else {
+        output::print(text(&status))?;
+    }
+    Ok(match status.queue.health {
+        QueueHealth::Good => Exit::Fine,
+        QueueHealth::Full { .. } | QueueHealth::Poisoned { .. } => Exit::Negative,
+    })
+}
+
+fn text(status: &Status) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: &str| {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{name:<13} {value}");
+    };
+    let up = status.uptime_seconds;
+    line("version", &status.version);
+    line("process", &status.pid.to_string());
+    line("running", &format!("since {} ({up} s)", status.started_at));
+    line("configuration", &format!(
+        "{}, read at {}",
+        status.configuration.file, status.configuration.loaded_at
+    ));
+    match &status.configuration.last_reload {
+        None => {}
+        Some(Reloaded::Applied { .. }) => line("last reload", "applied"),
+        Some(Reloaded::Refused { .. }) => line("last reload", "refused: the old settings hold"),
+    }
+    let queue = &status.queue;
+    line("queue", &match &queue.health {
+        QueueHealth::Good => "takes mail".to_owned(),
+        QueueHealth::Full { available, reserve } => {
+            format!("takes no mail: {available} octets are free, {reserve} are kept back")
+        }
+        QueueHealth::Poisoned { reason } => format!("out of service: {reason}"),
+    });
+    line("messages", &format!(
+        "{}, of which {} held and {} in delivery",
+        queue.messages, queue.held, queue.in_delivery
+    ));
+    line("since start", &format!("{} accepted, {} damaged", queue.accepted, queue.damaged));
+    line("destinations", &format!("{} being served", status.destinations));
+    if status.panics > 0 {
+        line("panics", &format!("{}: see the log, and report them", status.panics));
+    }
+    let mut listeners = Table::new(["LISTENER", "ROLE", "TLS"]);
+    for listener in &status.listeners {
+        listeners.row([
+            listener.address.clone(),
+            listener.role.clone(),
+            listener.tls.clone(),
+        ]);
+    }
+    let certificates = certificates::table(&status.certificates);
+    let separator = if certificates.is_empty() { "" } else { "\n" };
+    format!("{text}\n{listeners}{separator}{}", match separator {
+        "" => String::new(),
+        _ => certificates.to_string(),
+    })
+}

@@ -1,0 +1,75 @@
+//! The log: events as lines on standard error.
+
+use std::io::{self, IsTerminal as _};
+
+use postern_config::{LogFormat, LogLevel};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{
+    Registry,
+    filter::Targets,
+    fmt,
+    layer::{Layer as _, SubscriberExt as _},
+    reload,
+    util::SubscriberInitExt as _,
+};
+
+/// The running log, whose level can be changed.
+#[derive(Debug)]
+pub(crate) struct Log {
+    filter: reload::Handle<Targets, Registry>,
+}
+
+impl Log {
+    /// Starts the log of this process. It is called once.
+    pub(crate) fn start(settings: &postern_config::Log) -> Self {
+        let (filter, handle) = reload::Layer::new(targets(settings.level));
+        let lines = fmt::layer()
+            .with_writer(|| Stderr)
+            .with_ansi(io::stderr().is_terminal());
+        let lines = match settings.format {
+            LogFormat::Plain => lines.boxed(),
+            LogFormat::Json => lines.json().flatten_event(true).boxed(),
+        };
+        // The filter is outermost so that nothing is formatted that is not written.
+        let registry = tracing_subscriber::registry().with(filter).with(lines);
+        // Only a second start would fail.
+        let _ = registry.try_init();
+        Self { filter: handle }
+    }
+
+    /// Changes the level.
+    pub(crate) fn set_level(&self, level: LogLevel) {
+        // It fails only when the subscriber is gone, with nobody left to log for.
+        let _ = self.filter.reload(targets(level));
+    }
+}
+
+/// Our own events at `level`; of libraries only what is wrong, since at lower levels they tell
+/// octets of messages.
+fn targets(level: LogLevel) -> Targets {
+    let level = match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    Targets::new()
+        .with_default(level.min(LevelFilter::WARN))
+        .with_target("postern", level)
+}
+
+/// Standard error, which may be gone: a log that nobody reads any more is no reason to fail, and
+/// `eprintln` would panic.
+struct Stderr;
+
+impl io::Write for Stderr {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let _ = io::stderr().write_all(octets);
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

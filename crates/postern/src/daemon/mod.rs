@@ -1,0 +1,91 @@
+//! The daemon, from start to end.
+//!
+//! ```text
+//! start    the queue is opened, listeners and the control socket are bound, parts begin
+//! ready    one line on standard output, READY=1 to systemd
+//! watch    SIGHUP and the control interface reload; the queue's health is looked at
+//! drain    SIGTERM, SIGINT or trouble: reception ends, then delivery, then the control interface
+//! end      the queue is closed
+//! ```
+//!
+//! Each part is a task that this module owns. A panic in one of the many tasks below them ends
+//! that task alone: it is logged and counted, and what the task held of the queue is due again.
+//! A part that ends by itself ends the daemon, in good order and with status 1, so that systemd
+//! starts it anew; so does a queue that has stopped after a failed write.
+
+mod log;
+pub(crate) mod panics;
+mod parts;
+mod reload;
+mod status;
+mod systemd;
+mod watch;
+
+use std::{path::Path, sync::Arc};
+
+use postern_outbound::Outbound;
+use tokio::sync::mpsc;
+
+pub(crate) use self::log::Log;
+use self::{
+    parts::Parts,
+    reload::Reloader,
+    status::Face,
+    watch::{End, Signals},
+};
+use crate::{
+    failure::{Exit, Failure},
+    output,
+    wiring::Wiring,
+};
+
+/// Runs until a signal or trouble ends it.
+pub(crate) async fn run(config: &Path, wiring: Wiring, log: Log) -> Result<Exit, Failure> {
+    let mut signals = Signals::listen().map_err(|error| Failure::new("signals", &error))?;
+    // One request to reload at a time; who asks meanwhile waits.
+    let (requests, requested) = mpsc::channel(1);
+    let (mut parts, reloader) = start(config, wiring, log, requests).await?;
+    output::print(format_args!("{}\n", parts.ready_line()))?;
+    systemd::ready();
+    let end = watch::watch(&mut parts, reloader, &mut signals, requested).await;
+    tracing::info!(reason = %end, "postern is stopping");
+    systemd::stopping();
+    tokio::select! {
+        () = parts.drain() => {}
+        () = signals.asked_to_end() => {
+            tracing::warn!("asked to end a second time: what is under way is cut off");
+            // Messages that were accepted are on disk; nothing else was promised.
+            std::process::exit(1);
+        }
+    }
+    match end {
+        End::Asked => Ok(Exit::Fine),
+        End::Poisoned(_) | End::Ended(_) => Err(Failure::plain(end).negative()),
+    }
+}
+
+/// Starts every part. If one cannot be started none is left running.
+async fn start(
+    config: &Path,
+    wiring: Wiring,
+    log: Log,
+    requests: mpsc::Sender<reload::Request>,
+) -> Result<(Parts, Reloader), Failure> {
+    let queue = parts::open_queue(wiring.spool.clone()).await?;
+    let reception = parts::bind(&wiring.reception, &queue)?;
+    let socket = parts::bind_control(&wiring.control_socket).await?;
+    let addresses = reception.local_addresses().to_vec();
+    let situation = reload::situation(&wiring, &addresses)?;
+    let outbound = Outbound::new(Arc::clone(&queue), situation);
+    let face = Face::new(
+        config,
+        &wiring,
+        &addresses,
+        outbound.clone(),
+        Arc::clone(&queue),
+        requests,
+    );
+    let reloader = Reloader::new(config, &wiring, log, addresses, Arc::clone(&face));
+    let parts = Parts::begin(queue, outbound, reception, socket, face);
+    Ok((parts, reloader))
+}

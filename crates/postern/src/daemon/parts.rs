@@ -1,0 +1,131 @@
+//! The parts of the daemon: what runs, and how it ends.
+
+use std::{fmt::Write as _, path::Path, sync::Arc, time::Duration};
+
+use postern_admin::ControlSocket;
+use postern_inbound::{BindError, Control, Drained, Inbound};
+use postern_outbound::{Outbound, Stopped};
+use postern_spool::{LocalSpool, Spool};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::status::Face;
+use crate::{
+    failure::{Failure, chain},
+    output,
+};
+
+/// How long deliveries under way may go on once reception has ended.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// Everything that runs.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) queue: Arc<dyn Spool>,
+    pub(super) outbound: Outbound,
+    pub(super) reception: Control,
+    face: Arc<Face>,
+    stop_reception: CancellationToken,
+    stop_control: CancellationToken,
+    receiving: JoinHandle<Drained>,
+    delivering: JoinHandle<()>,
+    controlling: JoinHandle<()>,
+}
+
+/// Opens the queue, which blocks while it reads all that waits.
+pub(super) async fn open_queue(
+    settings: postern_spool::Settings,
+) -> Result<Arc<dyn Spool>, Failure> {
+    let opened = tokio::task::spawn_blocking(move || LocalSpool::open(&settings)).await;
+    let opened = opened.map_err(|error| Failure::new("opening the queue", &error))?;
+    let opened = opened.map_err(|error| Failure::new("cannot start", &error))?;
+    let waiting = opened.spool.figures().messages;
+    tracing::info!(waiting, "the queue is open");
+    Ok(Arc::new(opened.spool))
+}
+
+/// Binds every listener, or tells of all that cannot be bound.
+pub(super) fn bind(
+    settings: &postern_inbound::Settings,
+    queue: &Arc<dyn Spool>,
+) -> Result<Inbound, Failure> {
+    Inbound::bind(settings, Arc::clone(queue)).map_err(|errors: Vec<BindError>| {
+        let lines: Vec<_> = errors.iter().map(|error| chain(error)).collect();
+        Failure::plain(lines.join("\n"))
+    })
+}
+
+pub(super) async fn bind_control(path: &Path) -> Result<ControlSocket, Failure> {
+    let socket = ControlSocket::bind(path).await;
+    socket.map_err(|error| Failure::new("the control socket", &error))
+}
+
+impl Parts {
+    pub(super) fn begin(
+        queue: Arc<dyn Spool>,
+        outbound: Outbound,
+        reception: Inbound,
+        socket: ControlSocket,
+        face: Arc<Face>,
+    ) -> Self {
+        let (stop_reception, stop_control) = (CancellationToken::new(), CancellationToken::new());
+        let control = reception.control();
+        let receiving = reception.serve(stop_reception.clone().cancelled_owned());
+        let controlling = socket.serve(
+            Arc::clone(&queue),
+            Arc::clone(&face) as _,
+            stop_control.clone().cancelled_owned(),
+        );
+        Self {
+            delivering: tokio::spawn(outbound.clone().run()),
+            receiving: tokio::spawn(receiving),
+            controlling: tokio::spawn(controlling),
+            reception: control,
+            queue,
+            outbound,
+            face,
+            stop_reception,
+            stop_control,
+        }
+    }
+
+    /// The line that says that everything runs.
+    pub(super) fn ready_line(&self) -> String {
+        let listeners = self.face.listeners();
+        let listeners = listeners.iter().map(|it| format!("{} ({})", it.address, it.role));
+        let mut line = format!("postern {} ready", env!("CARGO_PKG_VERSION"));
+        // Writing to a string does not fail.
+        let _ = write!(line, ": listening on {}", output::list(listeners, "nothing"));
+        line
+    }
+
+    /// Waits until a part ends that should not, and names it.
+    pub(super) async fn ended(&mut self) -> &'static str {
+        tokio::select! {
+            _ = &mut self.receiving => "reception",
+            _ = &mut self.delivering => "delivery",
+            _ = &mut self.controlling => "the control interface",
+        }
+    }
+
+    /// Ends reception, then delivery, then the control interface, each within its limit.
+    pub(super) async fn drain(&mut self) {
+        self.stop_reception.cancel();
+        finish(&mut self.receiving).await;
+        if self.outbound.stop(DRAIN).await == Stopped::CutOff {
+            tracing::warn!("deliveries were cut off; their messages stay in the queue");
+        }
+        finish(&mut self.delivering).await;
+        self.stop_control.cancel();
+        finish(&mut self.controlling).await;
+        let waiting = self.queue.figures().messages;
+        tracing::info!(waiting, "postern has stopped");
+    }
+}
+
+/// Waits for a part, unless it has been waited for before. That it panicked was told.
+async fn finish<T>(part: &mut JoinHandle<T>) {
+    if !part.is_finished() {
+        let _ = part.await;
+    }
+}

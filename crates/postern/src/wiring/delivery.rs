@@ -1,0 +1,85 @@
+//! `[[domain]]`, `[[route]]`, `[queue]` and `[delivery]`: how mail leaves.
+
+use std::{
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    num::NonZeroU32,
+};
+
+use postern_config::RouteBy;
+use postern_mail::DomainPattern;
+use postern_outbound::{AddressFamilies, PrivateTargets, Route, Routes, Schedule, Settings};
+
+/// What delivery goes by. Where our own listeners are is added once they are bound.
+pub(super) fn settings(written: &postern_config::Settings) -> Settings {
+    let delivery = &written.delivery;
+    Settings {
+        routes: routes(written),
+        schedule: Schedule {
+            retry: written.queue.retry.clone(),
+            lifetime: written.queue.lifetime,
+            delay_notice: written.queue.delay_notice,
+        },
+        connections: number(delivery.connections),
+        messages: number(delivery.concurrency),
+        families: match delivery.address_families {
+            postern_config::AddressFamilies::Any => AddressFamilies::Any,
+            postern_config::AddressFamilies::Ipv4 => AddressFamilies::Ipv4,
+            postern_config::AddressFamilies::Ipv6 => AddressFamilies::Ipv6,
+        },
+        private_targets: match delivery.private_targets {
+            postern_config::PrivateTargets::Refused => PrivateTargets::Refused,
+            postern_config::PrivateTargets::Allowed => PrivateTargets::Allowed,
+        },
+        ..Settings::new(written.hostname.clone())
+    }
+}
+
+/// Which way mail goes.
+pub(crate) fn routes(written: &postern_config::Settings) -> Routes {
+    let mut routes = Routes::default();
+    for domain in &written.domains {
+        let route = Route {
+            next_hops: domain.next_hops.clone(),
+            floor: Some(domain.floor.clone()),
+        };
+        routes.add_own(domain.pattern.clone(), route);
+    }
+    for outward in &written.routes {
+        let route = Route {
+            next_hops: match &outward.by {
+                RouteBy::Mx => Vec::new(),
+                RouteBy::Hosts(hosts) => hosts.clone(),
+            },
+            floor: Some(outward.floor.clone()),
+        };
+        for pattern in &outward.domains {
+            routes.add_outward(pattern.clone(), route.clone());
+        }
+    }
+    // RFC 5321 §4.5.1 wants a postmaster without a domain; the first domain has one.
+    let first = written.domains.iter().find_map(|it| match &it.pattern {
+        DomainPattern::Exact(domain) => Some(domain.clone()),
+        DomainPattern::Below(_) | DomainPattern::Any => None,
+    });
+    if let Some(first) = first {
+        routes.set_postmaster_domain(first);
+    }
+    routes
+}
+
+/// Where mail would come back to us: what the listeners are bound to. One that is bound to every
+/// address of this host is at loopback too; which others there are is not looked up, and MX
+/// records that lead to them are recognised by our hostname.
+pub(crate) fn own_addresses(bound: &[SocketAddr]) -> Vec<SocketAddr> {
+    let every = bound.iter().filter(|address| address.ip().is_unspecified());
+    let loopback = every.map(|address| match address {
+        SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())),
+        SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::LOCALHOST, address.port())),
+    });
+    bound.iter().copied().chain(loopback).collect()
+}
+
+/// Beyond what memory can count, a limit is none.
+pub(super) fn number(written: NonZeroU32) -> usize {
+    usize::try_from(written.get()).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,84 @@
+//! `[[listener]]`, `[[domain]]` and `[limits]`: how mail comes in.
+
+use std::time::Duration;
+
+use postern_config::ListenerTls;
+use postern_inbound::{Limits, Listener, Role, TlsMode};
+use postern_mail::DomainMap;
+use postern_policy::{Label, ListenerFloor};
+
+use super::delivery::number;
+
+/// How long a shutdown waits for content that is on its way in. With as much again for
+/// deliveries it stays within the 90 seconds after which systemd kills a service that stops.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// A listener.
+pub(super) fn listener(written: &postern_config::Listener) -> Listener {
+    Listener {
+        address: written.address,
+        role: match &written.role {
+            postern_config::Role::Mx => Role::Mx,
+            postern_config::Role::Relay { networks } => Role::Relay {
+                networks: networks.clone(),
+            },
+        },
+        tls: match written.tls {
+            ListenerTls::StartTls => TlsMode::StartTls,
+            ListenerTls::Required => TlsMode::Required,
+            ListenerTls::Implicit => TlsMode::Implicit,
+            ListenerTls::None => TlsMode::None,
+        },
+        connections: number(written.max_connections),
+    }
+}
+
+/// What a listener demands of everybody.
+pub(crate) fn floor(written: &postern_config::Listener) -> Option<ListenerFloor> {
+    match written.tls {
+        ListenerTls::Required | ListenerTls::Implicit => {
+            let label = Label::new(&written.address.to_string());
+            Some(ListenerFloor::encrypted(label))
+        }
+        ListenerTls::StartTls | ListenerTls::None => None,
+    }
+}
+
+/// The domains that mail is accepted for from anybody.
+pub(crate) fn own_domains(written: &[postern_config::LocalDomain]) -> DomainMap<()> {
+    let patterns = written.iter().map(|domain| (domain.pattern.clone(), ()));
+    patterns.collect()
+}
+
+/// What peers may cost.
+pub(super) fn limits(written: &postern_config::Limits) -> Limits {
+    Limits {
+        connections: number(written.connections),
+        connections_per_address: number(written.connections_per_address),
+        drain: DRAIN,
+        session: postern_smtp::server::Limits {
+            content: written.message_size.octets(),
+            recipients: number(written.recipients),
+            ..postern_smtp::server::Limits::default()
+        },
+        ..Limits::default()
+    }
+}
+
+/// The word of the configuration for whom a listener is.
+pub(crate) fn role_word(role: &Role) -> &'static str {
+    match role {
+        Role::Mx => "mx",
+        Role::Relay { .. } => "relay",
+    }
+}
+
+/// The word of the configuration for how a listener offers TLS.
+pub(crate) fn tls_word(tls: TlsMode) -> &'static str {
+    match tls {
+        TlsMode::StartTls => "starttls",
+        TlsMode::Required => "required",
+        TlsMode::Implicit => "implicit",
+        TlsMode::None => "none",
+    }
+}

@@ -1,0 +1,144 @@
+use std::{net::SocketAddr, path::Path};
+
+use postern_inbound::{Role, TlsMode};
+use postern_mail::{Domain, ForwardPath};
+use postern_outbound::{AddressFamilies, PrivateTargets};
+
+use super::*;
+
+fn wiring(text: &str) -> Wiring {
+    let loaded = postern_config::parse(text, Path::new("/etc/postern/postern.toml"));
+    match loaded {
+        Ok(loaded) => Wiring::from(loaded.settings),
+        Err(errors) => panic!("{errors}"),
+    }
+}
+
+/// What every test begins with. Trust is of files that every build has.
+const HEAD: &str = r#"
+hostname = "mx1.example.org"
+[tls]
+trust = ["public"]
+"#;
+
+#[test]
+fn every_setting_arrives_where_it_counts() {
+    let wiring = wiring(&format!(
+        r#"{HEAD}
+        [spool]
+        path = "/nonexistent/queue"
+        reserve = "1GiB"
+        [[listener]]
+        address = "127.0.0.1:2525"
+        role = "relay"
+        tls = "none"
+        networks = ["127.0.0.0/8"]
+        max-connections = 7
+        [[domain]]
+        name = "example.org"
+        next-hop = ["192.0.2.1:2525"]
+        [dns]
+        servers = ["127.0.0.1:5353"]
+        dnssec = "validate"
+        [queue]
+        retry = ["2s"]
+        lifetime = "6d"
+        delay-notice = "3s"
+        [limits]
+        message-size = "1MiB"
+        recipients = 123
+        connections = 50
+        connections-per-address = 5
+        [delivery]
+        connections = 3
+        concurrency = 4
+        address-families = "ipv4"
+        allow-private-targets = true
+        [admin]
+        socket = "/nonexistent/control.sock"
+        "#
+    ));
+    assert_eq!(wiring.spool.path, Path::new("/nonexistent/queue"));
+    assert_eq!(wiring.spool.reserve, 1 << 30);
+    let server: SocketAddr = "127.0.0.1:5353".parse().unwrap();
+    assert_eq!(wiring.dns.servers, postern_dns::Servers::At(vec![server]));
+    let built_in = postern_dns::Validation::With(postern_dns::TrustAnchors::BuiltIn);
+    assert_eq!(wiring.dns.validation, built_in);
+
+    let delivery = &wiring.delivery;
+    assert_eq!(delivery.hostname.as_str(), "mx1.example.org");
+    assert_eq!(delivery.schedule.retry.len(), 1);
+    assert_eq!(delivery.schedule.retry[0].as_secs(), 2);
+    assert_eq!(delivery.schedule.lifetime.as_secs(), 6 * 24 * 60 * 60);
+    assert_eq!(delivery.schedule.delay_notice.as_secs(), 3);
+    assert_eq!((delivery.connections, delivery.messages), (3, 4));
+    assert_eq!(delivery.families, AddressFamilies::Ipv4);
+    assert_eq!(delivery.private_targets, PrivateTargets::Allowed);
+
+    let reception = &wiring.reception;
+    let [listener] = reception.listeners.as_slice() else {
+        panic!("one listener: {reception:?}");
+    };
+    assert_eq!(listener.tls, TlsMode::None);
+    assert_eq!(listener.connections, 7);
+    assert!(matches!(&listener.role, Role::Relay { networks } if networks.len() == 1));
+    assert_eq!(reception.limits.connections, 50);
+    assert_eq!(reception.limits.connections_per_address, 5);
+    assert_eq!(reception.limits.session.content, 1 << 20);
+    assert_eq!(reception.limits.session.recipients, 123);
+    let own: Domain = "example.org".parse().unwrap();
+    assert!(reception.domains.find(&own).is_some());
+    assert_eq!(wiring.control_socket, Path::new("/nonexistent/control.sock"));
+}
+
+#[track_caller]
+fn check_way(wiring: &Wiring, recipient: &str, expected: &[&str]) {
+    let (path, _) = ForwardPath::parse_prefix(recipient).unwrap();
+    let way = wiring.delivery.routes.way(&path).unwrap();
+    let plan = wiring.policy.plan_delivery(&way.destination, way.floor());
+    let hops: Vec<_> = way.fixed_hops(&plan).iter().map(ToString::to_string).collect();
+    assert_eq!(hops, expected, "{recipient}");
+}
+
+#[test]
+fn mail_goes_where_the_configuration_says() {
+    let wiring = wiring(&format!(
+        r#"{HEAD}
+        [[listener]]
+        address = "127.0.0.1:0"
+        role = "relay"
+        tls = "none"
+        networks = ["127.0.0.0/8"]
+        [[domain]]
+        name = "example.org"
+        next-hop = ["mail.internal:24"]
+        [[route]]
+        domains = ["direct.example"]
+        require = "encrypted"
+        [[route]]
+        domains = ["*"]
+        next-hop = ["smarthost.example:587"]
+        [[partner]]
+        name = "P"
+        domains = ["partner.example"]
+        stage = "enforce"
+        [partner.outbound]
+        require = "encrypted"
+        hosts = ["mx.partner.example:26"]
+        "#
+    ));
+    check_way(&wiring, "<a@example.org>", &["mail.internal:24"]);
+    check_way(&wiring, "<Postmaster>", &["mail.internal:24"]);
+    check_way(&wiring, "<a@direct.example>", &[]);
+    check_way(&wiring, "<a@else.example>", &["smarthost.example:587"]);
+    check_way(&wiring, "<a@partner.example>", &["mx.partner.example:26"]);
+    check_way(&wiring, "<a@[192.0.2.1]>", &[]);
+}
+
+#[test]
+fn a_listener_on_every_address_is_at_loopback_too() {
+    let bound = ["0.0.0.0:25", "[::]:26", "192.0.2.1:27"].map(|it| it.parse().unwrap());
+    let own: Vec<_> = own_addresses(&bound).iter().map(ToString::to_string).collect();
+    let expected = ["0.0.0.0:25", "[::]:26", "192.0.2.1:27", "127.0.0.1:25", "[::1]:26"];
+    assert_eq!(own, expected);
+}
