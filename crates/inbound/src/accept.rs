@@ -87,6 +87,8 @@ fn welcome(
     let span = tracing::info_span!("session", %session, %peer);
     let visit = Visit {
         shared: Arc::clone(shared),
+        door: Arc::clone(door),
+        handshake: situation.limits.handshake,
         session,
         peer,
         number,

@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 use crate::{
     Listener, Replaced, Settings, TlsFault, accept,
     shared::Shared,
-    situation::{self, Situation, role_word},
+    situation::{self, Situation},
 };
 
 /// How many connections the kernel keeps for us while we are busy.
@@ -127,8 +127,7 @@ impl Inbound {
             acceptors.spawn(accept::run(shared, sessions, socket, number));
         }
         for (listener, address) in listeners.iter().zip(&local_addresses) {
-            let role = role_word(&listener.role);
-            tracing::info!(%address, role, tls = ?listener.tls, "listening");
+            tracing::info!(%address, role = %listener.role, tls = %listener.tls, "listening");
         }
         stop.await;
         shared.drain.stop();

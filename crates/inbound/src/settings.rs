@@ -1,6 +1,7 @@
 //! What reception goes by.
 
 use std::{
+    fmt,
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::Duration,
@@ -64,6 +65,26 @@ pub enum TlsMode {
     Implicit,
     /// TLS is not offered.
     None,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Mx => "mx",
+            Self::Relay { .. } => "relay",
+        })
+    }
+}
+
+impl fmt::Display for TlsMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::StartTls => "starttls",
+            Self::Required => "required",
+            Self::Implicit => "implicit",
+            Self::None => "none",
+        })
+    }
 }
 
 /// How far mail of a client may go.

@@ -10,7 +10,7 @@ use postern_policy::{Label, ListenerFloor, Policy};
 use postern_smtp::server::{ServerSettings, StartTls};
 use postern_tls::{TlsServer, TlsServerError};
 
-use crate::{Limits, Listener, Role, Settings, TlsMode, census::Capacity};
+use crate::{Limits, Listener, Settings, TlsMode, census::Capacity};
 
 /// The settings, ready to be used.
 #[derive(Debug)]
@@ -156,17 +156,10 @@ pub(crate) fn carry_over(bound: &[Listener], new: &[Listener]) -> (Vec<Listener>
     (listeners, replaced)
 }
 
-/// Whether a listener lets some clients send anywhere, for the log.
-pub(crate) fn role_word(role: &Role) -> &'static str {
-    match role {
-        Role::Mx => "mx",
-        Role::Relay { .. } => "relay",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Role;
 
     fn listener(address: &str, connections: usize) -> Listener {
         Listener {

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
+use postern_mail::Foreign;
 use postern_smtp::server::{Action, AwaitingTls, Ending, ServerSession};
 use postern_tls::{PlainServerChannel, ServerChannel};
 use tokio::{
@@ -111,6 +112,7 @@ impl<'a> Conversation<'a> {
 
     async fn send(&mut self, octets: &[u8]) -> Result<(), Lost> {
         let deadline = self.deadline();
+        tracing::debug!(replies = %Foreign::new(&String::from_utf8_lossy(octets)), "sent");
         let written = timeout_at(deadline, async {
             self.channel.write_all(octets).await?;
             self.channel.flush().await

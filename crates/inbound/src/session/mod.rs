@@ -30,8 +30,13 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Visit {
     pub(crate) shared: Arc<Shared>,
+    /// The listener as it was when the client came.
+    pub(crate) door: Arc<Door>,
+    /// How long a handshake may take.
+    pub(crate) handshake: Duration,
     pub(crate) session: SessionId,
     pub(crate) peer: SocketAddr,
+    /// The number of the listener.
     pub(crate) number: usize,
 }
 
@@ -83,17 +88,12 @@ async fn stay(
 ) -> Result<Ending, Lost> {
     // What is written is complete, so nothing is gained by waiting for more of it.
     let _ = stream.set_nodelay(true);
-    let situation = visit.shared.situation.load_full();
-    let limit = situation.limits.handshake;
-    let Some(door) = situation.door(visit.number) else {
-        return Err(Lost::Stopped);
-    };
-    let (channel, session) = begin(visit, door, limit, stream).await?;
+    let (channel, session) = begin(visit, stream).await?;
     let conversation = Conversation::new(visit, channel, session);
     match conversation.run(reception).await? {
         Next::Closed(ending) => Ok(ending),
         Next::StartTls(awaiting, channel) => {
-            let (channel, session) = start_tls(visit, door, limit, awaiting, channel).await?;
+            let (channel, session) = start_tls(visit, awaiting, channel).await?;
             let conversation = Conversation::new(visit, channel, session);
             match conversation.run(reception).await? {
                 Next::Closed(ending) => Ok(ending),
@@ -106,17 +106,13 @@ async fn stay(
 
 type Begun = (ServerChannel<TcpStream>, ServerSession);
 
-async fn begin(
-    visit: &Visit,
-    door: &Door,
-    limit: Duration,
-    stream: TcpStream,
-) -> Result<Begun, Lost> {
+async fn begin(visit: &Visit, stream: TcpStream) -> Result<Begun, Lost> {
+    let door = &visit.door;
     let plain = PlainServerChannel::new(stream);
     let settings = Arc::clone(&door.session);
     match (&door.tls, door.listener.tls) {
         (Some(server), TlsMode::Implicit) => {
-            let channel = secure(visit, plain, server, limit).await?;
+            let channel = secure(visit, plain, server).await?;
             let session = ServerSession::over_tls(settings);
             Ok((ServerChannel::Tls(channel), session))
         }
@@ -130,18 +126,16 @@ async fn begin(
 /// is no plain session to return to.
 async fn start_tls(
     visit: &Visit,
-    door: &Door,
-    limit: Duration,
     awaiting: AwaitingTls,
     mut channel: PlainServerChannel<TcpStream>,
 ) -> Result<Begun, Lost> {
     // STARTTLS is offered only where there is someone to make the handshake.
-    let server = door.tls.as_ref().ok_or(Lost::Stopped)?;
+    let server = visit.door.tls.as_ref().ok_or(Lost::Stopped)?;
     let reply = awaiting.reply();
-    timeout(limit, channel.write_all(&reply))
+    timeout(visit.handshake, channel.write_all(&reply))
         .await
         .map_err(|_| Lost::NotRead)??;
-    let channel = secure(visit, channel, server, limit).await?;
+    let channel = secure(visit, channel, server).await?;
     Ok((ServerChannel::Tls(channel), awaiting.secured()))
 }
 
@@ -150,10 +144,9 @@ async fn secure(
     visit: &Visit,
     channel: PlainServerChannel<TcpStream>,
     server: &TlsServer,
-    limit: Duration,
 ) -> Result<TlsServerChannel<TcpStream>, Lost> {
     let channel = tokio::select! {
-        upgraded = channel.upgrade(server, limit) => upgraded.map_err(Lost::Handshake)?,
+        upgraded = channel.upgrade(server, visit.handshake) => upgraded.map_err(Lost::Handshake)?,
         () = visit.shared.drain.stopped() => return Err(Lost::Stopped),
     };
     tracing::debug!(evidence = %channel.evidence(), "TLS is active");

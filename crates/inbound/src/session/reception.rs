@@ -63,7 +63,7 @@ impl<'a> Reception<'a> {
     /// Takes the next piece of content. Once this has refused, the session swallows the rest.
     pub(super) async fn take(&mut self, octets: Bytes) -> Result<(), Reply> {
         let intake = self.transaction.as_mut().and_then(|it| it.intake.as_mut());
-        let intake = intake.ok_or_else(nothing_is_open)?;
+        let intake = intake.ok_or_else(out_of_order)?;
         let trouble = match intake.header.inspect(&octets) {
             Err(fault) => admission::header_trouble(fault),
             Ok(()) => match intake.writer.write(octets).await {
@@ -100,36 +100,18 @@ impl<'a> Reception<'a> {
 
     fn mail(&mut self, mail: MailCommand, session: &ServerSession) -> Result<(), Reply> {
         self.give_up();
-        let Visit {
-            shared,
-            peer,
-            number,
-            ..
-        } = self.visit;
-        let situation = shared.situation.load_full();
-        let door = situation.door(*number).ok_or_else(nothing_is_open)?;
-        let path = &mail.reverse_path;
-        let security = self.evidence.as_ref().ok_or(&NotSecured::NotUsed);
-        let floor = door.floor.as_ref();
-        let verdict = situation
-            .policy
-            .judge_mail(path, floor, security, UnixTime::now());
-        journal::findings(path, &verdict);
-        let reach = door.listener.role.reach(peer.ip());
-        let room = shared.spool.admit(mail.size.unwrap_or(0));
+        let transaction = self.judge(mail, session)?;
+        let room = self
+            .visit
+            .shared
+            .spool
+            .admit(transaction.mail.size.unwrap_or(0));
         if let Err(error) = &room {
-            shared.tell_of_queue_trouble(error);
+            self.visit.shared.tell_of_queue_trouble(error);
         }
-        let decision = admission::mail(path, reach, verdict.consequence(), room);
-        let hello = session.hello().map(|hello| hello.name().clone());
-        let transaction = Transaction {
-            reach,
-            verdict,
-            helo: hello.unwrap_or_else(|| literal(peer.ip())),
-            intake: None,
-            situation: Arc::clone(&situation),
-            mail,
-        };
+        let consequence = transaction.verdict.consequence();
+        let path = &transaction.mail.reverse_path;
+        let decision = admission::mail(path, transaction.reach, consequence, room);
         match &decision {
             Ok(()) => self.transaction = Some(transaction),
             Err(reply) => journal::mail_refused(&transaction, reply),
@@ -137,8 +119,36 @@ impl<'a> Reception<'a> {
         decision
     }
 
+    /// What the newest settings say of a transaction.
+    fn judge(&self, mail: MailCommand, session: &ServerSession) -> Result<Transaction, Reply> {
+        let Visit {
+            shared,
+            peer,
+            number,
+            ..
+        } = self.visit;
+        let situation = shared.situation.load_full();
+        let door = situation.door(*number).ok_or_else(out_of_order)?;
+        let path = &mail.reverse_path;
+        let security = self.evidence.as_ref().ok_or(&NotSecured::NotUsed);
+        let floor = door.floor.as_ref();
+        let verdict = situation
+            .policy
+            .judge_mail(path, floor, security, UnixTime::now());
+        journal::findings(path, &verdict);
+        let hello = session.hello().map(|hello| hello.name().clone());
+        Ok(Transaction {
+            reach: door.listener.role.reach(peer.ip()),
+            helo: hello.unwrap_or_else(|| literal(peer.ip())),
+            intake: None,
+            situation: Arc::clone(&situation),
+            verdict,
+            mail,
+        })
+    }
+
     fn rcpt(&self, rcpt: &RcptCommand) -> Result<(), Reply> {
-        let transaction = self.transaction.as_ref().ok_or_else(nothing_is_open)?;
+        let transaction = self.transaction.as_ref().ok_or_else(out_of_order)?;
         let path = &rcpt.recipient.forward_path;
         let domains = &transaction.situation.domains;
         admission::rcpt(path, transaction.reach, domains)
@@ -147,8 +157,8 @@ impl<'a> Reception<'a> {
 
     /// Finds a place for content, and puts our field on top.
     async fn open(&mut self, session: &ServerSession) -> Result<(), Reply> {
-        let transaction = self.transaction.as_ref().ok_or_else(nothing_is_open)?;
-        let envelope = session.envelope().ok_or_else(nothing_is_open)?;
+        let transaction = self.transaction.as_ref().ok_or_else(out_of_order)?;
+        let envelope = session.envelope().ok_or_else(out_of_order)?;
         let spool = &self.visit.shared.spool;
         let id = spool.reserve_id();
         let field = Received {
@@ -182,10 +192,10 @@ impl<'a> Reception<'a> {
     /// Makes a message durable. Only then is 250 said.
     async fn keep(&mut self, message: Message) -> Answer {
         let Some(mut transaction) = self.transaction.take() else {
-            return Answer::Refuse(nothing_is_open());
+            return Answer::Refuse(out_of_order());
         };
         let Some(intake) = transaction.intake.take() else {
-            return Answer::Refuse(nothing_is_open());
+            return Answer::Refuse(out_of_order());
         };
         match self.submit(&transaction, intake, message).await {
             Ok(id) => {
@@ -242,8 +252,8 @@ impl<'a> Reception<'a> {
     }
 }
 
-/// A command without its transaction, which the session does not let through.
-fn nothing_is_open() -> Reply {
+/// For what the session does not let happen, such as RCPT without MAIL: nothing is promised.
+fn out_of_order() -> Reply {
     Reply::new(ReplyCode::LOCAL_ERROR, "Local error, try again later")
         .with_status(EnhancedStatusCode::transient(3, 0))
 }

@@ -17,8 +17,9 @@ fn spool(plan: &Plan) -> Arc<dyn Spool> {
 
 #[tokio::test]
 async fn every_listener_that_cannot_be_served_is_named() {
-    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    // An address that no other test uses, so that a port that is free stays so.
+    let taken = TcpListener::bind("127.0.0.77:0").await.unwrap();
+    let free = TcpListener::bind("127.0.0.77:0").await.unwrap();
     let (taken_at, free_at) = (taken.local_addr().unwrap(), free.local_addr().unwrap());
     drop(free);
     let mut plan = Plan::new();
@@ -61,5 +62,5 @@ async fn both_families_can_have_the_same_port() {
         return;
     };
     let port = first.local_addresses()[0].port();
-    assert!(TcpListener::bind(("0.0.0.0", port)).await.is_ok());
+    assert!(TcpListener::bind(("127.0.0.77", port)).await.is_ok());
 }

@@ -43,6 +43,23 @@ async fn a_full_queue_takes_mail_again_once_there_is_room() {
 }
 
 #[tokio::test]
+async fn content_that_cannot_be_written_is_swallowed_and_refused() {
+    let house = Plan::new().serve();
+    std::fs::remove_dir_all(house.pki.directory.path().join("spool/incoming")).unwrap();
+    let mut client = Client::greet(house.address).await;
+    client.envelope("jo@sender.example", "mo@own.example").await;
+    client.say("DATA", "354").await;
+    let line = "x".repeat(78) + "\r\n";
+    client
+        .send(line.repeat(2 * 1024 * 1024 / line.len()).as_bytes())
+        .await;
+    client.say(".", "451-4.3.0").await;
+    // What fits into memory needs no file.
+    client.deliver("jo@sender.example", "mo@own.example").await;
+    assert_eq!(house.queued().await.len(), 1);
+}
+
+#[tokio::test]
 async fn a_size_that_does_not_fit_on_the_disk_is_refused_at_once() {
     let house = Plan::new()
         .limited(|limits| limits.session.content = u64::MAX)
