@@ -57,12 +57,12 @@ impl Code {
 }
 
 impl Problem {
-    pub(crate) fn new(code: Code, message: impl ToString) -> Self {
-        let message = message.to_string();
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
+        let message = message.into();
         Self { code, message }
     }
 
-    pub(crate) fn bad_request(message: impl ToString) -> Self {
+    pub(crate) fn bad_request(message: impl Into<String>) -> Self {
         Self::new(Code::BadRequest, message)
     }
 }

@@ -1,6 +1,6 @@
 //! What can be asked for on the command line.
 
-use std::{path::PathBuf, str::FromStr};
+use std::{fmt, path::PathBuf, str::FromStr};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use postern_mail::{Domain, Mailbox, QueueId};
@@ -178,6 +178,16 @@ pub(crate) enum Party {
     Mailbox(Mailbox),
     /// Anybody in a domain.
     Domain(Domain),
+}
+
+impl fmt::Display for Party {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nobody => f.write_str("<>"),
+            Self::Mailbox(mailbox) => write!(f, "<{mailbox}>"),
+            Self::Domain(domain) => domain.fmt(f),
+        }
+    }
 }
 
 impl FromStr for Party {

@@ -9,13 +9,15 @@ use std::{
 
 use postern_mail::Foreign;
 
-/// How the program ends. Wrong usage, status 2, is told by clap.
+/// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// It did what it was asked, and found nothing wrong.
     Fine,
     /// It found something wrong, or nothing where there should be something.
     Negative,
+    /// What was asked makes no sense. Clap tells most of it, with the same status.
+    Usage,
     /// It could not do it, or could not find out.
     NotKnown,
 }
@@ -25,6 +27,7 @@ impl From<Exit> for ExitCode {
         Self::from(match exit {
             Exit::Fine => 0,
             Exit::Negative => 1,
+            Exit::Usage => 2,
             Exit::NotKnown => 3,
         })
     }
@@ -59,10 +62,19 @@ impl Failure {
 
     /// The same, as a negative finding.
     pub(crate) fn negative(self) -> Self {
-        Self {
-            exit: Exit::Negative,
-            ..self
-        }
+        let exit = Exit::Negative;
+        Self { exit, ..self }
+    }
+
+    /// Whether it is a negative finding, rather than that nothing was found out.
+    pub(crate) fn is_negative(&self) -> bool {
+        self.exit == Exit::Negative
+    }
+
+    /// The same, as a fault of the question.
+    pub(crate) fn usage(self) -> Self {
+        let exit = Exit::Usage;
+        Self { exit, ..self }
     }
 
     /// What went wrong, on one line or several.

@@ -21,12 +21,12 @@ pub(crate) fn run(config: &Path, question: &Explain) -> Result<Exit, Failure> {
     let settings = load(config)?.settings;
     let answer = match (question.direction, &question.to, &question.from) {
         (None | Some(Direction::Outbound), Some(to), _) => {
-            Answer::Outbound(Outbound::of(&settings, question.from.as_ref(), to)?)
+            let outbound = Outbound::of(&settings, question.from.as_ref(), to)?;
+            Answer::Outbound(Box::new(outbound))
         }
         (Some(Direction::Outbound), None, _) => {
-            return Err(Failure::plain(
-                "where mail goes depends on its recipient: give --to",
-            ));
+            let why = "where mail goes depends on its recipient: give --to";
+            return Err(Failure::plain(why).usage());
         }
         (None | Some(Direction::Inbound), to, from) => {
             Answer::Inbound(inbound(&settings, from.as_ref(), to.as_ref())?)
@@ -44,7 +44,7 @@ pub(crate) fn run(config: &Path, question: &Explain) -> Result<Exit, Failure> {
 #[derive(Debug, Serialize)]
 #[serde(tag = "direction", rename_all = "kebab-case")]
 enum Answer {
-    Outbound(Outbound),
+    Outbound(Box<Outbound>),
     Inbound(Inbound),
 }
 
@@ -100,7 +100,6 @@ struct AtListener {
 
 impl Outbound {
     fn of(settings: &Settings, from: Option<&Party>, to: &Party) -> Result<Self, Failure> {
-        let from = from.map(reverse_path).transpose()?;
         let path = forward_path(to)?;
         let way = wiring::routes(settings).way(&path);
         let way = way.map_err(|error| Failure::new(&path, &error))?;
@@ -109,15 +108,16 @@ impl Outbound {
         let partner = plan.partner().filter(|_| !plan.next_hops().is_empty());
         let route = match (partner, &way.destination) {
             (Some(partner), _) => Route::Partner(partner.name().to_string()),
-            (None, _) if !hops.is_empty() => {
-                Route::Configured(way.floor().map_or_else(String::new, |it| it.label().to_string()))
-            }
+            (None, _) if !hops.is_empty() => Route::Configured(
+                way.floor()
+                    .map_or_else(String::new, |it| it.label().to_string()),
+            ),
             (None, Host::Domain(domain)) => Route::Mx(domain.to_string()),
             (None, Host::Literal(literal)) => Route::Literal(literal.to_string()),
         };
         Ok(Self {
-            from: from.as_ref().map(ToString::to_string),
-            to: path.to_string(),
+            from: from.map(ToString::to_string),
+            to: to.to_string(),
             route,
             next_hops: hops.iter().map(ToString::to_string).collect(),
             present: plan.present().map(ToString::to_string),
@@ -147,8 +147,8 @@ fn inbound(
             .map(|recipient| accepted_from(settings, recipient, listener)),
     };
     Ok(Inbound {
-        from: sender.as_ref().map(ToString::to_string),
-        to: recipient.as_ref().map(ToString::to_string),
+        from: from.map(ToString::to_string),
+        to: to.map(ToString::to_string),
         listeners: settings.listeners.iter().map(at).collect(),
     })
 }
@@ -157,11 +157,10 @@ fn requirement(policy: &Policy, sender: &ReversePath, listener: &Listener) -> Ex
     policy.explain_mail(sender, wiring::floor(listener).as_ref())
 }
 
-/// RFC 5321 §4.5.1 has every host accept mail for its postmaster.
 fn accepted_from(settings: &Settings, recipient: &ForwardPath, listener: &Listener) -> String {
     let own = wiring::own_domains(&settings.domains);
     let ours = |domain: &Domain| own.find(domain).is_some();
-    if *recipient == ForwardPath::Postmaster || recipient.domain().is_some_and(ours) {
+    if recipient.domain().is_some_and(ours) {
         return "anybody".to_owned();
     }
     match &listener.role {
@@ -173,7 +172,7 @@ fn accepted_from(settings: &Settings, recipient: &ForwardPath, listener: &Listen
 /// Any mailbox stands for a domain: rules go by domains.
 fn forward_path(party: &Party) -> Result<ForwardPath, Failure> {
     match party {
-        Party::Nobody => Err(Failure::plain("<> receives no mail")),
+        Party::Nobody => Err(Failure::plain("<> receives no mail").usage()),
         Party::Mailbox(mailbox) => Ok(mailbox.clone().into()),
         Party::Domain(domain) => anybody(domain).map(ForwardPath::from),
     }
@@ -206,7 +205,10 @@ impl fmt::Display for Outbound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "mail to {}", self.to)?;
         if let Some(from) = &self.from {
-            writeln!(f, "  from      {from}, which no rule for mail that leaves is about")?;
+            writeln!(
+                f,
+                "  from      {from}, which no rule for mail that leaves is about"
+            )?;
         }
         writeln!(f, "  goes      {}", self.route)?;
         let hops = output::list(&self.next_hops, "found when it is delivered");
@@ -229,18 +231,32 @@ impl fmt::Display for Route {
     }
 }
 
+/// Listeners of which the same is to be said are named together.
 impl fmt::Display for Inbound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for at in &self.listeners {
-            writeln!(f, "at listener {} ({})", at.address, at.role)?;
+        let mut separator = "";
+        for (place, at) in self.listeners.iter().enumerate() {
+            let same = |other: &&AtListener| at.says_the_same_as(other);
+            if self.listeners.iter().take(place).any(|other| same(&other)) {
+                continue;
+            }
+            let listeners = self.listeners.iter().filter(same);
+            let names = listeners.map(|it| format!("{} ({})", it.address, it.role));
+            writeln!(f, "{separator}at {}", output::list(names, "no listener"))?;
+            separator = "\n";
             if let (Some(to), Some(from)) = (&self.to, &at.accepted_from) {
                 writeln!(f, "mail to {to} is accepted from {from}")?;
             }
             if let Some(requirement) = &at.requirement {
                 write!(f, "{requirement}")?;
             }
-            writeln!(f)?;
         }
         Ok(())
+    }
+}
+
+impl AtListener {
+    fn says_the_same_as(&self, other: &Self) -> bool {
+        (&self.requirement, &self.accepted_from) == (&other.requirement, &other.accepted_from)
     }
 }

@@ -26,10 +26,12 @@ pub(crate) fn run(config: &Path, format: Format) -> Result<Exit, Failure> {
     if format.json {
         output::print_json(&reloaded)?;
     } else {
-        output::print(format_args!("{head}\n{}", lines.iter().fold(
-            String::new(),
-            |text, line| text + line + "\n"
-        )))?;
+        output::print(format_args!(
+            "{head}\n{}",
+            lines
+                .iter()
+                .fold(String::new(), |text, line| text + line + "\n")
+        ))?;
     }
     Ok(exit)
 }

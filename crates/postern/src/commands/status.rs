@@ -39,31 +39,49 @@ fn text(status: &Status) -> String {
     line("version", &status.version);
     line("process", &status.pid.to_string());
     line("running", &format!("since {} ({up} s)", status.started_at));
-    line("configuration", &format!(
-        "{}, read at {}",
-        status.configuration.file, status.configuration.loaded_at
-    ));
+    line(
+        "configuration",
+        &format!(
+            "{}, read at {}",
+            status.configuration.file, status.configuration.loaded_at
+        ),
+    );
     match &status.configuration.last_reload {
         None => {}
         Some(Reloaded::Applied { .. }) => line("last reload", "applied"),
         Some(Reloaded::Refused { .. }) => line("last reload", "refused: the old settings hold"),
     }
     let queue = &status.queue;
-    line("queue", &match &queue.health {
-        QueueHealth::Good => "takes mail".to_owned(),
-        QueueHealth::Full { available, reserve } => {
-            format!("takes no mail: {available} octets are free, {reserve} are kept back")
-        }
-        QueueHealth::Poisoned { reason } => format!("out of service: {reason}"),
-    });
-    line("messages", &format!(
-        "{}, of which {} held and {} in delivery",
-        queue.messages, queue.held, queue.in_delivery
-    ));
-    line("since start", &format!("{} accepted, {} damaged", queue.accepted, queue.damaged));
-    line("destinations", &format!("{} being served", status.destinations));
+    line(
+        "queue",
+        &match &queue.health {
+            QueueHealth::Good => "takes mail".to_owned(),
+            QueueHealth::Full { available, reserve } => {
+                format!("takes no mail: {available} octets are free, {reserve} are kept back")
+            }
+            QueueHealth::Poisoned { reason } => format!("out of service: {reason}"),
+        },
+    );
+    line(
+        "messages",
+        &format!(
+            "{}, of which {} held and {} in delivery",
+            queue.messages, queue.held, queue.in_delivery
+        ),
+    );
+    line(
+        "since start",
+        &format!("{} accepted, {} damaged", queue.accepted, queue.damaged),
+    );
+    line(
+        "destinations",
+        &format!("{} being served", status.destinations),
+    );
     if status.panics > 0 {
-        line("panics", &format!("{}: see the log, and report them", status.panics));
+        line(
+            "panics",
+            &format!("{}: see the log, and report them", status.panics),
+        );
     }
     let mut listeners = Table::new(["LISTENER", "ROLE", "TLS"]);
     for listener in &status.listeners {
@@ -75,8 +93,11 @@ fn text(status: &Status) -> String {
     }
     let certificates = certificates::table(&status.certificates);
     let separator = if certificates.is_empty() { "" } else { "\n" };
-    format!("{text}\n{listeners}{separator}{}", match separator {
-        "" => String::new(),
-        _ => certificates.to_string(),
-    })
+    format!(
+        "{text}\n{listeners}{separator}{}",
+        match separator {
+            "" => String::new(),
+            _ => certificates.to_string(),
+        }
+    )
 }

@@ -92,10 +92,16 @@ impl Parts {
     /// The line that says that everything runs.
     pub(super) fn ready_line(&self) -> String {
         let listeners = self.face.listeners();
-        let listeners = listeners.iter().map(|it| format!("{} ({})", it.address, it.role));
+        let listeners = listeners
+            .iter()
+            .map(|it| format!("{} ({})", it.address, it.role));
         let mut line = format!("postern {} ready", env!("CARGO_PKG_VERSION"));
         // Writing to a string does not fail.
-        let _ = write!(line, ": listening on {}", output::list(listeners, "nothing"));
+        let _ = write!(
+            line,
+            ": listening on {}",
+            output::list(listeners, "nothing")
+        );
         line
     }
 

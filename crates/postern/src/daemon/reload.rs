@@ -120,7 +120,10 @@ impl Reloader {
 
     /// Looks at the certificates alone. A pair that cannot be used leaves the one before it.
     async fn reload_certificates(&self) {
-        let (store, files) = (Arc::clone(&self.certificates), self.certificate_files.clone());
+        let (store, files) = (
+            Arc::clone(&self.certificates),
+            self.certificate_files.clone(),
+        );
         let reload = move || store.reload(&files, UnixTime::now());
         // A panic was logged.
         for fault in task::spawn_blocking(reload).await.unwrap_or_default() {

@@ -77,7 +77,11 @@ pub(super) async fn watch(
     let mut looks = time::interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let Signals { terminate, interrupt, hang_up } = signals;
+        let Signals {
+            terminate,
+            interrupt,
+            hang_up,
+        } = signals;
         tokio::select! {
             biased;
             _ = terminate.recv() => return End::Asked,
@@ -118,7 +122,9 @@ impl Watchdog {
     }
 
     async fn feed(&mut self, parts: &Parts) {
-        let Some(interval) = self.interval else { return };
+        let Some(interval) = self.interval else {
+            return;
+        };
         if Instant::now() < self.due {
             return;
         }

@@ -16,8 +16,8 @@ use postern_tls::{CertificateFiles, CertificateStore};
 
 pub(crate) use self::{
     delivery::{own_addresses, routes},
-    spool::settings as spool,
     reception::{floor, own_domains, role_word, tls_word},
+    spool::settings as spool,
 };
 
 /// The settings, each part's for itself.

@@ -88,7 +88,10 @@ fn every_setting_arrives_where_it_counts() {
     assert_eq!(reception.limits.session.recipients, 123);
     let own: Domain = "example.org".parse().unwrap();
     assert!(reception.domains.find(&own).is_some());
-    assert_eq!(wiring.control_socket, Path::new("/nonexistent/control.sock"));
+    assert_eq!(
+        wiring.control_socket,
+        Path::new("/nonexistent/control.sock")
+    );
 }
 
 #[track_caller]
@@ -96,7 +99,11 @@ fn check_way(wiring: &Wiring, recipient: &str, expected: &[&str]) {
     let (path, _) = ForwardPath::parse_prefix(recipient).unwrap();
     let way = wiring.delivery.routes.way(&path).unwrap();
     let plan = wiring.policy.plan_delivery(&way.destination, way.floor());
-    let hops: Vec<_> = way.fixed_hops(&plan).iter().map(ToString::to_string).collect();
+    let hops: Vec<_> = way
+        .fixed_hops(&plan)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     assert_eq!(hops, expected, "{recipient}");
 }
 
@@ -138,7 +145,16 @@ fn mail_goes_where_the_configuration_says() {
 #[test]
 fn a_listener_on_every_address_is_at_loopback_too() {
     let bound = ["0.0.0.0:25", "[::]:26", "192.0.2.1:27"].map(|it| it.parse().unwrap());
-    let own: Vec<_> = own_addresses(&bound).iter().map(ToString::to_string).collect();
-    let expected = ["0.0.0.0:25", "[::]:26", "192.0.2.1:27", "127.0.0.1:25", "[::1]:26"];
+    let own: Vec<_> = own_addresses(&bound)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let expected = [
+        "0.0.0.0:25",
+        "[::]:26",
+        "192.0.2.1:27",
+        "127.0.0.1:25",
+        "[::1]:26",
+    ];
     assert_eq!(own, expected);
 }

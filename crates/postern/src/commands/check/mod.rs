@@ -79,7 +79,9 @@ fn tell_meaning(config: &Path, loaded: &Loaded, format: Format) -> Result<Exit, 
             many => format!("{many} warnings"),
         };
         let file = config.display();
-        output::print(format_args!("{text}{file}: no errors, {warnings}\n{summary}"))?;
+        output::print(format_args!(
+            "{text}{file}: no errors, {warnings}\n{summary}"
+        ))?;
     }
     Ok(Exit::Fine)
 }

@@ -131,7 +131,10 @@ fn demand(require: ChannelLevel, identity: &IdentityTerms) -> Demand {
         require,
         names: strings(&identity.names),
         pins: identity.pins.len(),
-        trust: identity.trust.as_ref().map(|trust| trust.label().to_owned()),
+        trust: identity
+            .trust
+            .as_ref()
+            .map(|trust| trust.label().to_owned()),
     }
 }
 

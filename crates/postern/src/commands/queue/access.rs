@@ -34,22 +34,28 @@ impl Access {
 
     pub(super) async fn list(&self, listing: &Listing) -> Result<Page, Failure> {
         match self {
-            Self::Daemon(client) => client.list(listing).await.map_err(refused),
-            Self::Directly(queue) => queue.list(listing).await.map_err(failed),
+            Self::Daemon(client) => client.list(listing).await.map_err(|error| refused(&error)),
+            Self::Directly(queue) => queue.list(listing).await.map_err(|error| failed(&error)),
         }
     }
 
     pub(super) async fn show(&self, id: QueueId, from: usize) -> Result<Message, Failure> {
         match self {
-            Self::Daemon(client) => client.show(id, from).await.map_err(refused),
-            Self::Directly(queue) => queue.show(id, from).await.map_err(failed),
+            Self::Daemon(client) => client.show(id, from).await.map_err(|error| refused(&error)),
+            Self::Directly(queue) => queue.show(id, from).await.map_err(|error| failed(&error)),
         }
     }
 
     pub(super) async fn change(&self, id: QueueId, change: &Change) -> Result<(), Failure> {
         match self {
-            Self::Daemon(client) => client.change(id, change).await.map_err(refused),
-            Self::Directly(queue) => queue.change(id, change).await.map_err(failed),
+            Self::Daemon(client) => client
+                .change(id, change)
+                .await
+                .map_err(|error| refused(&error)),
+            Self::Directly(queue) => queue
+                .change(id, change)
+                .await
+                .map_err(|error| failed(&error)),
         }
     }
 
@@ -59,19 +65,11 @@ impl Access {
         id: QueueId,
         change: &Change,
     ) -> Result<bool, Failure> {
-        let gone = match self {
-            Self::Daemon(client) => match client.change(id, change).await {
-                Ok(()) => false,
-                Err(ClientError::NoSuchMessage(_)) => true,
-                Err(error) => return Err(refused(error)),
-            },
-            Self::Directly(queue) => match queue.change(id, change).await {
-                Ok(()) => false,
-                Err(SpoolError::Unknown(_)) => true,
-                Err(error) => return Err(failed(error)),
-            },
-        };
-        Ok(!gone)
+        match self.change(id, change).await {
+            Ok(()) => Ok(true),
+            Err(failure) if failure.is_negative() => Ok(false),
+            Err(failure) => Err(failure),
+        }
     }
 }
 
@@ -88,7 +86,10 @@ fn open_directly(settings: &Settings) -> Result<Access, Failure> {
 fn check_owner(path: &Path) -> Result<(), Failure> {
     let metadata = path.metadata();
     let metadata = metadata.map_err(|error| {
-        Failure::new(format_args!("there is no queue at {}", path.display()), &error)
+        Failure::new(
+            format_args!("there is no queue at {}", path.display()),
+            &error,
+        )
     })?;
     let (owner, user) = (metadata.uid(), rustix::process::geteuid().as_raw());
     if owner == user {
@@ -100,8 +101,8 @@ fn check_owner(path: &Path) -> Result<(), Failure> {
     )))
 }
 
-fn refused(error: ClientError) -> Failure {
-    let failure = Failure::new("the queue", &error);
+fn refused(error: &ClientError) -> Failure {
+    let failure = Failure::new("the queue", error);
     match error {
         ClientError::NoSuchMessage(_) => failure.negative(),
         ClientError::NotRunning { .. }
@@ -113,8 +114,8 @@ fn refused(error: ClientError) -> Failure {
     }
 }
 
-fn failed(error: SpoolError) -> Failure {
-    let failure = Failure::new("the queue", &error);
+fn failed(error: &SpoolError) -> Failure {
+    let failure = Failure::new("the queue", error);
     match error {
         SpoolError::Unknown(_) => failure.negative(),
         SpoolError::Full { .. }

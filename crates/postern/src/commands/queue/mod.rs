@@ -61,7 +61,11 @@ async fn list_for_programs(mut messages: Messages<'_>) -> Result<(), Failure> {
         }
     }
     let begun = separator == ",";
-    output::print(if begun { "]}\n" } else { "{\"messages\": []}\n" })
+    output::print(if begun {
+        "]}\n"
+    } else {
+        "{\"messages\": []}\n"
+    })
 }
 
 async fn list_for_people(mut messages: Messages<'_>) -> Result<(), Failure> {

@@ -1,0 +1,14 @@
+//! The command line and the daemon, as a process.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets what it does not expect should stop at that line"
+)]
+
+mod daemon;
+mod home;
+mod queue;
+mod reload;
+mod systemd;
+mod words;

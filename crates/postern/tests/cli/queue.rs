@@ -1,0 +1,149 @@
+//! The queue from the command line, with a daemon and without.
+
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::home::{Home, PATIENCE, RELAY, Ran, Serving};
+
+/// A daemon with a message in its queue whose first delivery has failed, and the message's id.
+fn with_message(home: &Home) -> (Serving<'_>, String) {
+    let serving = home.serve();
+    serving.submit("b@example.org");
+    let end = Instant::now() + PATIENCE;
+    let id = loop {
+        let listed = home.run(&["queue", "list", "--json"]).json();
+        let message = &listed["messages"][0];
+        if message["recipients"][0]["attempts"] == 1 {
+            break message["id"].as_str().unwrap().to_owned();
+        }
+        assert!(Instant::now() < end, "no attempt: {message}");
+    };
+    (serving, id)
+}
+
+#[track_caller]
+fn check(ran: &Ran, status: i32, out: &str, err: &str) {
+    let said = (ran.status, ran.out.as_str(), ran.err.as_str());
+    assert_eq!(said, (status, out, err));
+}
+
+#[test]
+fn a_queue_that_never_was_is_not_made() {
+    let home = Home::new(RELAY);
+    let ran = home.run(&["queue", "list"]);
+    let expected = "postern: postern is not running or listens elsewhere: no answer on \
+                    control.sock: No such file or directory (os error 2)\n\
+                    postern: there is no queue at queue: No such file or directory (os error 2)\n";
+    check(&ran, 3, "", expected);
+    assert!(!home.path("queue").exists());
+}
+
+#[test]
+fn an_empty_queue_is_listed_with_and_without_a_daemon() {
+    let home = Home::new(RELAY);
+    let serving = home.serve();
+    finds_nothing(&home);
+    serving.terminate();
+    finds_nothing(&home);
+}
+
+#[track_caller]
+fn finds_nothing(home: &Home) {
+    check(&home.run(&["queue", "list"]), 0, "no messages\n", "");
+    let none = "{\"messages\": []}\n";
+    check(&home.run(&["queue", "list", "--json"]), 0, none, "");
+    let none = "0 messages are due now\n";
+    check(&home.run(&["queue", "retry", "all"]), 0, none, "");
+    let unknown = "postern: the queue: there is no message 06GC8M3C00000007 in the queue\n";
+    for action in ["show", "retry", "hold", "release", "remove"] {
+        let ran = home.run(&["queue", action, "06GC8M3C00000007"]);
+        check(&ran, 1, "", unknown);
+    }
+}
+
+#[test]
+fn a_message_is_worked_with_while_the_daemon_runs() {
+    let home = Home::new(RELAY);
+    let (serving, id) = with_message(&home);
+    works_with_a_message(&home, &id);
+    serving.terminate();
+}
+
+#[test]
+fn a_message_is_worked_with_while_no_daemon_runs() {
+    let home = Home::new(RELAY);
+    let (serving, id) = with_message(&home);
+    serving.terminate();
+    works_with_a_message(&home, &id);
+}
+
+#[track_caller]
+fn works_with_a_message(home: &Home, id: &str) {
+    let list = home.run(&["queue", "list"]);
+    let lines: Vec<_> = list.out.lines().collect();
+    assert!(lines[0].starts_with("ID  "), "{list:?}");
+    assert!(lines[1].starts_with(id), "{list:?}");
+    for word in ["in ", "<a@client.example>", "<b@example.org>", "refused"] {
+        assert!(lines[1].contains(word), "{word}: {list:?}");
+    }
+    assert_eq!(lines[2], "1 message");
+
+    check(
+        &home.run(&["queue", "hold", id, "--reason", "look"]),
+        0,
+        &format!("{id} held\n"),
+        "",
+    );
+    let listed = |arguments: &[&str]| {
+        let ran = home.run(&[&["queue", "list", "--json"], arguments].concat());
+        ran.json()["messages"].as_array().unwrap().len()
+    };
+    assert_eq!((listed(&["--held"]), listed(&["--free"])), (1, 0));
+    assert_eq!(listed(&["--to-domain", "example.org"]), 1);
+    assert_eq!(listed(&["--to-domain", "client.example"]), 0);
+    assert_eq!(listed(&["--from-domain", "client.example"]), 1);
+    assert_eq!(listed(&["--limit", "0"]), 0);
+    check(
+        &home.run(&["queue", "retry", "all"]),
+        0,
+        "0 messages are due now\n",
+        "",
+    );
+    let shown = home.run(&["queue", "show", id]);
+    assert!(shown.out.contains("\nheld      look\n"), "{shown:?}");
+    assert!(
+        shown.out.contains("\nwaiting   1 of 1 recipients\n"),
+        "{shown:?}"
+    );
+    check(
+        &home.run(&["queue", "release", id]),
+        0,
+        &format!("{id} released\n"),
+        "",
+    );
+
+    let json = home.run(&["queue", "show", id, "--json"]).json();
+    assert_eq!(json["hold"], Value::Null);
+    assert_eq!(json["origin"]["kind"], "peer");
+    assert_eq!(json["origin"]["helo"], "client.example");
+    let failure = &json["recipients"][0]["last-failure"];
+    assert_eq!(
+        failure["status"].as_str().unwrap().split('.').next(),
+        Some("4")
+    );
+
+    check(
+        &home.run(&["queue", "retry", id]),
+        0,
+        &format!("{id} due now\n"),
+        "",
+    );
+    check(
+        &home.run(&["queue", "remove", id]),
+        0,
+        &format!("{id} removed\n"),
+        "",
+    );
+    check(&home.run(&["queue", "list"]), 0, "no messages\n", "");
+}
