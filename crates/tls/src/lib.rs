@@ -77,6 +77,7 @@ mod date;
 mod evidence;
 mod handshake;
 mod library;
+mod pem;
 pub mod pkix;
 mod spki;
 mod summary;

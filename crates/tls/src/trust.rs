@@ -13,7 +13,7 @@ use rustls_pki_types::{
     pem::{self, PemObject as _},
 };
 
-use crate::spki::sha256;
+use crate::{pem::wrong_with, spki::sha256};
 
 /// A set of certificate authorities to trust, with a label for people.
 ///
@@ -142,13 +142,13 @@ fn anchor_in(
     position: usize,
     der: Result<CertificateDer<'_>, pem::Error>,
 ) -> Result<TrustAnchor<'static>, TrustError> {
-    let malformed = |error: &dyn fmt::Display| TrustError::Malformed {
+    let malformed = |error: String| TrustError::Malformed {
         file: path.to_owned(),
         position,
-        error: error.to_string(),
+        error,
     };
-    let der = der.map_err(|error| malformed(&error))?;
-    anchor(&der).map_err(|error| malformed(&error))
+    let der = der.map_err(|error| malformed(wrong_with(&error)))?;
+    anchor(&der).map_err(|error| malformed(error.to_string()))
 }
 
 /// Tells anchors apart by all that matters in path validation: subject, key, constraints.

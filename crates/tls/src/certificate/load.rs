@@ -21,6 +21,7 @@ use crate::{
     CertificateSummary, CertificateUsage, ChainFault, CryptoBounds, PublicKey,
     crypto::LEAST_RSA_BITS,
     date::Date,
+    pem::wrong_with,
     pkix::Sent,
     summary::{dns_names, shown},
 };
@@ -63,7 +64,7 @@ fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateFa
         .map(|(at, der)| {
             der.map_err(|error| CertificateFault::Malformed {
                 position: at + 1,
-                error: error.to_string(),
+                error: wrong_with(&error),
             })
         })
         .collect::<Result<Vec<_>, _>>()?;
@@ -84,7 +85,7 @@ fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, CertificateFault> {
     PrivateKeyDer::from_pem_slice(&octets).map_err(|error| match error {
         pem::Error::NoItemsFound if is_encrypted(&octets) => CertificateFault::EncryptedKey,
         pem::Error::NoItemsFound => CertificateFault::NoKey,
-        other => CertificateFault::BadKey(other.to_string()),
+        other => CertificateFault::BadKey(wrong_with(&other)),
     })
 }
 
