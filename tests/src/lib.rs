@@ -31,12 +31,15 @@
 //! ```
 //!
 //! A scenario that needs a program which is not there is reported as ignored, with the reason; where
-//! `CI` is set it fails instead. `POSTERN_TEST_KEEP` keeps the temporary directories.
+//! `CI` is set it fails instead. `POSTERN_TEST_KEEP` keeps the temporary directories, and
+//! `POSTERN_TEST_EXECUTABLE` names a Postern to be tested in place of the one of this workspace.
 
 pub mod certificates;
+pub mod configuration;
 pub mod exim;
 pub mod fault;
 pub mod home;
+pub mod load;
 pub mod mailbox;
 pub mod message;
 pub mod opensmtpd;
@@ -46,7 +49,9 @@ pub mod postern;
 pub mod postfix;
 mod process;
 pub mod programs;
+pub mod queue;
 mod server;
+pub mod sink;
 pub mod smtp_dialogue;
 pub mod stranger;
 pub mod swaks;

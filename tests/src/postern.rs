@@ -1,6 +1,7 @@
 //! Postern itself: built once, run as a daemon, killed, restarted.
 
-use std::fs::File;
+use std::env;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output};
 use std::sync::OnceLock;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde::Deserialize;
 
+use crate::certificates::Credentials;
 use crate::fault::Fault;
 use crate::home::Home;
 use crate::process::{Daemon, read_lossy};
@@ -45,6 +47,17 @@ impl Installation {
     /// Writes the configuration file, `postern.toml`.
     pub fn configure(&self, text: &str) -> Result<(), Fault> {
         self.home.write("postern.toml", text).map(drop)
+    }
+
+    /// Copies a certificate and its key to `NAME.pem` and `NAME.key`, over what is there.
+    pub fn keep(&self, name: &str, credentials: &Credentials) -> Result<(PathBuf, PathBuf), Fault> {
+        let place = |extension: &str| self.path().join(name).with_extension(extension);
+        let (chain, key) = (place("pem"), place("key"));
+        for (from, to) in [(&credentials.chain, &chain), (&credentials.key, &key)] {
+            // The mode of a key is copied as well: nobody else may read it.
+            fs::copy(from, to).map_err(Fault::at(to))?;
+        }
+        Ok((chain, key))
     }
 
     /// Starts the daemon and waits until it says that it is ready.
@@ -118,6 +131,11 @@ impl Postern {
         wait::until(&what, PATIENCE, look, || wait::tail(&self.stderr()))
     }
 
+    /// Seconds of processor time it has used so far.
+    pub fn cpu_seconds(&self) -> Result<f64, Fault> {
+        self.daemon.cpu_seconds()
+    }
+
     /// Ends it between two instructions (SIGKILL), and waits until it is gone.
     pub fn kill(mut self) -> Result<(), Fault> {
         self.daemon.signal(Signal::KILL)?;
@@ -150,8 +168,12 @@ impl Postern {
     }
 }
 
-/// The program, built once per test process in the profile of the tests.
+/// The program that `POSTERN_TEST_EXECUTABLE` names, else one that is built once per test process in
+/// the profile of the tests.
 pub fn executable() -> Result<PathBuf, Fault> {
+    if let Some(given) = env::var_os("POSTERN_TEST_EXECUTABLE") {
+        return Ok(PathBuf::from(given));
+    }
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let built = BUILT.get_or_init(|| build().map_err(|fault| fault.to_string()));
     built.clone().map_err(Fault::Unexpected)
@@ -171,7 +193,7 @@ struct Target {
 }
 
 fn build() -> Result<PathBuf, Fault> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let profile = if cfg!(debug_assertions) {
         "dev"
     } else {
@@ -193,7 +215,11 @@ fn build() -> Result<PathBuf, Fault> {
         "--message-format",
         "json-render-diagnostics",
     ]);
-    let output = programs::run(&mut command)?;
+    let output = programs::run_anyhow(&mut command)?;
+    if !output.status.success() {
+        let diagnostics = String::from_utf8_lossy(&output.stderr);
+        return Err(Fault::Unexpected(format!("not built:\n{diagnostics}")));
+    }
     let lines = String::from_utf8_lossy(&output.stdout).into_owned();
     lines
         .lines()

@@ -82,6 +82,13 @@ impl Daemon {
         )
     }
 
+    /// Seconds of processor time that the whole group has used so far, ended children included.
+    pub(crate) fn cpu_seconds(&self) -> Result<f64, Fault> {
+        let group = self.id.as_raw_nonzero().get();
+        let ticks: u64 = members(group).map(|member| member.ticks).sum();
+        Ok(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
+    }
+
     fn exit_status(&mut self) -> Result<Option<ExitStatus>, Fault> {
         self.child
             .try_wait()
@@ -118,19 +125,31 @@ impl Drop for Daemon {
 /// Whether a process of `group` is still at work. Those that ended and wait for a distant parent to
 /// notice (state `Z`) do not count: in a container nobody may ever notice.
 fn group_lives(group: i32) -> bool {
-    let Ok(processes) = fs::read_dir("/proc") else {
-        return false;
-    };
-    processes.flatten().any(|process| {
+    members(group).any(|member| member.state != "Z")
+}
+
+/// What `/proc/PID/stat` says of a process.
+struct Member {
+    state: String,
+    /// Its processor time and that of its children that have ended.
+    ticks: u64,
+}
+
+/// The processes of `group`.
+fn members(group: i32) -> impl Iterator<Item = Member> {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes.filter_map(move |process| {
         let stat = read_lossy(&process.path().join("stat"));
-        // The name in parentheses may hold anything; what follows it is plain: state parent group.
-        let Some((_, rest)) = stat.rsplit_once(") ") else {
-            return false;
-        };
-        let mut fields = rest.split(' ');
-        let state = fields.next();
-        let member = fields.nth(1).and_then(|field| field.parse().ok()) == Some(group);
-        member && state != Some("Z")
+        // The name in parentheses may hold anything; what follows it is plain, from the third field
+        // on: state, parent, group, and as the 14th to 17th the times.
+        let (_, rest) = stat.rsplit_once(") ")?;
+        let fields: Vec<&str> = rest.split(' ').collect();
+        let (state, own) = (fields.first()?, fields.get(2)?);
+        let times = fields.get(11..15)?;
+        (own.parse() == Ok(group)).then(|| Member {
+            state: (*state).to_owned(),
+            ticks: times.iter().filter_map(|it| it.parse::<u64>().ok()).sum(),
+        })
     })
 }
 

@@ -23,7 +23,7 @@ pub enum Tls {
 }
 
 /// A session to be run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Swaks {
     arguments: Vec<OsString>,
     recipients: Vec<String>,

@@ -4,8 +4,30 @@
 //! names the programs it needs: where one is missing it is reported as ignored with the reason, or
 //! fails where `CI` is set.
 
+#[path = "interop/certificates.rs"]
+mod certificates;
+#[path = "interop/durability.rs"]
+mod durability;
 #[path = "interop/foreign.rs"]
 mod foreign;
+#[path = "interop/gateway.rs"]
+mod gateway;
+#[path = "interop/loops.rs"]
+mod loops;
+#[path = "interop/octets.rs"]
+mod octets;
+#[path = "interop/outbound_enforcement.rs"]
+mod outbound_enforcement;
+#[path = "interop/partner_inbound.rs"]
+mod partner_inbound;
+#[path = "interop/partner_outbound.rs"]
+mod partner_outbound;
+#[path = "interop/relaying.rs"]
+mod relaying;
+#[path = "interop/starttls.rs"]
+mod starttls;
+#[path = "interop/strangers.rs"]
+mod strangers;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use postern_tests::fault::Fault;
@@ -41,7 +63,19 @@ fn main() {
     // Every scenario runs several daemons; more scenarios at once only make each other slow.
     arguments.test_threads.get_or_insert(4);
     let absence = Absence::from_environment();
-    let topics = [("foreign", foreign::SCENARIOS)];
+    let topics = [
+        ("foreign", foreign::SCENARIOS),
+        ("partner_outbound", partner_outbound::SCENARIOS),
+        ("outbound_enforcement", outbound_enforcement::SCENARIOS),
+        ("partner_inbound", partner_inbound::SCENARIOS),
+        ("strangers", strangers::SCENARIOS),
+        ("certificates", certificates::SCENARIOS),
+        ("durability", durability::SCENARIOS),
+        ("relaying", relaying::SCENARIOS),
+        ("loops", loops::SCENARIOS),
+        ("octets", octets::SCENARIOS),
+        ("starttls", starttls::SCENARIOS),
+    ];
     let trials = topics
         .into_iter()
         .flat_map(|(topic, scenarios)| scenarios.iter().map(move |it| it.trial(topic, absence)))

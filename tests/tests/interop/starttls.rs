@@ -1,0 +1,111 @@
+//! What surrounds STARTTLS: nothing that came in clear counts inside, and a handshake that fails is
+//! the end (CVE-2011-0411, RFC 3207 §4.2).
+
+use postern_tests::fault::Fault;
+use postern_tests::message::Message;
+use postern_tests::sink::{self, Sink};
+use postern_tests::smtp_dialogue::Dialogue;
+
+use crate::Scenario;
+use crate::gateway::{Gateway, Plan, RECEIVER, SENDER};
+
+/// All of this file.
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "octets_behind_starttls_end_the_session",
+        needs: &[],
+        run: octets_behind_starttls,
+    },
+    Scenario {
+        name: "what_is_no_handshake_is_answered_by_no_reply",
+        needs: &[],
+        run: no_handshake,
+    },
+];
+
+fn gateway(sink: &Sink) -> Result<Gateway, Fault> {
+    Plan::ordinary()?
+        .with(|it| it.domain("receiver.example", sink.address()))
+        .start()
+}
+
+fn octets_behind_starttls() -> Result<(), Fault> {
+    let sink = Sink::start()?;
+    let gateway = gateway(&sink)?;
+    let transaction = [
+        format!("MAIL FROM:<{SENDER}>\r\nRCPT TO:<{RECEIVER}>\r\nDATA\r\n").into_bytes(),
+        Message::plain("injected").dot_stuffed(),
+    ]
+    .concat();
+    let injected: [&[u8]; 6] = [
+        b"NOOP\r\n",
+        b"NO",
+        b"\n",
+        b"EHLO client.sender.example\r\n",
+        &b"NOOP\r\n".repeat(2000),
+        &transaction,
+    ];
+    for octets in injected {
+        let mut dialogue = introduced(&gateway)?;
+        dialogue.send(&[b"STARTTLS\r\n", octets].concat())?;
+        let said = dialogue.rest()?;
+        let said = String::from_utf8_lossy(&said);
+        assert!(
+            said.starts_with("554 5.5.0 ") && said.matches("\r\n").count() == 1,
+            "{}: {said:?}",
+            octets.escape_ascii()
+        );
+    }
+    check_nothing_came_of_it(&gateway, &sink)
+}
+
+fn no_handshake() -> Result<(), Fault> {
+    let sink = Sink::start()?;
+    let gateway = gateway(&sink)?;
+    let ssl2_hello = [
+        0x80, 0x2e, 0x01, 0x00, 0x02, 0x00, 0x15, 0x00, 0x00, 0x00, 0x10,
+    ];
+    let huge_record = [vec![0x16, 0x03, 0x01, 0xff, 0xff], vec![0; 0xffff]].concat();
+    let transaction = format!("EHLO x\r\nMAIL FROM:<{SENDER}>\r\nRCPT TO:<{RECEIVER}>\r\nDATA\r\n");
+    let octets: [&[u8]; 6] = [
+        transaction.as_bytes(),
+        b"GET / HTTP/1.1\r\nHost: gateway.postern.example\r\n\r\n",
+        &[0; 1024],
+        &ssl2_hello,
+        &huge_record,
+        // The alert close_notify.
+        &[0x15, 0x03, 0x01, 0x00, 0x02, 0x01, 0x00],
+    ];
+    for octets in octets {
+        let mut dialogue = introduced(&gateway)?;
+        dialogue.expect("STARTTLS", 220)?;
+        // The other side may have seen enough and be gone before all is sent.
+        let _ = dialogue.send(octets);
+        let said = dialogue.rest()?;
+        // An alert is seven octets; 0x15 is its type.
+        assert!(
+            said.is_empty() || (said.len() == 7 && said.first() == Some(&0x15)),
+            "{}: {}",
+            octets.escape_ascii(),
+            said.escape_ascii()
+        );
+    }
+    check_nothing_came_of_it(&gateway, &sink)
+}
+
+fn introduced(gateway: &Gateway) -> Result<Dialogue, Fault> {
+    let mut dialogue = Dialogue::open(gateway.mx)?;
+    let reply = dialogue.expect("EHLO client.sender.example", 250)?;
+    assert!(reply.offers("STARTTLS"), "{reply:?}");
+    Ok(dialogue)
+}
+
+/// The daemon still serves, and one good message is all that ever reached the queue.
+fn check_nothing_came_of_it(gateway: &Gateway, sink: &Sink) -> Result<(), Fault> {
+    let good = Message::plain("good");
+    let mut dialogue = introduced(gateway)?;
+    assert_eq!(dialogue.transact(SENDER, RECEIVER, &good)?.code, 250);
+    sink.wait_for(1)?;
+    gateway.installation.wait_for_empty_queue()?;
+    sink::only(&sink.taken(), &good).map(drop)
+}
