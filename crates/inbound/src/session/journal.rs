@@ -20,7 +20,7 @@
 use std::fmt;
 
 use postern_mail::{Foreign, ForwardPath, QueueId, Recipient, Reply, ReversePath};
-use postern_policy::{Finding, InboundVerdict, Stage};
+use postern_policy::{InboundVerdict, Stage};
 use postern_smtp::server::Abandoned;
 
 use super::transaction::Transaction;
@@ -43,7 +43,7 @@ pub(super) fn accepted(
         helo = %transaction.helo,
         verdict = %basis.verdict(),
         partner = transaction.partner().map(display),
-        peer_identity = basis.peer_identity(),
+        peer_identity = basis.peer_identity().map(display),
         tls_version = protection.map(|it| display(it.version)),
         tls_suite = protection.map(|it| display(it.suite)),
         "accepted"
@@ -139,32 +139,25 @@ pub(super) fn findings(path: &ReversePath, verdict: &InboundVerdict) {
             // The refusal that follows says it.
             Stage::Enforce => {}
             Stage::Warn => {
-                let (partner, because) = parts(finding);
                 tracing::warn!(
                     reverse_path = %shown(path),
-                    partner,
+                    partner = finding.partner.as_ref().map(display),
                     basis = %shown(verdict.basis()),
-                    refused_because = because,
+                    refused_because = %shown(&finding.refusal),
                     "stage enforce would refuse this"
                 );
             }
             Stage::Observe => {
-                let (partner, because) = parts(finding);
                 tracing::info!(
                     reverse_path = %shown(path),
-                    partner,
+                    partner = finding.partner.as_ref().map(display),
                     basis = %shown(verdict.basis()),
-                    refused_because = because,
+                    refused_because = %shown(&finding.refusal),
                     "stage enforce would refuse this"
                 );
             }
         }
     }
-}
-
-fn parts(finding: &Finding) -> (Option<String>, String) {
-    let partner = finding.partner.as_ref().map(ToString::to_string);
-    (partner, shown(&finding.refusal).to_string())
 }
 
 /// The words of a reply without its codes.

@@ -142,6 +142,11 @@ impl House {
         self.drained().await;
     }
 
+    /// Drops the server in the middle of its work.
+    pub(crate) fn abort(&self) {
+        self.served.abort();
+    }
+
     /// Waits until no client is connected any more.
     pub(crate) async fn empty(&self) {
         while self.control.connections() > 0 {

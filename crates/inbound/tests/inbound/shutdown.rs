@@ -158,3 +158,13 @@ async fn a_handshake_is_not_waited_for() {
         }
     );
 }
+
+#[tokio::test]
+async fn no_session_outlives_its_server() {
+    let house = Plan::new().serve();
+    let mut client = Client::greet(house.address).await;
+    client.envelope("jo@sender.example", "mo@own.example").await;
+    client.say("DATA", "354").await;
+    house.abort();
+    client.hear_end().await;
+}
