@@ -197,6 +197,11 @@ impl Postfix {
         wait::until(&what, limit, look, || wait::tail(&self.log()))
     }
 
+    /// Seconds of processor time that all its processes have used so far.
+    pub fn cpu_seconds(&self) -> Result<f64, Fault> {
+        self.daemon.cpu_seconds()
+    }
+
     /// Tries every queued message again, now.
     pub fn flush(&self) -> Result<(), Fault> {
         let mut command = programs::bounded(Path::new("/usr/sbin/postqueue"));

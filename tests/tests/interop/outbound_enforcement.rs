@@ -12,6 +12,7 @@ use postern_tests::opensmtpd::OpenSmtpd;
 use postern_tests::postfix::{Postfix, ServerTls, Setup};
 use postern_tests::programs::Program;
 use postern_tests::queue::Failure;
+use postern_tests::sink::Sink;
 use postern_tests::stranger::Stranger;
 
 use crate::Scenario;
@@ -48,6 +49,16 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "mail_that_waited_leaves_once_the_host_proves_itself",
         needs: &[Program::Swaks, Program::Postfix],
         run: mended,
+    },
+    Scenario {
+        name: "one_recipient_that_waits_does_not_hold_up_the_other",
+        needs: &[Program::Swaks, Program::Postfix],
+        run: two_recipients,
+    },
+    Scenario {
+        name: "at_stage_warn_mail_leaves_and_the_operator_is_told",
+        needs: &[Program::Swaks, Program::Postfix],
+        run: at_stage_warn,
     },
 ];
 
@@ -137,6 +148,56 @@ fn mended() -> Result<(), Fault> {
         line.contains("authenticated as mx.receiver.example"),
         "{line}"
     );
+    Ok(())
+}
+
+/// A message for the partner, whose host is an impostor, and for somebody else.
+fn two_recipients() -> Result<(), Fault> {
+    let authority = partner_authority()?;
+    let impostor = postfix_showing(&authority, &Leaf::named("mx.impostor.example"))?;
+    let stranger = Sink::start()?;
+    let rule = Rule::authenticated(NAME, authority.root()).host(impostor.address());
+    let gateway = Plan::ordinary()?
+        .with(|it| it.route("*", stranger.address()))
+        .with(|it| it.partner(&Partner::called(PARTNER, "receiver.example").outbound(&rule)))
+        .start()?;
+    let message = Message::plain("to two");
+    let session = gateway.host_of_ours().to("carol@elsewhere.example");
+    session.send(&message)?.accepted()?;
+    // Notices to the sender go the stranger's way here.
+    let taken = stranger.wait_for(1)?;
+    let to_carol = taken.iter().find(|it| it.mail.contains(SENDER));
+    let to_carol = to_carol.ok_or_else(|| Fault::Unexpected(format!("{taken:#?}")))?;
+    assert_eq!(to_carol.rcpt, ["TO:<carol@elsewhere.example>"]);
+    to_carol.added_before(&message)?;
+    gateway
+        .installation
+        .wait_for_queue("one of two that waits", |queue| {
+            let mut of_the_sender = queue.iter().filter(|it| it.reverse_path != "<>");
+            of_the_sender.any(|it| it.waiting == 1 && it.attempts() >= 2)
+        })?;
+    let copies = stranger.taken();
+    let copies = copies.iter().filter(|it| it.mail.contains(SENDER));
+    assert_eq!(copies.count(), 1);
+    assert!(impostor.mailbox().messages()?.is_empty());
+    Ok(())
+}
+
+fn at_stage_warn() -> Result<(), Fault> {
+    let authority = partner_authority()?;
+    let impostor = postfix_showing(&authority, &Leaf::named("mx.impostor.example"))?;
+    let rule = Rule::authenticated(NAME, authority.root()).host(impostor.address());
+    let partner = Partner::at_stage("warn", PARTNER, "receiver.example").outbound(&rule);
+    let gateway = Plan::ordinary()?.with(|it| it.partner(&partner)).start()?;
+    let message = Message::plain("not yet enforced");
+    gateway.host_of_ours().send(&message)?.accepted()?;
+    mailbox::only(&impostor.delivered(1)?, &message)?;
+    let line = gateway.postern.logged("enforcing would stop this mail")?;
+    for part in ["WARN", PARTNER, "it is for mx.impostor.example"] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    let line = gateway.postern.logged("delivered")?;
+    assert!(line.contains("encrypted (unauthenticated)"), "{line}");
     Ok(())
 }
 
