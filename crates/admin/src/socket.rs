@@ -88,7 +88,10 @@ impl Drop for ControlSocket {
 }
 
 fn make_directory(path: &Path) -> Result<(), SocketError> {
-    let Some(directory) = path.parent().filter(|directory| !directory.exists()) else {
+    let parent = path.parent();
+    // A bare name has a parent without a name, which is where we are.
+    let missing = |it: &&Path| !it.as_os_str().is_empty() && !it.exists();
+    let Some(directory) = parent.filter(missing) else {
         return Ok(());
     };
     DirBuilder::new()

@@ -25,3 +25,18 @@ pub(crate) fn count() {
 pub(crate) fn total() -> u64 {
     COUNT.load(Ordering::Relaxed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_counted_and_stays_in_its_task() {
+        count();
+        let before = total();
+        let ended = tokio::spawn(async { panic!("on purpose\r\n250 OK") }).await;
+        drop(panic::take_hook());
+        assert!(ended.is_err_and(|error| error.is_panic()));
+        assert!(total() > before);
+    }
+}

@@ -168,3 +168,30 @@ fn a_log_for_programs_has_an_object_on_each_line() {
     assert_eq!(json["level"], "INFO");
     serving.terminate();
 }
+
+#[test]
+fn a_queue_that_cannot_be_written_ends_the_daemon() {
+    let home = Home::new(RELAY);
+    let serving = home.serve_within_limits();
+    serving.submit("before@example.org");
+    serving.break_disk();
+    let mut session = Session::begin(serving.address());
+    session.say("MAIL FROM:<a@client.example>", "250");
+    session.say("RCPT TO:<b@example.org>", "250");
+    session.say("DATA", "354");
+    session.say("Subject: x\r\n\r\nx\r\n.", "451");
+    serving.logged("the queue has stopped");
+    let (status, _) = serving.end();
+    // systemd starts it anew, and it reads back what is on disk.
+    assert_eq!(status.code(), Some(1));
+    let queue = home.run(&["queue", "list", "--json"]).json();
+    assert_eq!(queue["messages"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_configuration_may_be_named_without_its_directory() {
+    let home = Home::new(RELAY);
+    let serving = home.serve_here();
+    assert_eq!(home.run(&["status"]).status, 0);
+    serving.terminate();
+}

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use tempfile::TempDir;
 
 /// How long anything may take. It is long because test machines are busy.
@@ -82,6 +82,28 @@ impl Home {
     pub(crate) fn serve_with(&self, environment: &[(&str, &str)]) -> Serving<'_> {
         let mut command = self.command(&["serve"]);
         command.envs(environment.iter().copied());
+        self.start(command)
+    }
+
+    /// Starts the daemon where it stands, so that it is told of no directory.
+    pub(crate) fn serve_here(&self) -> Serving<'_> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_postern"));
+        command.args(["serve", "--config", "postern.toml"]);
+        command.current_dir(self.0.path());
+        self.start(command)
+    }
+
+    /// Starts the daemon so that a write beyond a limit fails, rather than killing it.
+    pub(crate) fn serve_within_limits(&self) -> Serving<'_> {
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' XFSZ; exec \"$0\" serve --config \"$1\""]);
+        command.arg(env!("CARGO_BIN_EXE_postern"));
+        command.arg(self.path("postern.toml"));
+        self.start(command)
+    }
+
+    fn start(&self, mut command: Command) -> Serving<'_> {
+        command.stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let out = lines(child.stdout.take().unwrap());
@@ -146,6 +168,15 @@ impl Serving<'_> {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// From now on no file can be written beyond its first octet, as if the disk failed.
+    pub(crate) fn break_disk(&self) {
+        let nothing = Rlimit {
+            current: Some(1),
+            maximum: Some(1),
+        };
+        prlimit(Some(Pid::from_child(&self.child)), Resource::Fsize, nothing).unwrap();
     }
 
     /// Waits until a line of the log holds `text`.
