@@ -54,6 +54,23 @@ pub(crate) enum Command {
     Reload(Format),
     /// Tell the versions of Postern and of what it encrypts with.
     Version(Format),
+    /// Show what Postern does, with real messages between neighbours made up on loopback.
+    ///
+    /// It needs no configuration, DNS, network or privileges. A relay and some neighbours, good
+    /// and bad, are started in a temporary directory; what went where over which channel, and
+    /// what was refused and why, is shown as a table. The relay then stays up until Ctrl-C. Exit
+    /// status 0 means that every outcome was as it must be.
+    Demo(Demo),
+}
+
+/// How the demonstration is given.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Demo {
+    /// End after the table.
+    #[arg(long)]
+    pub(crate) once: bool,
+    #[command(flatten)]
+    pub(crate) format: Format,
 }
 
 /// For whom output is.

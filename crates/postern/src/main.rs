@@ -10,6 +10,7 @@
 //! | what can be asked for? | [`cli`] |
 //! | how is it answered? | [`commands`], one file for each |
 //! | what happens between start and end of the daemon? | [`daemon`] |
+//! | how does it look with neighbours around it? | [`demo`] |
 //! | which setting becomes which argument? | [`wiring`] |
 //! | what is printed, and how does a failure look? | [`output`], [`failure`] |
 //!
@@ -20,6 +21,7 @@ mod certificates;
 mod cli;
 mod commands;
 mod daemon;
+mod demo;
 mod failure;
 mod load;
 mod output;

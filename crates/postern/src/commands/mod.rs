@@ -10,6 +10,7 @@ mod version;
 
 use crate::{
     cli::{Command, CommandLine},
+    demo,
     failure::{Exit, Failure},
 };
 
@@ -24,6 +25,7 @@ pub(crate) fn run(line: CommandLine) -> Result<Exit, Failure> {
         Command::Status(format) => status::run(config, format),
         Command::Reload(format) => reload::run(config, format),
         Command::Version(format) => version::run(format),
+        Command::Demo(demo) => demo::run(demo),
     }
 }
 

@@ -6,6 +6,7 @@ use crate::{
     daemon::{self, Log, panics},
     failure::{Exit, Failure},
     load::load,
+    output,
     wiring::Wiring,
 };
 
@@ -23,5 +24,6 @@ pub(crate) fn run(config: &Path) -> Result<Exit, Failure> {
         .map_err(|error| Failure::new("no runtime", &error))?;
     let wiring = Wiring::from(loaded.settings);
     // What was cut off ends with the runtime, and the queue closes with the last that held it.
-    runtime.block_on(Box::pin(daemon::run(config, wiring, log)))
+    let announce = |line: &str| output::print(format_args!("{line}\n"));
+    runtime.block_on(Box::pin(daemon::run(config, wiring, log, announce)))
 }

@@ -7,8 +7,8 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{
     Registry,
     filter::Targets,
-    fmt,
-    layer::{Layer as _, SubscriberExt as _},
+    fmt::{self, MakeWriter},
+    layer::{Identity, Layer, SubscriberExt as _},
     reload,
     util::SubscriberInitExt as _,
 };
@@ -20,17 +20,27 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Starts the log of this process. It is called once.
+    /// Starts the log of this process on standard error. It is called once.
     pub(crate) fn start(settings: &postern_config::Log) -> Self {
+        let colours = io::stderr().is_terminal();
+        Self::start_into(|| Stderr, colours, Box::new(Identity::new()), settings)
+    }
+
+    /// Starts the log of this process elsewhere, with a layer that reads along what is written.
+    pub(crate) fn start_into(
+        writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static,
+        colours: bool,
+        reader: Box<dyn Layer<Registry> + Send + Sync>,
+        settings: &postern_config::Log,
+    ) -> Self {
         let (filter, handle) = reload::Layer::new(targets(settings.level));
-        let lines = fmt::layer()
-            .with_writer(|| Stderr)
-            .with_ansi(io::stderr().is_terminal());
+        let lines = fmt::layer().with_writer(writer).with_ansi(colours);
         let lines = match settings.format {
             LogFormat::Plain => lines.boxed(),
             LogFormat::Json => lines.json().flatten_event(true).boxed(),
         };
         // The filter is outermost so that nothing is formatted that is not written.
+        let filter = reader.and_then(filter);
         let registry = tracing_subscriber::registry().with(filter).with(lines);
         // Only a second start would fail.
         let _ = registry.try_init();

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! start    the queue is opened, listeners and the control socket are bound, parts begin
-//! ready    one line on standard output, READY=1 to systemd
+//! ready    one line for whoever started it, READY=1 to systemd
 //! watch    SIGHUP and the control interface reload; the queue's health is looked at
 //! drain    SIGTERM, SIGINT or trouble: reception ends, then delivery, then the control interface
 //! end      the queue is closed
@@ -35,17 +35,22 @@ use self::{
 };
 use crate::{
     failure::{Exit, Failure},
-    output,
     wiring::Wiring,
 };
 
-/// Runs until a signal or trouble ends it.
-pub(crate) async fn run(config: &Path, wiring: Wiring, log: Log) -> Result<Exit, Failure> {
+/// Runs until a signal or trouble ends it. When every part runs, `announce` is given the line
+/// that says so.
+pub(crate) async fn run(
+    config: &Path,
+    wiring: Wiring,
+    log: Log,
+    announce: impl FnOnce(&str) -> Result<(), Failure>,
+) -> Result<Exit, Failure> {
     let mut signals = Signals::listen().map_err(|error| Failure::new("signals", &error))?;
     // One request to reload at a time; who asks meanwhile waits.
     let (requests, requested) = mpsc::channel(1);
     let (mut parts, reloader) = start(config, wiring, log, requests).await?;
-    output::print(format_args!("{}\n", parts.ready_line()))?;
+    announce(&parts.ready_line())?;
     systemd::ready();
     let end = watch::watch(&mut parts, reloader, &mut signals, requested).await;
     tracing::info!(reason = %end, "postern is stopping");
