@@ -114,15 +114,19 @@ impl Message {
         if waiting_until(progress).is_none() {
             return;
         }
-        progress.attempts = progress.attempts.saturating_add(1);
+        let next_at = |until| RecipientState::Waiting {
+            next_attempt: time::whole_millis(until),
+        };
+        if !matches!(outcome, Outcome::Postponed { .. }) {
+            progress.attempts = progress.attempts.saturating_add(1);
+        }
         match outcome {
             Outcome::Delivered => progress.state = RecipientState::Delivered,
             Outcome::Deferred { until, failure } => {
-                progress.state = RecipientState::Waiting {
-                    next_attempt: time::whole_millis(until),
-                };
+                progress.state = next_at(until);
                 progress.last_failure = Some(failure);
             }
+            Outcome::Postponed { until } => progress.state = next_at(until),
             Outcome::Bounced { failure } => {
                 progress.state = RecipientState::Bounced;
                 progress.last_failure = Some(failure);

@@ -149,6 +149,11 @@ pub enum Outcome {
         /// Why it failed.
         failure: Failure,
     },
+    /// Nothing: there was no attempt after all. It does not count as one.
+    Postponed {
+        /// When to try.
+        until: SystemTime,
+    },
     /// Not at all. The notification, where one is due, belongs into the same [`Settlement`].
     Bounced {
         /// Why it failed.

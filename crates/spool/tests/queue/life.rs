@@ -82,6 +82,26 @@ async fn a_claim_that_is_dropped_is_due_again() {
 }
 
 #[tokio::test]
+async fn what_is_postponed_waits_and_counts_as_no_attempt() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path());
+    spool
+        .accept(submission(&["a@x.example"], "later"))
+        .await
+        .unwrap();
+    let claim = claim_all(&spool).await.remove(0);
+    let until = SystemTime::now() + Duration::from_secs(600);
+    let postponed = (claim.recipients()[0].index, Outcome::Postponed { until });
+    let settled = spool.settle(&claim, outcomes([postponed])).await;
+    assert_eq!(settled.unwrap().waiting, 1);
+    drop(claim);
+    assert_eq!(claim_all(&spool).await.len(), 0);
+    let claim = spool.claim(until, 9).await.unwrap().remove(0);
+    assert_eq!(claim.recipients()[0].attempts, 0);
+    assert_eq!(claim.recipients()[0].last_failure, None);
+}
+
+#[tokio::test]
 async fn recipients_are_settled_one_by_one() {
     let directory = tempfile::tempdir().unwrap();
     let spool = open(directory.path());
