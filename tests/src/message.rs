@@ -69,6 +69,14 @@ impl Message {
         }
     }
 
+    /// The same with so many more lines of 72 octets at its end.
+    #[must_use]
+    pub fn longer(mut self, lines: usize) -> Self {
+        let line = format!("{}\r\n", "0123456789".repeat(7));
+        self.octets.extend(line.repeat(lines).into_bytes());
+        self
+    }
+
     /// The octets, without what SMTP adds to carry them.
     pub fn octets(&self) -> &[u8] {
         &self.octets
