@@ -7,7 +7,7 @@ use postern_tls::{CertificateUsage, ReferenceIdentity, SpkiPin, TrustAnchors};
 /// One demand on the peer's identity.
 ///
 /// A set of TLSA records (RFC 7672) will be a further variant; it joins like the others.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IdentityConstraint {
     /// A certificate for one of these names, with a chain to one of these anchors
     /// (RFC 5280, RFC 9525).
@@ -20,7 +20,7 @@ pub enum IdentityConstraint {
 }
 
 /// Names, the anchors that may vouch for them, and what the certificate must be for.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PkixConstraint {
     names: BTreeSet<ReferenceIdentity>,
     anchors: TrustAnchors,
@@ -60,7 +60,7 @@ impl PkixConstraint {
 }
 
 /// A set of pinned keys that is never empty.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PinSet(BTreeSet<SpkiPin>);
 
 impl PinSet {
@@ -79,7 +79,7 @@ impl PinSet {
 /// Who the peer must prove to be: a conjunction of constraints, at least one.
 ///
 /// That there is always one is what keeps "authenticated" from ever meaning "as anybody".
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identity(BTreeSet<IdentityConstraint>);
 
 impl Identity {

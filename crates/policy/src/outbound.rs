@@ -5,8 +5,8 @@ use std::sync::Arc;
 use postern_mail::{Host, NextHop};
 
 use crate::{
-    CertificateName, Direction, Explanation, Label, Partner, PartnerName, Policy, Refusal,
-    Requirement, RouteFloor, Stage, policy::Generation, rules::Rules,
+    CertificateName, Direction, Explanation, Identity, Label, Partner, PartnerName, Policy,
+    Refusal, Requirement, RouteFloor, Stage, policy::Generation, rules::Rules,
 };
 
 /// The requirement of one delivery with its reasons: what is in force, and what would be if the
@@ -106,6 +106,7 @@ impl DeliveryPlan {
             partner: self.partner().map(|partner| partner.name().clone()),
             route: self.route.clone(),
             present: self.present().cloned(),
+            identity: self.full.identity().cloned(),
         }
     }
 
@@ -129,4 +130,6 @@ pub struct PoolKey {
     partner: Option<PartnerName>,
     route: Option<Label>,
     present: Option<CertificateName>,
+    /// It may depend on the domain that mail is for, even within one partner.
+    identity: Option<Identity>,
 }

@@ -205,6 +205,24 @@ fn without_names_the_identity_is_that_of_fixed_hosts_else_of_the_destination() {
     );
 }
 
+/// Otherwise what one domain's certificate lacks would be told of mail for the other.
+#[test]
+fn domains_of_a_partner_share_connections_where_these_prove_the_same() {
+    let share = |identity: IdentityTerms| {
+        let terms = OutboundTerms {
+            identity,
+            hosts: vec!["192.0.2.1:25".parse().unwrap()],
+            ..OutboundTerms::requiring(ChannelLevel::Authenticated)
+        };
+        let policy = policies::outbound(Stage::Observe, terms);
+        let key = |to| policy.plan_delivery(&host(to), None).pool_key();
+        key("ministry.example") == key("a.ministry.example")
+    };
+    assert!(share(names(&["gw.ministry.example"])));
+    assert!(share(policies::pins()));
+    assert!(!share(IdentityTerms::default()));
+}
+
 #[tokio::test]
 async fn fixed_hosts_are_the_only_ones() {
     let terms = OutboundTerms {
