@@ -6,7 +6,8 @@ use tokio::net::TcpSocket;
 
 use super::{
     home::Home,
-    neighbours::{ANY_PORT, Neighbourhood, Who},
+    neighbourhood::Neighbourhood,
+    neighbours::{ANY_PORT, Who},
 };
 use crate::failure::Failure;
 

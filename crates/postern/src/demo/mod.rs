@@ -4,7 +4,7 @@
 //! | question | module |
 //! |---|---|
 //! | what is tried, and what must come of it? | [`story`] |
-//! | who takes part? | [`neighbours`], [`callers`], [`meddler`], [`relay`] |
+//! | who takes part? | [`neighbours`] in a [`neighbourhood`], [`callers`], [`meddler`], [`relay`] |
 //! | what do they prove, and with what? | [`certificates`], [`configuration`] |
 //! | how is what happened found out? | [`stage`], by [`witness`], [`mailbox`] and the queue |
 //! | was it right? | [`outcome`] |
@@ -22,6 +22,7 @@ mod home;
 mod letter;
 mod mailbox;
 mod meddler;
+mod neighbourhood;
 mod neighbours;
 mod notice;
 mod outcome;
@@ -41,7 +42,8 @@ use self::{
     callers::Callers,
     configuration::Ports,
     home::Home,
-    neighbours::{Neighbourhood, Who},
+    neighbourhood::Neighbourhood,
+    neighbours::Who,
     outcome::{Played, Seen, all_as_it_must_be},
     relay::Relay,
     stage::Stage,

@@ -2,40 +2,24 @@
 //! receiving goes, with a mailbox in place of a queue.
 
 use std::{
-    collections::BTreeMap,
     fmt,
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
-    thread::{self, JoinHandle},
     time::Duration,
 };
 
 use postern_inbound::{Inbound, Limits, Listener, Role, Settings, TlsMode};
 use postern_mail::DomainMap;
 use postern_policy::{ChannelLevel, Defaults, IdentityTerms, InboundTerms, Partner, Policy, Stage};
-use postern_spool::{LocalSpool, Settings as SpoolSettings, Spool};
 use postern_tls::{CertificateStore, Profile, ProfileName, TrustAnchors};
 use rustls_pki_types::UnixTime;
-use tokio::{
-    net::TcpListener,
-    runtime,
-    sync::{mpsc, oneshot},
-};
-use tracing::subscriber::NoSubscriber;
+use tokio::net::TcpListener;
 
-use super::{
-    home::Home,
-    mailbox::{Arrival, Mailbox},
-    meddler,
-};
+use super::{home::Home, mailbox::Mailbox, meddler};
 use crate::failure::Failure;
 
-/// How many arrivals may wait to be told to the user.
-const BELL: usize = 100;
-
 /// Any port of this host that is free.
-pub(super) const ANY_PORT: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+pub(super) const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// A neighbour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,8 +55,8 @@ impl fmt::Display for Who {
 }
 
 /// What there is to know of a neighbour.
-struct Neighbour {
-    who: Who,
+pub(super) struct Neighbour {
+    pub(super) who: Who,
     hostname: &'static str,
     /// The domains whose mail it takes.
     takes: &'static str,
@@ -107,7 +91,7 @@ enum Path {
     Meddled,
 }
 
-static NEIGHBOURS: [Neighbour; 7] = [
+pub(super) static NEIGHBOURS: [Neighbour; 7] = [
     Neighbour {
         shows: Shows::Nothing,
         ..neighbour(Who::OurMailSystem, "mail.example.org", "example.org")
@@ -152,121 +136,9 @@ const fn neighbour(who: Who, hostname: &'static str, takes: &'static str) -> Nei
     }
 }
 
-/// All neighbours, on a thread of their own.
-///
-/// What they log goes nowhere: the log of the demonstration is the relay's alone.
-#[derive(Debug)]
-pub(super) struct Neighbourhood {
-    settled: Settled,
-    bell: mpsc::Receiver<Arrival>,
-    thread: JoinHandle<()>,
-    /// Dropped, it ends the thread.
-    _end: oneshot::Sender<()>,
-}
-
-type Settled = BTreeMap<Who, (SocketAddr, Mailbox)>;
-
-impl Neighbourhood {
-    /// Starts every neighbour at a free port of its own.
-    pub(super) async fn settle(home: &Arc<Home>) -> Result<Self, Failure> {
-        let (bell, rings) = mpsc::channel(BELL);
-        let (tell, told) = oneshot::channel();
-        let (end, ended) = oneshot::channel();
-        let home = Arc::clone(home);
-        let live = move || {
-            tracing::subscriber::with_default(NoSubscriber::default(), || {
-                live(&home, &bell, tell, ended);
-            });
-        };
-        let thread = thread::Builder::new()
-            .name("neighbours".to_owned())
-            .spawn(live);
-        let thread = thread.map_err(|error| Failure::new("cannot start a thread", &error))?;
-        let settled = told.await.map_err(|error| cannot_start(&error))??;
-        Ok(Self {
-            settled,
-            bell: rings,
-            thread,
-            _end: end,
-        })
-    }
-
-    /// What any of them has received that fits.
-    pub(super) fn having(&self, fits: impl Fn(&Arrival) -> bool) -> Vec<Arrival> {
-        let mailboxes = self.settled.values().map(|(_, mailbox)| mailbox);
-        mailboxes
-            .flat_map(|mailbox| mailbox.having(&fits))
-            .collect()
-    }
-
-    /// Where the relay reaches a neighbour. All of them are settled, so nobody is given the
-    /// address at which there is nobody.
-    pub(super) fn address(&self, who: Who) -> SocketAddr {
-        self.settled
-            .get(&who)
-            .map_or(ANY_PORT, |(address, _)| *address)
-    }
-
-    /// What a neighbour has received.
-    pub(super) fn mailbox(&self, who: Who) -> Option<&Mailbox> {
-        self.settled.get(&who).map(|(_, mailbox)| mailbox)
-    }
-
-    /// The next message that arrives anywhere.
-    pub(super) async fn next_arrival(&mut self) -> Option<Arrival> {
-        self.bell.recv().await
-    }
-
-    /// Passes over what has arrived so far.
-    pub(super) fn pass_over_arrivals(&mut self) {
-        while self.bell.try_recv().is_ok() {}
-    }
-
-    /// Ends them all.
-    pub(super) async fn leave(self) {
-        let Self { thread, _end, .. } = self;
-        drop(_end);
-        let _ = tokio::task::spawn_blocking(|| thread.join()).await;
-    }
-}
-
-/// The whole life of the neighbours.
-fn live(
-    home: &Home,
-    bell: &mpsc::Sender<Arrival>,
-    tell: oneshot::Sender<Result<Settled, Failure>>,
-    ended: oneshot::Receiver<()>,
-) {
-    let runtime = runtime::Builder::new_current_thread().enable_all().build();
-    let Ok(runtime) = runtime else {
-        return; // and nobody is told anything, which is told as what it is
-    };
-    runtime.block_on(async {
-        let settled = settle(home, bell).await;
-        if tell.send(settled).is_ok() {
-            let _ = ended.await;
-        }
-    });
-}
-
-async fn settle(home: &Home, bell: &mpsc::Sender<Arrival>) -> Result<Settled, Failure> {
-    let queue = LocalSpool::open(&SpoolSettings {
-        reserve: 0,
-        ..SpoolSettings::at(home.file("neighbours"))
-    });
-    let queue: Arc<dyn Spool> = Arc::new(queue.map_err(|error| cannot_start(&error))?.spool);
-    let mut settled = Settled::new();
-    for neighbour in &NEIGHBOURS {
-        let mailbox = Mailbox::new(neighbour.who, Arc::clone(&queue), bell.clone());
-        let address = neighbour.start(home, mailbox.clone()).await?;
-        settled.insert(neighbour.who, (address, mailbox));
-    }
-    Ok(settled)
-}
-
 impl Neighbour {
     /// Receives from now on, and says where the relay reaches it.
-    async fn start(&self, home: &Home, mailbox: Mailbox) -> Result<SocketAddr, Failure> {
+    pub(super) async fn start(&self, home: &Home, mailbox: Mailbox) -> Result<SocketAddr, Failure> {
         let settings = self.settings(home)?;
         let inbound = Inbound::bind(&settings, Arc::new(mailbox)).map_err(|errors| {
             let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
@@ -372,7 +244,7 @@ where
         .map_err(|error| Failure::new(format_args!("{text:?}"), &error))
 }
 
-fn cannot_start(error: &dyn std::error::Error) -> Failure {
+pub(super) fn cannot_start(error: &dyn std::error::Error) -> Failure {
     Failure::new("a neighbour cannot start", error)
 }
 

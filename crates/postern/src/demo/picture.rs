@@ -1,9 +1,6 @@
 //! What is set up, drawn.
 
-use super::{
-    configuration::Ports,
-    neighbours::{Neighbourhood, Who},
-};
+use super::{configuration::Ports, neighbourhood::Neighbourhood, neighbours::Who};
 
 /// Who is where, and what flows which way.
 pub(super) fn picture(ports: &Ports, neighbourhood: &Neighbourhood) -> String {

@@ -16,7 +16,8 @@ use super::{
     callers::Callers,
     configuration::Ports,
     mailbox::Arrival,
-    neighbours::{Neighbourhood, Who},
+    neighbourhood::Neighbourhood,
+    neighbours::Who,
     notice,
     outcome::{Enforcing, Outcome, Received, Seen},
     story::{Act, Caller, Dress, Letter, Scene},
@@ -114,6 +115,7 @@ impl Stage<'_> {
         let line = self.witness.await_line(PATIENCE, delivery).await;
         let line = line.ok_or_else(|| format!("message {id} has left the queue undelivered"))?;
         let basis = line.field("basis").unwrap_or_default().to_owned();
+        // All that is logged of a delivery is logged before the queue forgets the message.
         let shadow = |line: &Line| line.says("queue_id", &id) && line.field("stage").is_some();
         let shadow = self.witness.line(shadow);
         let (arrival, received) = self.arrived(who, letter, content).await?;
