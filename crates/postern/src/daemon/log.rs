@@ -64,8 +64,11 @@ fn targets(level: LogLevel) -> Targets {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
+    // What a peer sends makes rustls warn, an alert for each line; how a handshake ended is told
+    // by our own events.
     Targets::new()
         .with_default(level.min(LevelFilter::WARN))
+        .with_target("rustls", level.min(LevelFilter::ERROR))
         .with_target("postern", level)
 }
 
