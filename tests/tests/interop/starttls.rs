@@ -73,8 +73,8 @@ fn no_handshake() -> Result<(), Fault> {
         &[0; 1024],
         &ssl2_hello,
         &huge_record,
-        // The alert close_notify.
-        &[0x15, 0x03, 0x01, 0x00, 0x02, 0x01, 0x00],
+        // The fatal alert handshake_failure.
+        &[0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x28],
     ];
     for octets in octets {
         let mut dialogue = introduced(&gateway)?;
