@@ -125,6 +125,7 @@ fn configuration(
     let (host, port) = parts(address);
     let offer = if tls.is_some() { "*" } else { "" };
     let tls = tls.unwrap_or_default();
+    let (relayed, router, transport) = relaying(stranger);
     let home = home.display();
     format!(
         "primary_hostname = {hostname}
@@ -143,18 +144,19 @@ tls_advertise_hosts = {offer}
 {tls}
 log_selector = +tls_peerdn +tls_certificate_verified
 domainlist served = {domain}
+domainlist relayed = {relayed}
 acl_smtp_rcpt = recipient
 begin acl
 recipient:
-  accept domains = +served
+  accept domains = +served : +relayed
   deny message = relay not permitted
 begin routers
-served:
+{router}served:
   driver = accept
   domains = +served
   transport = maildir
 begin transports
-maildir:
+{transport}maildir:
   driver = appendfile
   directory = {home}/mail/box
   maildir_format = true
@@ -163,5 +165,28 @@ maildir:
   message_prefix =
   message_suffix =
 "
+    )
+}
+
+/// The domain that is handed on, the router that says where to, and the transport that does it.
+fn relaying(stranger: &Stranger) -> (&str, String, &str) {
+    let Some((domain, next_hop)) = &stranger.relayed else {
+        return ("", String::new(), "");
+    };
+    let (host, port) = parts(*next_hop);
+    // A host on loopback looks like ourselves: `self = send` sends there anyway.
+    let router = format!(
+        "relayed:
+  driver = manualroute
+  domains = +relayed
+  route_list = * {host}::{port}
+  self = send
+  transport = onward
+"
+    );
+    (
+        domain,
+        router,
+        "onward:\n  driver = smtp\n  hosts_try_chunking = *\n",
     )
 }

@@ -195,6 +195,7 @@ fn configuration(stranger: &Stranger, address: SocketAddr) -> String {
         hostname,
         domain,
         certificate,
+        relayed,
     } = stranger;
     let (host, port) = parts(address);
     let (pki, tls) = match certificate {
@@ -204,11 +205,18 @@ fn configuration(stranger: &Stranger, address: SocketAddr) -> String {
             format!("tls pki {hostname}"),
         ),
     };
+    let relaying = relayed
+        .as_ref()
+        .map(|(domain, next_hop)| {
+            let action = format!("action \"onward\" relay host smtp://{next_hop}\n");
+            format!("{action}match from any for domain \"{domain}\" action \"onward\"\n")
+        })
+        .unwrap_or_default();
     format!(
         "{pki}table everyone {{ \"@\" = nobody }}
 listen on {host} port {port} hostname {hostname} {tls}
 action \"keep\" maildir \"/mail/box\" virtual <everyone>
 match from any for domain \"{domain}\" action \"keep\"
-"
+{relaying}"
     )
 }

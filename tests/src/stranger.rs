@@ -1,5 +1,5 @@
 //! What Exim and OpenSMTPD are in the scenarios: strangers, with STARTTLS to offer or without, that
-//! take messages for one domain into a maildir.
+//! take messages for one domain into a maildir, and may hand on those for another.
 
 use std::net::SocketAddr;
 
@@ -11,6 +11,7 @@ pub struct Stranger {
     pub(crate) hostname: String,
     pub(crate) domain: String,
     pub(crate) certificate: Option<Credentials>,
+    pub(crate) relayed: Option<(String, SocketAddr)>,
 }
 
 impl Stranger {
@@ -20,6 +21,16 @@ impl Stranger {
             hostname: hostname.to_owned(),
             domain: domain.to_owned(),
             certificate: None,
+            relayed: None,
+        }
+    }
+
+    /// Hands messages for `domain` to `next_hop`, over TLS where it is offered, whoever it is with.
+    #[must_use]
+    pub fn relaying(self, domain: &str, next_hop: SocketAddr) -> Self {
+        Self {
+            relayed: Some((domain.to_owned(), next_hop)),
+            ..self
         }
     }
 

@@ -1,5 +1,7 @@
 //! Mail to hosts that nothing is agreed with: TLS where it works, in clear where it does not.
 
+use std::net::SocketAddr;
+
 use postern_tests::certificates::{Authority, Key, Leaf};
 use postern_tests::exim::Exim;
 use postern_tests::fault::Fault;
@@ -8,10 +10,12 @@ use postern_tests::message::{Delivered, Message};
 use postern_tests::opensmtpd::OpenSmtpd;
 use postern_tests::postfix::{ServerTls, Setup};
 use postern_tests::programs::Program;
+use postern_tests::sink::Sink;
 use postern_tests::stranger::Stranger;
+use postern_tests::swaks::Swaks;
 
 use crate::Scenario;
-use crate::gateway::{self, Gateway, Plan};
+use crate::gateway::{self, Gateway, Plan, RECEIVER, SENDER};
 
 /// All of this file.
 pub(crate) const SCENARIOS: &[Scenario] = &[
@@ -34,6 +38,16 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "postfix_with_a_certificate_nobody_vouches_for_is_reached_over_starttls",
         needs: &[Program::Swaks, Program::Postfix],
         run: an_unknown_certificate_still_encrypts,
+    },
+    Scenario {
+        name: "exim_brings_mail_by_bdat_over_starttls",
+        needs: &[Program::Swaks, Program::Exim],
+        run: exim_brings_mail,
+    },
+    Scenario {
+        name: "opensmtpd_brings_mail_over_starttls",
+        needs: &[Program::Swaks, Program::OpenSmtpd],
+        run: opensmtpd_brings_mail,
     },
 ];
 
@@ -96,8 +110,67 @@ fn an_unknown_certificate_still_encrypts() -> Result<(), Fault> {
     Ok(())
 }
 
+fn exim_brings_mail() -> Result<(), Fault> {
+    let sink = Sink::start()?;
+    let gateway = behind_our_mx(&sink)?;
+    let exim = Exim::start(&sending(&gateway))?;
+    let line = brought(&gateway, &sink, exim.address(), || exim.log())?;
+    assert!(line.contains("verdict=encrypted"), "{line}");
+    // C= is what the next hop said; `CHUNKING`: K.
+    let log = exim.log();
+    assert!(log.contains(" K C=\"250"), "{log}");
+    Ok(())
+}
+
+fn opensmtpd_brings_mail() -> Result<(), Fault> {
+    let sink = Sink::start()?;
+    let gateway = behind_our_mx(&sink)?;
+    let opensmtpd = OpenSmtpd::start(&sending(&gateway))?;
+    let line = brought(&gateway, &sink, opensmtpd.address(), || opensmtpd.log())?;
+    assert!(line.contains("verdict=encrypted"), "{line}");
+    Ok(())
+}
+
+/// A gateway that serves `receiver.example` and hands its mail to the sink.
+fn behind_our_mx(sink: &Sink) -> Result<Gateway, Fault> {
+    Plan::ordinary()?
+        .with(|it| it.domain("receiver.example", sink.address()))
+        .start()
+}
+
+/// A stranger who hands mail for `receiver.example` to the gateway.
+fn sending(gateway: &Gateway) -> Stranger {
+    Stranger::named("mx.sender.example", "sender.example").relaying("receiver.example", gateway.mx)
+}
+
+/// Gives awkward messages to the stranger and finds them behind the gateway; gives what the gateway
+/// logged of the last one.
+fn brought(
+    gateway: &Gateway,
+    sink: &Sink,
+    stranger: SocketAddr,
+    log: impl Fn() -> String,
+) -> Result<String, Fault> {
+    let messages = [
+        Message::awkward("from a stranger"),
+        Message::eight_bit("from a stranger").longer(1000),
+    ];
+    for (count, message) in messages.iter().enumerate() {
+        let session = Swaks::with(stranger).from(SENDER).to(RECEIVER);
+        session.send(message)?.accepted()?;
+        let taken = sink.wait_for(count + 1);
+        let taken = taken.map_err(|fault| Fault::Unexpected(format!("{fault}\n{}", log())))?;
+        for taken in taken.iter().skip(count) {
+            taken.added_before(message)?;
+        }
+    }
+    gateway.installation.wait_for_empty_queue()?;
+    assert_eq!(sink.taken().len(), messages.len());
+    gateway.postern.logged("accepted")
+}
+
 /// A gateway that hands mail for the receiver to this stranger.
-fn to(address: std::net::SocketAddr) -> Result<Gateway, Fault> {
+fn to(address: SocketAddr) -> Result<Gateway, Fault> {
     Plan::ordinary()?
         .with(|it| it.route("receiver.example", address))
         .start()
