@@ -1,6 +1,6 @@
 //! What the tests of the queue share.
 
-use std::{path::Path, time::SystemTime};
+use std::{fs, path::Path, time::SystemTime};
 
 use bytes::Bytes;
 use postern_mail::{BodyType, EnhancedStatusCode, Envelope, ForwardPath, ReversePath};
@@ -82,4 +82,17 @@ pub(crate) fn delivered(claim: &Claim) -> Settlement {
             .iter()
             .map(|due| (due.index, Outcome::Delivered)),
     )
+}
+
+/// Copies a directory with all that is in it.
+pub(crate) fn copy_all(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let copy = to.join(path.file_name().unwrap());
+        match path.is_dir() {
+            true => copy_all(&path, &copy),
+            false => drop(fs::copy(&path, &copy).unwrap()),
+        }
+    }
 }

@@ -14,7 +14,9 @@ use postern_spool::{
     Fault, Filter, LocalSpool, Opened, Outcome, Quarantined, Spool, SpoolError, Submission,
 };
 
-use crate::common::{claim_all, delivered, failure, open, outcomes, settings, submission};
+use crate::common::{
+    claim_all, copy_all, delivered, failure, open, outcomes, settings, submission,
+};
 
 /// A queue on disk and what is in it.
 struct Specimen {
@@ -223,18 +225,6 @@ fn cut_zeros(journal: &Path) {
         .rposition(|octet| *octet != 0)
         .map_or(0, |at| at + 1);
     fs::write(journal, &octets[..used]).unwrap();
-}
-
-fn copy_all(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let copy = to.join(path.file_name().unwrap());
-        match path.is_dir() {
-            true => copy_all(&path, &copy),
-            false => drop(fs::copy(&path, &copy).unwrap()),
-        }
-    }
 }
 
 /// Places to damage in a file: all of a small one, a part of a larger one, and always the ends.

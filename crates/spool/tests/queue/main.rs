@@ -9,6 +9,8 @@ mod crash;
 #[cfg(test)]
 mod damage;
 #[cfg(test)]
+mod fixture;
+#[cfg(test)]
 mod life;
 #[cfg(test)]
 mod load;
