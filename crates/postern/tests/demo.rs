@@ -6,31 +6,72 @@
 )]
 
 use std::{
-    process::{Command, Output, Stdio},
+    io::{BufRead as _, BufReader},
+    net::TcpStream,
+    path::Path,
+    process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio},
     sync::mpsc,
     thread,
     time::Duration,
 };
 
+use rustix::process::{Pid, Signal, kill_process};
+use serde::Deserialize as _;
 use serde_json::Value;
 
 /// Far more than the demonstration takes; each of its own waits ends after twenty seconds.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Runs it to its end with these arguments, without anything of the environment.
-fn demo(arguments: &[&str]) -> Output {
+fn postern(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_postern"));
-    command.arg("demo").args(arguments).env_clear();
-    command.stdin(Stdio::null());
+    // Nothing of the environment has a say.
+    command.args(arguments).env_clear().stdin(Stdio::null());
+    command
+}
+
+/// What comes of `work`, which must come in time.
+fn bounded<T: Send + 'static>(what: &str, work: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, when_done) = mpsc::channel();
-    thread::spawn(move || done.send(command.output()));
-    let output = when_done.recv_timeout(PATIENCE);
-    output.expect("the demonstration ends").unwrap()
+    thread::spawn(move || done.send(work()));
+    when_done.recv_timeout(PATIENCE).expect(what)
+}
+
+/// Runs the demonstration to its end.
+fn demo(arguments: &[&str]) -> Output {
+    let mut command = postern(&[&["demo", "--once"], arguments].concat());
+    bounded("the demonstration ends", move || command.output()).unwrap()
+}
+
+/// A demonstration that stays up; it ends with this value at the latest.
+struct Staying(Child);
+
+impl Staying {
+    fn start() -> (Self, BufReader<ChildStdout>) {
+        let mut child = postern(&["demo", "--json"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        (Self(child), stdout)
+    }
+
+    /// Presses Ctrl-C, and waits for the end.
+    fn interrupt(mut self) -> ExitStatus {
+        kill_process(Pid::from_child(&self.0), Signal::INT).unwrap();
+        bounded("it ends when it is asked to", move || self.0.wait()).unwrap()
+    }
+}
+
+impl Drop for Staying {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 #[test]
 fn every_outcome_is_as_it_must_be_and_is_shown() {
-    let output = demo(&["--once"]);
+    let output = demo(&[]);
     let shown = String::from_utf8(output.stdout).unwrap();
     let log = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{shown}\n{log}");
@@ -63,7 +104,7 @@ fn every_outcome_is_as_it_must_be_and_is_shown() {
 
 #[test]
 fn programs_are_told_the_outcomes() {
-    let output = demo(&["--once", "--json"]);
+    let output = demo(&["--json"]);
     assert_eq!(output.status.code(), Some(0));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["as-it-must-be"], true);
@@ -105,10 +146,27 @@ fn programs_are_told_the_outcomes() {
 }
 
 #[test]
-fn nothing_is_left_behind() {
-    let output = demo(&["--once", "--json"]);
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+fn it_stays_up_for_more_mail_and_leaves_nothing_behind() {
+    let (staying, stdout) = Staying::start();
+    let report = bounded("the report comes", move || {
+        Value::deserialize(&mut serde_json::Deserializer::from_reader(stdout))
+    });
+    let report = report.unwrap();
     let configuration = report["configuration"].as_str().unwrap();
-    let directory = std::path::Path::new(configuration).parent().unwrap();
+
+    for listener in ["mx-listener", "relay-listener"] {
+        let stream = TcpStream::connect(report[listener].as_str().unwrap()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut greeting = String::new();
+        BufReader::new(stream).read_line(&mut greeting).unwrap();
+        assert!(greeting.starts_with("220 mx1.example.org "), "{greeting}");
+    }
+    let listed = postern(&["queue", "list", "--config", configuration]).output();
+    let listed = String::from_utf8(listed.unwrap().stdout).unwrap();
+    assert!(listed.contains("<bob@bank.example>"), "{listed}");
+    assert!(listed.contains("<dora@clinic.example>"), "{listed}");
+
+    assert_eq!(staying.interrupt().code(), Some(0));
+    let directory = Path::new(configuration).parent().unwrap();
     assert!(!directory.exists(), "{}", directory.display());
 }
