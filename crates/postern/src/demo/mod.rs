@@ -8,12 +8,13 @@
 //! | what do they prove, and with what? | [`certificates`], [`configuration`] |
 //! | how is what happened found out? | [`stage`], by [`witness`], [`mailbox`] and the queue |
 //! | was it right? | [`outcome`] |
-//! | what is shown? | [`picture`], [`table`], [`notice`], [`guide`] |
+//! | what is shown? | [`picture`], [`table`], [`notice`], [`guide`], to an [`audience`] |
 //!
 //! It needs no DNS, no network, no privileges, and no files but those of a temporary directory.
 //! The relay runs as `postern serve` would run it, from a configuration file that is written for
 //! the occasion; nothing in it knows of the demonstration. Every wait is bounded.
 
+mod audience;
 mod callers;
 mod certificates;
 mod configuration;
@@ -33,12 +34,12 @@ mod story;
 mod table;
 mod witness;
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use postern_admin::Client;
-use serde::Serialize;
 
 use self::{
+    audience::Audience,
     callers::Callers,
     configuration::Ports,
     home::Home,
@@ -53,7 +54,6 @@ use self::{
 use crate::{
     cli::Demo,
     failure::{Exit, Failure},
-    output,
 };
 
 /// Sets everything up, plays the story, and stays for as long as the user likes.
@@ -83,7 +83,7 @@ async fn demonstrate(wanted: Demo) -> Result<Exit, Failure> {
     audience.tell(&setting.opening())?;
     let played = tokio::select! {
         played = setting.play(audience) => played?,
-        failure = relay.ended() => return Err(failure),
+        ended = relay.ended() => return Err(ended.err().unwrap_or_else(too_early)),
     };
     audience.report(&setting, &played)?;
     if wanted.once {
@@ -94,6 +94,11 @@ async fn demonstrate(wanted: Demo) -> Result<Exit, Failure> {
     }
     setting.neighbourhood.leave().await;
     Ok(verdict(&played))
+}
+
+/// The user has seen enough before everything was shown.
+fn too_early() -> Failure {
+    Failure::plain("the demonstration was ended before it was over")
 }
 
 /// How the program ends after this story.
@@ -165,7 +170,7 @@ impl Setting {
         self.neighbourhood.pass_over_arrivals();
         loop {
             tokio::select! {
-                _as_asked = relay.ended() => return Ok(()),
+                ended = relay.ended() => return ended,
                 Some(arrival) = self.neighbourhood.next_arrival() => {
                     audience.tell(&format!("{arrival}\n"))?;
                 }
@@ -180,61 +185,6 @@ impl Setting {
             .map(|mailbox| mailbox.having(|arrival| notice::is_about(arrival, story::TO_IMPOSTOR)));
         let notices = notices.unwrap_or_default();
         notices.first().map(notice::excerpt).unwrap_or_default()
-    }
-}
-
-/// For whom the demonstration is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Audience {
-    People,
-    Programs,
-}
-
-/// What programs are told, once.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct Report<'a> {
-    as_it_must_be: bool,
-    configuration: PathBuf,
-    log: PathBuf,
-    mx_listener: SocketAddr,
-    relay_listener: SocketAddr,
-    scenes: &'a [Played],
-    notice: Vec<String>,
-}
-
-impl Audience {
-    fn of(wanted: Demo) -> Self {
-        if wanted.format.json {
-            Self::Programs
-        } else {
-            Self::People
-        }
-    }
-
-    /// Tells people something as it happens.
-    fn tell(self, text: &str) -> Result<(), Failure> {
-        match self {
-            Self::People => output::print(text),
-            Self::Programs => Ok(()),
-        }
-    }
-
-    /// Tells what came of the story: people have seen most of it.
-    fn report(self, setting: &Setting, played: &[Played]) -> Result<(), Failure> {
-        let notice = setting.notice();
-        match self {
-            Self::People => output::print(table::foot(played, &notice)),
-            Self::Programs => output::print_json(&Report {
-                as_it_must_be: all_as_it_must_be(played),
-                configuration: setting.home.configuration(),
-                log: setting.home.log(),
-                mx_listener: setting.ports.mx,
-                relay_listener: setting.ports.relay,
-                scenes: played,
-                notice,
-            }),
-        }
     }
 }
 

@@ -40,25 +40,26 @@ impl Relay {
         tokio::select! {
             biased;
             Ok(()) = told => Ok(relay),
-            failure = relay.ended() => Err(failure),
+            ended = relay.ended() => Err(ended.err().unwrap_or_else(not_started)),
         }
     }
 
-    /// Waits until the relay has ended, which it does when this process is asked to end. What is
-    /// returned is for those who did not expect it.
-    pub(super) async fn ended(&mut self) -> Failure {
-        match (&mut self.0).await {
-            Ok(Ok(_)) => Failure::plain("the relay has ended"),
-            Ok(Err(failure)) => failure,
-            Err(error) => Failure::new("the relay", &error),
-        }
+    /// Waits until the relay has ended, which it does in good order when this process is asked
+    /// to end.
+    pub(super) async fn ended(&mut self) -> Result<(), Failure> {
+        let ended = (&mut self.0).await;
+        let ended = ended.map_err(|error| Failure::new("the relay", &error))?;
+        ended.map(drop)
     }
 
     /// Ends it as systemd would: it listens to the signals of this process.
     pub(super) async fn stop(&mut self) -> Result<(), Failure> {
         let asked = kill_process(getpid(), Signal::TERM);
         asked.map_err(|error| Failure::new("cannot end the relay", &error))?;
-        let _as_it_was_asked_to = self.ended().await;
-        Ok(())
+        self.ended().await
     }
+}
+
+fn not_started() -> Failure {
+    Failure::plain("the relay ended before it was ready")
 }
