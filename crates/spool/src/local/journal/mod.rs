@@ -10,7 +10,7 @@
 //!   the latter the remains are cut off here.
 //! - Otherwise the sound batches before the damage and the sound batches behind it, up to the
 //!   journal's end, stay. What lies between is kept in `quarantine/` and searched for our own
-//!   records, which carry our seal ([`record`](super::record)); those that are newer than what the
+//!   records, which carry our seal ([`record`]); those that are newer than what the
 //!   engine has, and not removed later, go back into it.
 //!
 //! Sound batches behind damage are believed only if they reach the journal's end without a gap.
@@ -18,11 +18,12 @@
 //! follows it.
 //!
 //! What is lost: removals inside the damaged part. Such a message is delivered once more.
-//! A journal is read into memory whole, one after the other; the engine begins a new one after
-//! 64 MB.
+//! A journal that needs any of this is read into memory whole, some 64 MB; the others go by in
+//! pieces ([`passage`]).
 
 mod batch;
 mod order;
+mod passage;
 mod reinstate;
 
 use std::{
@@ -68,6 +69,9 @@ pub(crate) fn repair(
         ));
     }
     for path in paths {
+        if repaired.damaged.is_empty() && passage::is_whole(&path)? {
+            continue;
+        }
         let octets = read(&path)?;
         let journal = Journal::parse(&octets);
         if journal.is_damaged() {
@@ -116,8 +120,11 @@ fn paths(store: &Path) -> io::Result<Vec<PathBuf>> {
 /// The octets of a file up to the zeros at its end. These may be a hole of many MiB, so they are
 /// counted rather than kept.
 pub(crate) fn read(path: &Path) -> io::Result<Bytes> {
+    read_from(File::open(path)?)
+}
+
+fn read_from(mut file: impl Read) -> io::Result<Bytes> {
     static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
-    let mut file = File::open(path)?;
     let mut octets = Vec::new();
     let mut zeros = 0;
     let mut piece = vec![0; ZEROS.len()];
