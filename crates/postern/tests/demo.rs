@@ -170,3 +170,18 @@ fn it_stays_up_for_more_mail_and_leaves_nothing_behind() {
     let directory = Path::new(configuration).parent().unwrap();
     assert!(!directory.exists(), "{}", directory.display());
 }
+
+#[test]
+fn one_that_cannot_start_says_why_and_leaves_nothing_behind() {
+    // A Unix socket's path has at most 107 octets, and this directory's is longer.
+    let root = tempfile::tempdir().unwrap();
+    let long = root.path().join("x".repeat(100));
+    std::fs::create_dir(&long).unwrap();
+    let mut command = postern(&["demo", "--once"]);
+    command.env("TMPDIR", &long);
+    let output = bounded("it gives up", move || command.output()).unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("admin.socket"), "{said}");
+    assert_eq!(std::fs::read_dir(&long).unwrap().count(), 0);
+}

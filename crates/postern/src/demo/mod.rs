@@ -92,7 +92,6 @@ async fn demonstrate(wanted: Demo) -> Result<Exit, Failure> {
         audience.tell(&guide::guide(&setting.home, &setting.ports))?;
         setting.stay(&mut relay, audience).await?;
     }
-    setting.neighbourhood.leave().await;
     Ok(verdict(&played))
 }
 

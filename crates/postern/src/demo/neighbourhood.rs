@@ -31,9 +31,25 @@ const BELL: usize = 100;
 pub(super) struct Neighbourhood {
     settled: Settled,
     bell: mpsc::Receiver<Arrival>,
-    thread: JoinHandle<()>,
-    /// Dropped, it ends the thread.
-    end: oneshot::Sender<()>,
+    _life: Life,
+}
+
+/// The thread on which they live. It ends when this is dropped, and the files that it has open
+/// are closed then.
+#[derive(Debug)]
+struct Life {
+    thread: Option<JoinHandle<()>>,
+    end: Option<oneshot::Sender<()>>,
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        drop(self.end.take());
+        if let Some(thread) = self.thread.take() {
+            // If it panicked, there is nothing left of it to end.
+            let _ = thread.join();
+        }
+    }
 }
 
 type Settled = BTreeMap<Who, (SocketAddr, Mailbox)>;
@@ -54,12 +70,15 @@ impl Neighbourhood {
             .name("neighbours".to_owned())
             .spawn(live);
         let thread = thread.map_err(|error| Failure::new("cannot start a thread", &error))?;
+        let life = Life {
+            thread: Some(thread),
+            end: Some(end),
+        };
         let settled = told.await.map_err(|error| cannot_start(&error))??;
         Ok(Self {
             settled,
             bell: rings,
-            thread,
-            end,
+            _life: life,
         })
     }
 
@@ -92,13 +111,6 @@ impl Neighbourhood {
     /// Passes over what has arrived so far.
     pub(super) fn pass_over_arrivals(&mut self) {
         while self.bell.try_recv().is_ok() {}
-    }
-
-    /// Ends them all.
-    pub(super) async fn leave(self) {
-        let Self { thread, end, .. } = self;
-        drop(end);
-        let _ = tokio::task::spawn_blocking(|| thread.join()).await;
     }
 }
 
