@@ -66,11 +66,12 @@ pub use section::{
     route::{Route, RouteBy},
     spool::Spool,
 };
-pub use settings::Settings;
+pub use settings::{Settings, Whereabouts};
 pub use value::ByteSize;
 
 use file::Secrecy;
-use schema::Notes;
+use schema::{Notes, Reported};
+use toml::de::DeTable;
 
 /// A configuration that can be used.
 #[derive(Debug)]
@@ -86,11 +87,7 @@ pub struct Loaded {
 /// # Errors
 /// Everything that is wrong with it.
 pub fn load(path: &Path) -> Result<Loaded, Errors> {
-    let text = file::read(path, Secrecy::Public).map_err(|fault| {
-        let file = path.to_owned();
-        Errors::from(Problem::new(file, None, "", &fault, &fault.right()))
-    })?;
-    parse(&text, path)
+    parse(&text_of(path)?, path)
 }
 
 /// Reads a configuration whose text is at hand already, as if it stood at `path`: relative paths
@@ -99,15 +96,43 @@ pub fn load(path: &Path) -> Result<Loaded, Errors> {
 /// # Errors
 /// Everything that is wrong with it.
 pub fn parse(text: &str, path: &Path) -> Result<Loaded, Errors> {
+    let (settings, warnings) = read(text, path, settings::read)?;
+    Ok(Loaded { settings, warnings })
+}
+
+/// Reads where the daemon is, and nothing else: the queue can be looked after while another
+/// section has errors, a certificate has expired or a key may not be read by this user. That is
+/// when somebody wants to look at it.
+///
+/// # Errors
+/// What is wrong with the names at the top of the file, `[spool]` and `[admin]`, or that it is
+/// not TOML.
+pub fn whereabouts(path: &Path) -> Result<Whereabouts, Errors> {
+    read(&text_of(path)?, path, settings::whereabouts).map(|(whereabouts, _)| whereabouts)
+}
+
+fn text_of(path: &Path) -> Result<String, Errors> {
+    file::read(path, Secrecy::Public).map_err(|fault| {
+        let file = path.to_owned();
+        Errors::from(Problem::new(file, None, "", &fault, &fault.right()))
+    })
+}
+
+/// What `reader` makes of the document, with the warnings; or all the errors it has noted.
+fn read<T>(
+    text: &str,
+    path: &Path,
+    reader: fn(&Notes<'_>, &DeTable<'_>) -> Result<T, Reported>,
+) -> Result<(T, Vec<Problem>), Errors> {
     let notes = Notes::new(path, text);
     let document = schema::document(&notes);
-    let settings = document.and_then(|document| settings::read(&notes, &document));
+    let read = document.and_then(|document| reader(&notes, &document));
     let warnings = notes.finish()?;
-    match settings {
-        Ok(settings) => Ok(Loaded { settings, warnings }),
+    match read {
+        Ok(read) => Ok((read, warnings)),
         // Nothing is given up without a note, so this is told to nobody; it is here so that a
         // mistake of ours cannot turn into a configuration.
-        Err(schema::Reported) => {
+        Err(Reported) => {
             let file = path.to_owned();
             let problem = Problem::new(file, None, "", &"is not usable", &"report this as a bug");
             Err(problem.into())

@@ -47,6 +47,15 @@ pub struct Settings {
     pub admin: Admin,
 }
 
+/// Where a daemon keeps mail and how it is spoken to: what it takes to look after its queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Whereabouts {
+    /// Where accepted mail is kept.
+    pub spool: Spool,
+    /// How the running daemon is spoken to.
+    pub admin: Admin,
+}
+
 static HOSTNAME: Key<Domain> = Key::required(
     "hostname",
     &DOMAIN,
@@ -119,6 +128,22 @@ pub(crate) fn read(notes: &Notes<'_>, document: &DeTable<'_>) -> Result<Settings
         limits: limits?,
         delivery: delivery?,
         log: log?,
+        admin: admin?,
+    })
+}
+
+/// Where the document says that the daemon is; the other sections are not looked into.
+///
+/// Unknown sections are noted all the same: a misspelt `[spool]` would lead to another queue.
+pub(crate) fn whereabouts(
+    notes: &Notes<'_>,
+    document: &DeTable<'_>,
+) -> Result<Whereabouts, Reported> {
+    let root = Table::root(notes, &ROOT, document);
+    let spool = once(&root, &spool::SPOOL, spool::read);
+    let admin = once(&root, &admin::ADMIN, admin::read);
+    Ok(Whereabouts {
+        spool: spool?,
         admin: admin?,
     })
 }

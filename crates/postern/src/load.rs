@@ -1,12 +1,17 @@
-//! Loading the configuration, for commands that need one to be right.
+//! Loading the configuration, for commands that need one to be right, or only the way to the daemon.
 
 use std::path::Path;
 
-use postern_config::Loaded;
+use postern_config::{Loaded, Whereabouts};
 
 use crate::failure::Failure;
 
 /// The configuration, or all that is wrong with it.
 pub(crate) fn load(path: &Path) -> Result<Loaded, Failure> {
     postern_config::load(path).map_err(Failure::plain)
+}
+
+/// Where the daemon and its queue are, however wrong the rest of the configuration is.
+pub(crate) fn whereabouts(path: &Path) -> Result<Whereabouts, Failure> {
+    postern_config::whereabouts(path).map_err(Failure::plain)
 }

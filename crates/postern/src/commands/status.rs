@@ -8,12 +8,12 @@ use crate::{
     certificates,
     cli::Format,
     failure::{Exit, Failure},
-    load::load,
+    load::whereabouts,
     output::{self, Table},
 };
 
 pub(crate) fn run(config: &Path, format: Format) -> Result<Exit, Failure> {
-    let socket = load(config)?.settings.admin.socket;
+    let socket = whereabouts(config)?.admin.socket;
     let status = super::wait_for(async {
         let status = Client::new(socket).status().await;
         status.map_err(|error| Failure::new("the status", &error))

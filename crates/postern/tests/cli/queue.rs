@@ -78,6 +78,27 @@ fn a_message_is_worked_with_while_no_daemon_runs() {
     works_with_a_message(&home, &id);
 }
 
+#[test]
+fn the_queue_is_looked_after_whatever_is_wrong_elsewhere() {
+    let home = Home::new(RELAY);
+    let (serving, id) = with_message(&home);
+    let wrong = RELAY.replace("\"relay\"", "\"everybody\"")
+        + "[[tls.certificate]]\nname = \"away\"\nchain = \"away.pem\"\nkey = \"away.key\"\n";
+    home.write("postern.toml", &wrong);
+    assert_eq!(home.run(&["status"]).status, 0);
+    let listed = home.run(&["queue", "list"]);
+    assert!(listed.out.contains(&id), "{listed:?}");
+    serving.terminate();
+    works_with_a_message(&home, &id);
+}
+
+#[test]
+fn a_queue_that_may_be_another_is_not_touched() {
+    let home = Home::new(&RELAY.replace("[spool]", "[spol]"));
+    let expected = "postern: postern.toml:3:2: spol: is not a known key; did you mean \"spool\"?\n";
+    check(&home.run(&["queue", "list"]), 3, "", expected);
+}
+
 #[track_caller]
 fn works_with_a_message(home: &Home, id: &str) {
     let list = home.run(&["queue", "list"]);

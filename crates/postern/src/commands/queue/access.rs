@@ -3,7 +3,7 @@
 use std::{os::unix::fs::MetadataExt as _, path::Path, sync::Arc};
 
 use postern_admin::{Change, Client, ClientError, Listing, Message, Page, Queue};
-use postern_config::Settings;
+use postern_config::Whereabouts;
 use postern_mail::QueueId;
 use postern_spool::{LocalSpool, SpoolError};
 
@@ -21,12 +21,12 @@ pub(super) enum Access {
 impl Access {
     /// Asks the daemon, and opens the queue when there is none. The queue's lock makes sure that
     /// there really is none.
-    pub(super) async fn open(settings: &Settings) -> Result<Self, Failure> {
-        let client = Client::new(&settings.admin.socket);
+    pub(super) async fn open(whereabouts: &Whereabouts) -> Result<Self, Failure> {
+        let client = Client::new(&whereabouts.admin.socket);
         match client.status().await {
             Ok(_) => Ok(Self::Daemon(client)),
             Err(error @ ClientError::NotRunning { .. }) => {
-                open_directly(settings).map_err(|failure| failure.after(&error))
+                open_directly(whereabouts).map_err(|failure| failure.after(&error))
             }
             Err(error) => Err(Failure::new("the queue", &error)),
         }
@@ -73,10 +73,10 @@ impl Access {
     }
 }
 
-fn open_directly(settings: &Settings) -> Result<Access, Failure> {
-    let path = &settings.spool.path;
+fn open_directly(whereabouts: &Whereabouts) -> Result<Access, Failure> {
+    let path = &whereabouts.spool.path;
     check_owner(path)?;
-    let opened = LocalSpool::open(&wiring::spool(&settings.spool));
+    let opened = LocalSpool::open(&wiring::spool(&whereabouts.spool));
     let opened = opened.map_err(|error| Failure::new("the queue", &error))?;
     Ok(Access::Directly(Queue::new(Arc::new(opened.spool))))
 }

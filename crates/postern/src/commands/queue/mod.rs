@@ -12,7 +12,7 @@ use self::access::Access;
 use crate::{
     cli::{Format, List, QueueAction, Which},
     failure::{Exit, Failure},
-    load::load,
+    load::whereabouts,
     output,
 };
 
@@ -20,9 +20,9 @@ use crate::{
 const PAGE: usize = 100;
 
 pub(crate) fn run(config: &Path, action: &QueueAction) -> Result<Exit, Failure> {
-    let settings = load(config)?.settings;
+    let whereabouts = whereabouts(config)?;
     super::wait_for(async {
-        let queue = Access::open(&settings).await?;
+        let queue = Access::open(&whereabouts).await?;
         match action {
             QueueAction::List(list) => self::list(&queue, list).await?,
             QueueAction::Show { id, format } => show(&queue, *id, *format).await?,
