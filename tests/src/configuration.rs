@@ -59,6 +59,13 @@ impl Configuration {
         self.listener(address, "relay", &[&networks])
     }
 
+    /// Every host on loopback relays here, with TLS offered in this way.
+    #[must_use]
+    pub fn relay_with_tls(self, address: SocketAddr, tls: &str) -> Self {
+        let tls = format!("tls = {}", quoted(tls));
+        self.listener(address, "relay", &["networks = [\"127.0.0.0/8\"]", &tls])
+    }
+
     fn listener(mut self, address: SocketAddr, role: &str, lines: &[&str]) -> Self {
         add(&mut self.text, "[[listener]]");
         set(&mut self.text, "address", quoted(address));
@@ -131,6 +138,13 @@ impl Partner {
         Self { text }
     }
 
+    /// Connections with it are held to this profile.
+    #[must_use]
+    pub fn profile(mut self, profile: &str) -> Self {
+        set(&mut self.text, "profile", quoted(profile));
+        self
+    }
+
     /// What connections to it must prove.
     #[must_use]
     pub fn outbound(self, rule: &Rule) -> Self {
@@ -157,6 +171,13 @@ impl Rule {
         let trust = format!("trust = {}", list([root.display()]));
         Self {
             lines: vec![names, trust],
+        }
+    }
+
+    /// A certificate with this key, whoever issued it.
+    pub fn pinned(pin: &str) -> Self {
+        Self {
+            lines: vec![format!("spki-pins = {}", list([pin]))],
         }
     }
 

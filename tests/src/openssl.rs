@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use crate::certificates::{Credentials, Key, first_certificate};
 use crate::fault::Fault;
+use crate::home::Home;
 use crate::programs::{self, Program};
 
 /// A TLS version.
@@ -65,6 +66,23 @@ pub(crate) fn fingerprint(credentials: &Credentials) -> Result<String, Fault> {
     match output.split_once('=') {
         Some((_, fingerprint)) => Ok(fingerprint.trim().to_owned()),
         None => Err(Fault::Unexpected(format!("no fingerprint: {output}"))),
+    }
+}
+
+/// The SHA-256 of a certificate's key in hex, which is one of the ways to pin it.
+pub fn spki_pin(credentials: &Credentials) -> Result<String, Fault> {
+    let openssl = Program::Openssl.find()?;
+    let home = Home::new("pin")?;
+    let spki = home.path().join("spki");
+    let mut convert = programs::bounded(&openssl);
+    convert.args(["pkey", "-pubout", "-outform", "der", "-in"]);
+    programs::run(convert.arg(&credentials.key).arg("-out").arg(&spki))?;
+    let mut digest = programs::bounded(&openssl);
+    digest.args(["dgst", "-sha256", "-r"]);
+    let output = programs::both(&programs::run(digest.arg(&spki))?);
+    match output.split_once(' ') {
+        Some((pin, _)) => Ok(pin.to_owned()),
+        None => Err(Fault::Unexpected(format!("no digest: {output}"))),
     }
 }
 

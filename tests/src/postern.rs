@@ -60,6 +60,12 @@ impl Installation {
         Ok((chain, key))
     }
 
+    /// What stands in the configuration file.
+    pub fn configuration(&self) -> Result<String, Fault> {
+        let path = self.configuration_file();
+        fs::read_to_string(&path).map_err(Fault::at(&path))
+    }
+
     /// Starts the daemon and waits until it says that it is ready.
     pub fn serve(&self) -> Result<Postern, Fault> {
         let out = self.home.path().join("stdout");
@@ -80,7 +86,7 @@ impl Installation {
         command
             .args(arguments)
             .arg("--config")
-            .arg(self.configuration());
+            .arg(self.configuration_file());
         programs::run_anyhow(&mut command)
     }
 
@@ -90,11 +96,11 @@ impl Installation {
         command
             .args(arguments)
             .arg("--config")
-            .arg(self.configuration());
+            .arg(self.configuration_file());
         command
     }
 
-    fn configuration(&self) -> PathBuf {
+    fn configuration_file(&self) -> PathBuf {
         self.home.path().join("postern.toml")
     }
 }

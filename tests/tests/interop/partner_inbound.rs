@@ -7,7 +7,7 @@ use postern_tests::mailbox;
 use postern_tests::message::{Delivered, Message};
 use postern_tests::postfix::{Postfix, Setup, Upstream};
 use postern_tests::programs::Program;
-use postern_tests::swaks::Swaks;
+use postern_tests::swaks::{Swaks, Tls};
 
 use crate::Scenario;
 use crate::gateway::{GATEWAY, Gateway, Plan, RECEIVER, SENDER, unwrapped};
@@ -34,6 +34,16 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         needs: &[Program::Swaks, Program::Postfix],
         run: observed,
     },
+    Scenario {
+        name: "a_reload_puts_a_rule_in_force",
+        needs: &[Program::Swaks, Program::Postfix],
+        run: reloaded,
+    },
+    Scenario {
+        name: "an_exclusive_certificate_speaks_for_no_other_domain",
+        needs: &[Program::Swaks, Program::Postfix],
+        run: exclusive,
+    },
 ];
 
 /// The partner's name as a client, and the text of refusals.
@@ -49,11 +59,15 @@ struct Gate {
 
 impl Gate {
     fn at_stage(stage: &str) -> Result<Self, Fault> {
+        Self::with_rule(stage, |rule| rule)
+    }
+
+    fn with_rule(stage: &str, add: impl FnOnce(Rule) -> Rule) -> Result<Self, Fault> {
         let partner = Authority::new("Partner CA", Key::Ecdsa)?;
         let receiver = Setup::named("mail.receiver.example")
             .serving("receiver.example")
             .start()?;
-        let rule = Rule::authenticated(NAME, partner.root());
+        let rule = add(Rule::authenticated(NAME, partner.root()));
         let add = |it: Configuration| {
             it.domain("receiver.example", receiver.address())
                 .partner(&Partner::at_stage(stage, PARTNER, "sender.example").inbound(&rule))
@@ -174,6 +188,52 @@ fn observed() -> Result<(), Fault> {
         .filter(|line| line.contains("stage enforce would refuse this"));
     assert_eq!(observed.count(), 2, "{log}");
     Ok(())
+}
+
+fn reloaded() -> Result<(), Fault> {
+    let gate = Gate::at_stage("observe")?;
+    let installation = &gate.gateway.installation;
+    let anonymous = gate.sending(Upstream::Encrypted, None)?;
+    through(&anonymous)
+        .send(&Message::plain("observed"))?
+        .accepted()?;
+    gate.receiver.delivered(1)?;
+
+    let before = installation.configuration()?;
+    installation.configure(&before.replace("\"observe\"", "\"enforce\""))?;
+    gate.gateway.postern.reload()?;
+    gate.gateway
+        .postern
+        .logged("the new configuration is in force")?;
+    through(&anonymous)
+        .send(&Message::plain("refused"))?
+        .accepted()?;
+    let returned = anonymous.delivered(1)?;
+    let text = returned.first().map(Delivered::text).unwrap_or_default();
+    assert!(text.contains("Status: 5.7.0\n"), "{text}");
+    assert_eq!(gate.receiver.mailbox().messages()?.len(), 1);
+    Ok(())
+}
+
+fn exclusive() -> Result<(), Fault> {
+    let gate = Gate::with_rule("enforce", |rule| rule.line("exclusive = true"))?;
+    let right = gate.partner.issue(&Leaf::named(NAME))?;
+    let client = |from: &str| {
+        let session = Swaks::with(gate.gateway.mx).from(from).to(RECEIVER);
+        let session = session.tls(Tls::StartTls).presenting(&right);
+        session.send(&Message::plain("exclusive"))
+    };
+    client(SENDER)?.accepted()?;
+    let other = client("carol@elsewhere.example")?;
+    assert_eq!(other.status, Some(23), "{}", other.transcript);
+    let refusal = other.refusal().unwrap_or_default();
+    assert!(
+        refusal.starts_with("550-5.7.1 the certificate is that of Sender"),
+        "{refusal}"
+    );
+    // A notification names no domain.
+    client("<>")?.accepted()?;
+    gate.receiver.delivered(2).map(drop)
 }
 
 fn through(sender: &Postfix) -> Swaks {

@@ -3,7 +3,9 @@
 use postern_tests::certificates::{Authority, Credentials, Key, Leaf, Usage};
 use postern_tests::configuration::{Partner, Rule};
 use postern_tests::fault::Fault;
+use postern_tests::mailbox;
 use postern_tests::message::{Delivered, Message};
+use postern_tests::openssl;
 use postern_tests::postfix::{ClientCertificates, Postfix, ServerTls, Setup};
 use postern_tests::programs::Program;
 use postern_tests::queue::Queued;
@@ -33,6 +35,16 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "without_a_certificate_that_the_partner_demands_nothing_leaves",
         needs: &[Program::Swaks, Program::Postfix],
         run: without_our_certificate,
+    },
+    Scenario {
+        name: "a_profile_holds_the_connection_to_what_it_allows",
+        needs: &[Program::Swaks, Program::Postfix],
+        run: suite_b,
+    },
+    Scenario {
+        name: "a_pinned_key_is_known_whoever_vouches_for_it",
+        needs: &[Program::Swaks, Program::Openssl, Program::Postfix],
+        run: pinned,
     },
 ];
 
@@ -208,6 +220,73 @@ fn without_our_certificate() -> Result<(), Fault> {
     }
     assert!(receiver.postfix.mailbox().messages()?.is_empty());
     Ok(())
+}
+
+fn suite_b() -> Result<(), Fault> {
+    let authority = Authority::new("Partner CA", Key::Ecdsa)?;
+    let host = |key: Key| {
+        let certificate = authority.issue(&Leaf::named("mx.receiver.example").key(key))?;
+        Setup::named("mx.receiver.example")
+            .serving("receiver.example")
+            .tls(ServerTls::Offered, &certificate)
+            .start()
+    };
+    let to = |host: &Postfix| {
+        let rule = Rule::authenticated("mx.receiver.example", authority.root());
+        let partner = Partner::called("Receiver", "receiver.example")
+            .profile("suite-b-128")
+            .outbound(&rule.host(host.address()));
+        Plan::ordinary()?.with(|it| it.partner(&partner)).start()
+    };
+    let message = Message::plain("by suite B");
+    let right = host(Key::Ecdsa)?;
+    let gateway = to(&right)?;
+    gateway.host_of_ours().send(&message)?.accepted()?;
+    mailbox::only(&right.delivered(1)?, &message)?;
+    let line = gateway.postern.logged("authenticated as")?;
+    let channel = "TLSv1.2 TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 secp256r1";
+    assert!(line.contains(channel), "{line}");
+
+    // A host with an RSA key has nothing in common with the profile.
+    let wrong = host(Key::Rsa)?;
+    let gateway = to(&wrong)?;
+    gateway.host_of_ours().send(&message)?.accepted()?;
+    let line = gateway.postern.logged("not delivered")?;
+    assert!(
+        line.contains("deferred") && line.contains("4.7.5"),
+        "{line}"
+    );
+    assert!(wrong.mailbox().messages()?.is_empty());
+    Ok(())
+}
+
+fn pinned() -> Result<(), Fault> {
+    let nobody = Authority::new("Nobody's CA", Key::Ecdsa)?;
+    let leaf = Leaf::named("whatever.example");
+    let (held, other) = (nobody.issue(&leaf)?, nobody.issue(&leaf)?);
+    let postfix = Setup::named("mx.receiver.example")
+        .serving("receiver.example")
+        .tls(ServerTls::Offered, &held)
+        .start()?;
+    let to = |pin: &str| {
+        let rule = Rule::pinned(pin).host(postfix.address());
+        let partner = Partner::called("Receiver", "receiver.example").outbound(&rule);
+        Plan::ordinary()?.with(|it| it.partner(&partner)).start()
+    };
+    let message = Message::plain("to the holder of a key");
+    let wrong = to(&openssl::spki_pin(&other)?)?;
+    wrong.host_of_ours().send(&message)?.accepted()?;
+    let line = wrong.postern.logged("not delivered")?;
+    assert!(line.contains("not one of those pinned"), "{line}");
+    assert!(postfix.mailbox().messages()?.is_empty());
+
+    let right = to(&openssl::spki_pin(&held)?)?;
+    right.host_of_ours().send(&message)?.accepted()?;
+    mailbox::only(&postfix.delivered(1)?, &message)?;
+    right
+        .postern
+        .logged("authenticated as the holder of key")
+        .map(drop)
 }
 
 fn demanded(ours: &Authority) -> ClientCertificates {

@@ -3,8 +3,11 @@
 
 use postern_tests::fault::Fault;
 use postern_tests::message::Message;
+use postern_tests::ports;
+use postern_tests::programs::Program;
 use postern_tests::sink::{self, Sink};
 use postern_tests::smtp_dialogue::Dialogue;
+use postern_tests::swaks::{Swaks, Tls};
 
 use crate::Scenario;
 use crate::gateway::{Gateway, Plan, RECEIVER, SENDER};
@@ -20,6 +23,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "what_is_no_handshake_is_answered_by_no_reply",
         needs: &[],
         run: no_handshake,
+    },
+    Scenario {
+        name: "a_listener_that_requires_tls_takes_nothing_in_clear",
+        needs: &[Program::Swaks],
+        run: required_and_implicit,
     },
 ];
 
@@ -91,6 +99,44 @@ fn no_handshake() -> Result<(), Fault> {
         );
     }
     check_nothing_came_of_it(&gateway, &sink)
+}
+
+fn required_and_implicit() -> Result<(), Fault> {
+    let sink = Sink::start()?;
+    let (required, implicit) = (ports::free()?, ports::free()?);
+    let gateway = Plan::ordinary()?
+        .with(|it| it.relay_with_tls(required, "required"))
+        .with(|it| it.relay_with_tls(implicit, "implicit"))
+        .with(|it| it.route("*", sink.address()))
+        .start()?;
+    for command in [
+        "MAIL FROM:<alice@sender.example>",
+        "RCPT TO:<bob@receiver.example>",
+        "DATA",
+        "BDAT 0 LAST",
+        "VRFY bob",
+    ] {
+        let mut dialogue = Dialogue::open(required)?;
+        dialogue.expect("EHLO client.sender.example", 250)?;
+        let reply = dialogue.expect(command, 530)?;
+        assert!(reply.has_status("5.7.0"), "{command}: {reply:?}");
+        dialogue.expect("NOOP", 250)?;
+        dialogue.expect("QUIT", 221)?;
+    }
+    let session = |listener| Swaks::with(listener).from(SENDER).to(RECEIVER);
+    let secured = [
+        (required, Tls::StartTls, Message::plain("by STARTTLS")),
+        (implicit, Tls::OnConnect, Message::plain("from the start")),
+    ];
+    for (count, (listener, tls, message)) in secured.iter().enumerate() {
+        let session = session(*listener).tls(*tls);
+        session.send(message)?.accepted()?;
+        let taken = sink.wait_for(count + 1)?;
+        let added = taken.last().map(|it| it.added_before(message));
+        let added = added.unwrap_or_else(|| Err(Fault::Unexpected("nothing".to_owned())))?;
+        assert!(added.contains("with ESMTPS id"), "{added}");
+    }
+    gateway.installation.wait_for_empty_queue()
 }
 
 fn introduced(gateway: &Gateway) -> Result<Dialogue, Fault> {
