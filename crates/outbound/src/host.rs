@@ -65,6 +65,9 @@ pub(crate) struct Unreachable {
 }
 
 impl Unreachable {
+    /// X.4.6: routing loop detected (RFC 3463 §3.5).
+    pub(crate) const LOOP: EnhancedStatusCode = EnhancedStatusCode::permanent(4, 6);
+
     fn new(status: EnhancedStatusCode, text: impl Into<String>) -> Self {
         Self {
             status,
@@ -135,23 +138,29 @@ fn host_of(domain: Domain, proof: Proof) -> MailHost {
 }
 
 /// Orders MX hosts by preference, at random where it is equal, and leaves out ourselves with
-/// everything that is not preferred to us, which would be a loop (RFC 5321 §5.1).
+/// everything that is not preferred to us, which would be a loop (RFC 5321 §5.1). The root as
+/// the only host means that there is none (RFC 7505 §3).
 fn sort_mx(
     domain: &Domain,
     answer: Answer<Mx>,
     hostname: &Domain,
 ) -> Result<Vec<MailHost>, Unreachable> {
     let proof = answer.proof;
+    if answer.records.iter().all(|mx| mx.exchange.is_root()) {
+        return Err(Unreachable::new(
+            EnhancedStatusCode::permanent(1, 10),
+            format!("{domain} accepts no mail (null MX)"),
+        ));
+    }
     let mut exchanges: Vec<_> = answer
         .records
         .into_iter()
         .filter_map(|mx| Some((mx.preference, domain_of(&mx.exchange)?)))
         .collect();
     if exchanges.is_empty() {
-        // Only the root remains, or names that no host can have (RFC 7505 §3).
         return Err(Unreachable::new(
-            EnhancedStatusCode::permanent(1, 10),
-            format!("{domain} accepts no mail (null MX)"),
+            EnhancedStatusCode::permanent(4, 4),
+            format!("the MX records of {domain} name nothing that could be a host"),
         ));
     }
     let ours = exchanges
@@ -163,7 +172,7 @@ fn sort_mx(
         exchanges.retain(|(preference, _)| *preference < ours);
         if exchanges.is_empty() {
             return Err(Unreachable::new(
-                EnhancedStatusCode::permanent(4, 6),
+                Unreachable::LOOP,
                 format!(
                     "mail for {domain} loops: its best MX host is {hostname}, which is this host"
                 ),
@@ -192,12 +201,12 @@ pub(crate) async fn addresses(
 ) -> Result<Vec<SocketAddr>, Unreachable> {
     let found = match host.next_hop.host() {
         Host::Literal(literal) => vec![literal.address()],
-        Host::Domain(domain) => resolve(domain, surroundings.dns).await?,
+        Host::Domain(domain) => resolve(domain, host.origin, surroundings.dns).await?,
     };
-    let usable: Vec<_> = found
-        .iter()
-        .filter(|address| surroundings.families.admits(**address))
-        .map(|address| SocketAddr::new(*address, host.next_hop.port()))
+    let usable: Vec<_> = alternating(found)
+        .into_iter()
+        .filter(|address| surroundings.families.admits(*address))
+        .map(|address| SocketAddr::new(address, host.next_hop.port()))
         .collect();
     if usable.is_empty() {
         return Err(Unreachable::new(
@@ -211,7 +220,27 @@ pub(crate) async fn addresses(
     admissible(host, &usable, surroundings)
 }
 
-async fn resolve(domain: &Domain, dns: &dyn Dns) -> Result<Vec<IpAddr>, Unreachable> {
+/// The families by turns, IPv6 first, so that a host with many addresses of a family that leads
+/// nowhere from here is reached over the other one (compare RFC 8305 §4).
+fn alternating(found: Vec<IpAddr>) -> Vec<IpAddr> {
+    let (ipv6, ipv4): (Vec<_>, Vec<_>) = found.into_iter().partition(IpAddr::is_ipv6);
+    let (mut ipv6, mut ipv4) = (ipv6.into_iter(), ipv4.into_iter());
+    let turns = std::iter::from_fn(|| match (ipv6.next(), ipv4.next()) {
+        (None, None) => None,
+        turn => Some(turn),
+    });
+    turns
+        .flat_map(|(six, four)| six.into_iter().chain(four))
+        .collect()
+}
+
+/// What the configuration names is to be there: that DNS knows nothing of it is trouble with
+/// one of the two, and no fault of the message.
+async fn resolve(
+    domain: &Domain,
+    origin: Origin,
+    dns: &dyn Dns,
+) -> Result<Vec<IpAddr>, Unreachable> {
     let name: Name = domain.as_str().parse().map_err(|error| {
         Unreachable::new(
             EnhancedStatusCode::permanent(1, 2),
@@ -221,10 +250,12 @@ async fn resolve(domain: &Domain, dns: &dyn Dns) -> Result<Vec<IpAddr>, Unreacha
     match dns.addresses(&name).await.combined() {
         Ok(answer) => Ok(answer.records),
         Err(error @ (LookupError::NoSuchDomain(_) | LookupError::NoData(_))) => {
-            Err(Unreachable::new(
-                EnhancedStatusCode::permanent(4, 4),
-                format!("{domain} has no address: {error}"),
-            ))
+            let status = match origin {
+                Origin::Configured => EnhancedStatusCode::transient(4, 4),
+                Origin::Dns(_) | Origin::Literal => EnhancedStatusCode::permanent(4, 4),
+            };
+            let text = format!("{domain} has no address: {error}");
+            Err(Unreachable::new(status, text))
         }
         Err(error @ LookupError::Temporary(_)) => Err(Unreachable::new(
             EnhancedStatusCode::transient(4, 3),
@@ -233,8 +264,11 @@ async fn resolve(domain: &Domain, dns: &dyn Dns) -> Result<Vec<IpAddr>, Unreacha
     }
 }
 
-/// Leaves out addresses that are our own or, where DNS or the sender chose them, not on the
-/// public internet: an MX record must not make us talk to what is behind our firewall.
+/// Leaves out addresses that, where DNS or the sender chose them, are not on the public internet:
+/// an MX record must not make us talk to what is behind our firewall.
+///
+/// Our own addresses are left out too. A host that DNS gives one of them is ourselves, whatever
+/// else it has; among configured next hops, one may be ourselves on the machine where it is.
 fn admissible(
     host: &MailHost,
     found: &[SocketAddr],
@@ -244,20 +278,24 @@ fn admissible(
         (Origin::Configured, _) | (_, PrivateTargets::Allowed) => true,
         (Origin::Dns(_) | Origin::Literal, PrivateTargets::Refused) => false,
     };
-    let is_own = |address: &SocketAddr| surroundings.own_addresses.contains(address);
+    let is_own = |address: &SocketAddr| {
+        let canonical = SocketAddr::new(address.ip().to_canonical(), address.port());
+        surroundings.own_addresses.contains(&canonical)
+    };
+    let is_ourselves = found.iter().any(is_own) && host.origin != Origin::Configured;
     let is_refused = |address: &SocketAddr| !trusted && !target_address::is_public(address.ip());
     let usable: Vec<_> = found
         .iter()
         .copied()
         .filter(|at| !is_own(at) && !is_refused(at))
         .collect();
-    if !usable.is_empty() {
+    if !usable.is_empty() && !is_ourselves {
         return Ok(usable);
     }
     let name = host.next_hop.host();
     if found.iter().any(is_own) {
         let text = format!("mail loops: {name} is this host");
-        return Err(Unreachable::new(EnhancedStatusCode::permanent(4, 6), text));
+        return Err(Unreachable::new(Unreachable::LOOP, text));
     }
     let addresses: Vec<_> = found
         .iter()

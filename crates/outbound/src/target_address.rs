@@ -30,12 +30,11 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || address.is_multicast())
 }
 
+/// Everything public lies in 2000::/3 so far (RFC 4291 §2.4, with its registry), less what is
+/// for documentation (RFC 3849).
 fn is_public_v6(address: Ipv6Addr) -> bool {
-    !(address.is_unspecified()
-        || address.is_loopback()
-        || address.is_multicast()
-        || address.is_unique_local()
-        || address.is_unicast_link_local())
+    let [first, second, ..] = address.segments();
+    first & 0xe000 == 0x2000 && (first, second) != (0x2001, 0xdb8)
 }
 
 /// The IPv4 address that an IPv6 address maps (RFC 4291 §2.5.5.2), translates (RFC 6052 §2.1) or
@@ -86,6 +85,11 @@ mod tests {
             "::ffff:10.0.0.1",
             "64:ff9b::7f00:1",
             "2002:7f00:1::",
+            "2001:db8::1",
+            "::7f00:1",
+            "64:ff9b:1::a00:1",
+            "fec0::1",
+            "100::1",
         ] {
             assert!(!is_public(other.parse().unwrap()), "{other}");
         }

@@ -20,6 +20,17 @@ const ZONE: &str = "
     mapped.example    AAAA ::ffff:127.0.0.1
     own.example       A    198.51.101.9
     none.example      TXT  nothing
+    wrong.example     MX   10 -host.example
+    half.example      MX   10 -host.example
+    half.example      MX   20 a.two.example
+    many.example      A    198.51.101.2
+    many.example      A    198.51.101.3
+    many.example      AAAA 2a00::1
+    many.example      AAAA 2a00::2
+    many.example      AAAA 2a00::3
+    cluster.example   A    198.51.101.8
+    cluster.example   A    198.51.101.9
+    clothes.example   AAAA ::ffff:198.51.101.9
 ";
 
 struct World {
@@ -72,6 +83,8 @@ async fn mx_hosts_by_preference() {
         ("broken.example", "4.4.3"),
         ("loop.example", "5.4.6"),
         ("backup.example", "a.two.example:25"),
+        ("wrong.example", "5.4.4"),
+        ("half.example", "a.two.example:25"),
     ] {
         assert_eq!(hosts_of(domain).await, expected, "{domain}");
     }
@@ -113,7 +126,17 @@ async fn dns_cannot_send_us_behind_our_own_firewall() {
         ("[169.254.169.254]", Origin::Literal, Refused, "5.4.4"),
         ("own.example", by_dns, Refused, "5.4.6"),
         ("own.example", Origin::Configured, Refused, "5.4.6"),
+        ("cluster.example", by_dns, Refused, "5.4.6"),
+        (
+            "cluster.example",
+            Origin::Configured,
+            Refused,
+            "198.51.101.8:25",
+        ),
+        ("clothes.example", by_dns, Refused, "5.4.6"),
         ("none.example", by_dns, Refused, "5.4.4"),
+        ("none.example", Origin::Configured, Refused, "4.4.4"),
+        ("missing.example", Origin::Configured, Refused, "4.4.4"),
         ("missing.example", by_dns, Refused, "5.4.4"),
         ("broken.example", by_dns, Refused, "4.4.3"),
     ] {
@@ -123,4 +146,13 @@ async fn dns_cannot_send_us_behind_our_own_firewall() {
             "{host}"
         );
     }
+}
+
+#[tokio::test]
+async fn address_families_take_turns() {
+    let by_dns = Origin::Dns(Proof::Insecure);
+    assert_eq!(
+        addresses_of("many.example", by_dns, PrivateTargets::Refused).await,
+        "[2a00::1]:25 198.51.101.2:25 [2a00::2]:25 198.51.101.3:25 [2a00::3]:25"
+    );
 }
