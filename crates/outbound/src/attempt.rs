@@ -155,6 +155,11 @@ impl FailedAttempt {
     ) -> Self {
         let reply = &refusal.reply;
         let status = reply.status().unwrap_or_else(|| status_of(reply));
+        // 552 to RCPT may come with a 5.5.3 and yet count for now (RFC 5321 §4.5.3.1.10).
+        let status = match permanence {
+            Permanence::Transient => as_transient(status),
+            Permanence::Permanent => status,
+        };
         let failure = match refusal.said_by {
             Speaker::Peer => Failure::reply(now, status, &peer.host, reply),
             Speaker::Postern => {
@@ -166,6 +171,22 @@ impl FailedAttempt {
             failure,
             weight: Weight::Session,
         }
+    }
+
+    /// A mistake of our own, of which the log tells more.
+    pub(crate) fn ours(now: SystemTime) -> Self {
+        // X.3.0: other or undefined mail system status (RFC 3463 §3.4).
+        let status = EnhancedStatusCode::transient(3, 0);
+        let text = "delivery broke off by a mistake in this mail system";
+        Self::here(status, text, Weight::Session, now)
+    }
+
+    /// Too much waits for the destination to come to this message.
+    pub(crate) fn crowded_out(now: SystemTime) -> Self {
+        // X.4.5: mail system congestion (RFC 3463 §3.5).
+        let status = EnhancedStatusCode::transient(4, 5);
+        let text = "more messages wait for this destination than it takes";
+        Self::here(status, text, Weight::NotReached, now)
     }
 
     /// Something on our side.
@@ -188,19 +209,34 @@ impl FailedAttempt {
         }
     }
 
-    /// The weightier of two failures; the later one where they weigh the same.
+    /// What the failures of two hosts come to. Trying again may help as soon as it may help with
+    /// one of them. The weightier is told; of two that weigh the same the one that gives hope,
+    /// and then the later.
     pub(crate) fn or_weightier(self, later: Self) -> Self {
-        if later.weight >= self.weight {
+        let hope = |failed: &Self| failed.permanence == Permanence::Transient;
+        let hopeful = hope(&self) || hope(&later);
+        let weighs = |failed: &Self| (failed.weight, hope(failed));
+        let told = if weighs(&later) >= weighs(&self) {
             later
         } else {
             self
+        };
+        if hopeful && !hope(&told) {
+            told.for_now()
+        } else {
+            told
         }
     }
 
+    /// Whether mail would come back to us.
+    pub(crate) fn is_loop(&self) -> bool {
+        self.failure.status() == Unreachable::LOOP
+    }
+
     /// The same failure as one that trying again may mend.
-    pub(crate) fn for_now(&self, now: SystemTime) -> Self {
-        let text = text_of(&self.failure);
-        Self::here(as_transient(self.failure.status()), &text, self.weight, now)
+    pub(crate) fn for_now(&self) -> Self {
+        let (status, text) = (as_transient(self.failure.status()), text_of(&self.failure));
+        Self::here(status, &text, self.weight, self.failure.at())
     }
 }
 

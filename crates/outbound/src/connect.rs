@@ -12,7 +12,7 @@
 use std::{
     io,
     net::SocketAddr,
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use bytes::BytesMut;
@@ -30,7 +30,7 @@ use crate::{
     attempt::{FailedAttempt, Peer, Weight},
     clock,
     connection::{Connection, NotOpened},
-    host::{self, MailHost},
+    host::{self, MailHost, Origin},
     route::Way,
     situation::Situation,
 };
@@ -38,6 +38,10 @@ use crate::{
 /// The most addresses that are dialled for one message in one attempt. Each can cost all the
 /// time-outs of a session that never gets anywhere; what is left is for the next attempt.
 const MOST_ADDRESSES: usize = 5;
+
+/// After this long no further address is dialled. Hosts that answer everything at the last
+/// moment could otherwise hold a worker for hours.
+const LONGEST_SEARCH: Duration = Duration::from_secs(5 * 60);
 
 /// Finds a next hop that is permitted.
 pub(crate) async fn connect(
@@ -49,20 +53,21 @@ pub(crate) async fn connect(
     let hosts = host::mail_hosts(&way.destination, way.fixed_hops(plan), &surroundings)
         .await
         .map_err(|unreachable| FailedAttempt::unreachable(&unreachable, SystemTime::now()))?;
+    let mut search = Search {
+        dialled: 0,
+        until: Instant::now() + LONGEST_SEARCH,
+    };
     let mut told: Option<FailedAttempt> = None;
-    let mut dialled = 0;
     for host in &hosts {
-        match try_host(plan, host, situation, &mut dialled).await {
+        let failed = match try_host(plan, host, situation, &mut search).await {
             Ok(connection) => return Ok(connection),
-            Err(failed) => {
-                debug!(host = %host.next_hop, cause = ?failed, "a host did not serve");
-                told = Some(match told {
-                    Some(earlier) => earlier.or_weightier(failed),
-                    None => failed,
-                });
-            }
-        }
-        if dialled >= MOST_ADDRESSES {
+            Err(failed) => failed,
+        };
+        debug!(host = %host.next_hop, cause = ?failed, "a host did not serve");
+        // What is behind ourselves among MX hosts hands mail to us (RFC 5321 §5.1).
+        let over = search.is_over() || (failed.is_loop() && host.origin != Origin::Configured);
+        told = Some(worse(told, failed));
+        if over {
             break;
         }
     }
@@ -71,11 +76,30 @@ pub(crate) async fn connect(
     }))
 }
 
+/// How far the search for a host has gone.
+struct Search {
+    dialled: usize,
+    until: Instant,
+}
+
+impl Search {
+    fn is_over(&self) -> bool {
+        self.dialled >= MOST_ADDRESSES || Instant::now() >= self.until
+    }
+}
+
+fn worse(earlier: Option<FailedAttempt>, failed: FailedAttempt) -> FailedAttempt {
+    match earlier {
+        Some(earlier) => earlier.or_weightier(failed),
+        None => failed,
+    }
+}
+
 async fn try_host(
     plan: &DeliveryPlan,
     host: &MailHost,
     situation: &Situation,
-    dialled: &mut usize,
+    search: &mut Search,
 ) -> Result<Connection, FailedAttempt> {
     let name = host.next_hop.host();
     let judged = plan.judge_host(name);
@@ -83,10 +107,10 @@ async fn try_host(
         .await
         .map_err(|unreachable| FailedAttempt::unreachable(&unreachable, SystemTime::now()))?;
     let mut told: Option<FailedAttempt> = None;
-    for address in addresses
-        .into_iter()
-        .take(MOST_ADDRESSES.saturating_sub(*dialled))
-    {
+    for address in addresses {
+        if search.is_over() {
+            break;
+        }
         let peer = Peer {
             host: name.to_string(),
             address,
@@ -94,7 +118,7 @@ async fn try_host(
         if let Err(refusal) = &judged {
             return Err(FailedAttempt::refused(&peer, refusal, SystemTime::now()));
         }
-        *dialled += 1;
+        search.dialled += 1;
         let dial = Dial {
             plan,
             situation,
@@ -103,12 +127,7 @@ async fn try_host(
         };
         match dial.connection().await {
             Ok(connection) => return Ok(connection),
-            Err(failed) => {
-                told = Some(match told {
-                    Some(earlier) => earlier.or_weightier(failed),
-                    None => failed,
-                });
-            }
+            Err(failed) => told = Some(worse(told, failed)),
         }
     }
     Err(told.unwrap_or_else(|| {
@@ -135,8 +154,8 @@ struct Ready {
 enum Session {
     /// It begins again, over TLS.
     AfterTls,
-    /// It goes on where it stands, in clear.
-    InClear(Opened),
+    /// It goes on where it stands, in clear, with what was read already.
+    InClear(Opened, BytesMut),
 }
 
 /// Why there is no channel to be judged.
@@ -200,11 +219,11 @@ impl Dial<'_> {
             }
         };
         let now = Instant::now();
-        let delivery = match session {
-            Session::AfterTls => Delivery::after_tls(self.hostname(), now),
-            Session::InClear(opened) => Delivery::in_clear(opened, now),
+        let (delivery, input) = match session {
+            Session::AfterTls => (Delivery::after_tls(self.hostname(), now), BytesMut::new()),
+            Session::InClear(opened, input) => (Delivery::in_clear(opened, now), input),
         };
-        let opened = Connection::open(permit, delivery, self.peer.clone()).await;
+        let opened = Connection::open(permit, delivery, input, self.peer.clone()).await;
         opened.map_err(|not_opened| match not_opened {
             NotOpened::Session(fault) => self.failed(&fault),
             NotOpened::Handshake(error) => self.handshake_failed(&error),
@@ -224,9 +243,11 @@ impl Dial<'_> {
         match (upgrade, offered) {
             (Upgrade::FailedBefore, _) => {
                 let reason = failed_before.unwrap_or(NotSecured::NotRequired);
-                Ok(in_clear(channel, reason, opened))
+                Ok(in_clear(channel, reason, opened, input))
             }
-            (Upgrade::IfOffered, false) => Ok(in_clear(channel, NotSecured::NotOffered, opened)),
+            (Upgrade::IfOffered, false) => {
+                Ok(in_clear(channel, NotSecured::NotOffered, opened, input))
+            }
             (Upgrade::IfOffered, true) => self.starttls(channel, input, opened).await,
         }
     }
@@ -299,7 +320,8 @@ impl Dial<'_> {
                     return self.handshake(channel, agreed).await;
                 }
                 Ok(StartTlsAnswer::Declined(reply, opened)) => {
-                    return Ok(in_clear(channel, NotSecured::Refused(reply), opened));
+                    let reason = NotSecured::Refused(reply);
+                    return Ok(in_clear(channel, reason, opened, input));
                 }
                 Err(fault) => return Err(failed(&fault)),
             }
@@ -391,9 +413,14 @@ async fn listen(
     }
 }
 
-fn in_clear(channel: PlainChannel<TcpStream>, reason: NotSecured, opened: Opened) -> Ready {
+fn in_clear(
+    channel: PlainChannel<TcpStream>,
+    reason: NotSecured,
+    opened: Opened,
+    input: BytesMut,
+) -> Ready {
     Ready {
         channel: Channel::Plain(channel, reason),
-        session: Session::InClear(opened),
+        session: Session::InClear(opened, input),
     }
 }

@@ -56,13 +56,14 @@ pub(crate) enum Sent {
 }
 
 impl Connection {
-    /// A connection on which `peer` is ready for a first message.
+    /// A connection on which `peer` is ready for a first message. What `input` holds was read
+    /// before, and answers nothing that is still to be said.
     pub(crate) async fn open(
         permit: Permit<TcpStream>,
         delivery: Delivery,
+        input: BytesMut,
         peer: Peer,
     ) -> Result<Self, NotOpened> {
-        let input = BytesMut::new();
         let mut connection = Self {
             permit,
             delivery,
@@ -164,7 +165,8 @@ impl Connection {
         if self.delivery.quit().is_ok() {
             let _the_answer_matters_to_nobody = self.converse(None).await;
         }
-        let _the_peer_may_be_gone = self.permit.shutdown().await;
+        let deadline = Instant::now() + Stage::Quit.patience();
+        let _the_peer_may_be_gone = clock::until(Some(deadline), self.permit.shutdown()).await;
     }
 
     /// What a connection came to for each recipient.

@@ -1,9 +1,19 @@
 //! Jobs in line for a destination, and the workers that serve the line.
 //!
 //! A destination is a next hop together with what a connection to it is made for
-//! ([`PoolKey`]): jobs of one line may share connections. A line gets a worker for each job
-//! until it has as many as it may have; a worker holds one connection, serves job after job over
-//! it, and goes when no job has come for a while. A destination without workers is forgotten.
+//! ([`PoolKey`]): jobs of one line may share connections. A worker has a [`Post`] at a line,
+//! holds one connection, serves job after job over it, and goes when no job has come for a
+//! while. A destination without workers is forgotten.
+//!
+//! A destination proves itself first. One worker connects; only when its connection *stands*
+//! are more workers sent, and when a further connection is refused while others stand, these
+//! get the work: a host that grants five connections is a good host. What is told of a host
+//! that cannot be reached is told of everything in line for it.
+//!
+//! Messages under way are bounded in number, and a line that does not *move* must not use them
+//! up. So long as its workers finish jobs a line may grow; where none has finished one for a
+//! while, it holds as many as it has connections, and what else there was is sent back to the
+//! queue when room is needed.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -13,13 +23,19 @@ use std::{
 
 use postern_mail::{Domain, Host, NextHop};
 use postern_policy::PoolKey;
-use tokio::sync::{Notify, mpsc};
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout_at},
+};
 
-use crate::{attempt::Outcome, part::Part};
+use crate::job::Job;
 
-/// The most jobs in one line. What comes beyond waits in the queue instead: a destination that
-/// hangs must not hold all the messages that may be under way.
-const LONGEST_LINE: usize = 200;
+/// How long after a job was finished a line counts as moving. Hosts that take longer over a
+/// message are served all the same, with a short line.
+const MOVING: Duration = Duration::from_secs(5);
+
+/// How long no further connection is tried after a destination refused one while others stood.
+const GRANTED: Duration = Duration::from_secs(30);
 
 /// What tells one destination from another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -58,33 +74,15 @@ fn write_mx(f: &mut std::fmt::Formatter<'_>, domain: &Domain) -> std::fmt::Resul
     write!(f, "MX of {domain}")
 }
 
-/// A part of a message that goes to one destination.
-#[derive(Debug)]
-pub(crate) struct Job {
-    /// What is to be delivered to whom.
-    pub(crate) part: Arc<Part>,
-    /// Where the outcomes go, in the order of the part's recipients.
-    pub(crate) done: mpsc::Sender<(Arc<Part>, Vec<Outcome>)>,
-}
-
-impl Job {
-    /// Reports what it came to. Whoever waited may be gone when the daemon stops; the queue
-    /// then knows of no outcome, and the recipients are tried again.
-    pub(crate) async fn finish(self, outcomes: Vec<Outcome>) {
-        let Self { part, done } = self;
-        let _nobody_waits = done.send((part, outcomes)).await;
-    }
-}
-
 /// All lines there are.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Destinations {
-    open: Mutex<HashMap<Key, Arc<Line>>>,
+    open: Arc<Mutex<HashMap<Key, Arc<Line>>>>,
 }
 
 /// The jobs for one destination.
 #[derive(Debug)]
-pub(crate) struct Line {
+struct Line {
     key: Key,
     state: Mutex<LineState>,
     arrived: Notify,
@@ -94,7 +92,14 @@ pub(crate) struct Line {
 struct LineState {
     waiting: VecDeque<Job>,
     workers: usize,
+    /// Workers that wait for a job.
     idle: usize,
+    /// Workers whose connection stands.
+    standing: usize,
+    /// When a job was last finished.
+    moved: Option<Instant>,
+    /// Until when there are enough workers, because the destination refused one more.
+    enough_until: Option<Instant>,
 }
 
 /// What became of a job that was to be put in line.
@@ -102,31 +107,32 @@ struct LineState {
 pub(crate) enum Enqueued {
     /// A worker that is there will take it.
     InLine,
-    /// It is in line, and a further worker is to be started for this line.
-    WorkerDue(Arc<Line>),
+    /// It is in line, and somebody is to be sent to this post.
+    WorkerDue(Post),
     /// The line is full.
     Full(Job),
 }
 
 impl Destinations {
-    /// Puts a job in line.
-    pub(crate) fn enqueue(&self, key: Key, job: Job, most_workers: usize) -> Enqueued {
+    /// Puts a job in line for a destination that may have so many connections.
+    pub(crate) fn enqueue(&self, key: Key, job: Job, connections: usize) -> Enqueued {
+        let now = Instant::now();
         let mut open = lock(&self.open);
         let line = open
             .entry(key.clone())
             .or_insert_with(|| Arc::new(Line::new(key)));
         let mut state = lock(&line.state);
-        if state.waiting.len() >= LONGEST_LINE {
+        if state.waiting.len() >= connections.max(1) && !state.is_moving(now) {
             return Enqueued::Full(job);
         }
         state.waiting.push_back(job);
-        if state.idle >= state.waiting.len() || state.workers >= most_workers {
+        if state.workers_due(connections, now) == 0 {
             line.arrived.notify_one();
             return Enqueued::InLine;
         }
         state.workers += 1;
         drop(state);
-        Enqueued::WorkerDue(Arc::clone(line))
+        Enqueued::WorkerDue(self.post(line))
     }
 
     /// How many destinations have workers now.
@@ -134,48 +140,46 @@ impl Destinations {
         lock(&self.open).len()
     }
 
-    /// The next job of `line` for a worker, or nothing when none has come for `patience`: the
-    /// worker is then counted out.
-    pub(crate) async fn next_job(&self, line: &Line, patience: Duration) -> Option<Job> {
-        let deadline = tokio::time::Instant::now() + patience;
-        loop {
-            // Enabled before looking, so that a job that comes in between wakes it.
-            let arrived = line.arrived.notified();
-            match line.take_or_idle() {
-                Some(job) => return Some(job),
-                None => {
-                    let woken = tokio::time::timeout_at(deadline, arrived).await;
-                    lock(&line.state).idle -= 1;
-                    if woken.is_err() {
-                        return self.take_or_leave(line);
-                    }
-                }
+    /// Takes out of all lines that do not move what is beyond their due.
+    pub(crate) fn shed(&self, connections: usize) -> Vec<Job> {
+        let now = Instant::now();
+        let mut shed = Vec::new();
+        for line in lock(&self.open).values() {
+            let mut state = lock(&line.state);
+            let due = connections.max(1);
+            if state.waiting.len() > due && !state.is_moving(now) {
+                shed.extend(state.waiting.split_off(due));
             }
         }
+        shed
     }
 
-    /// The next job of `line` for a worker that will not wait for one, or nothing: the worker
-    /// is then counted out.
-    pub(crate) fn leave(&self, line: &Line) -> Option<Job> {
-        self.take_or_leave(line)
-    }
-
-    /// Takes all jobs of a line, for a worker that has found the destination unreachable.
-    pub(crate) fn drain(line: &Line) -> VecDeque<Job> {
-        std::mem::take(&mut lock(&line.state).waiting)
-    }
-
-    fn take_or_leave(&self, line: &Line) -> Option<Job> {
-        let mut open = lock(&self.open);
-        let mut state = lock(&line.state);
-        if let Some(job) = state.waiting.pop_front() {
-            return Some(job);
+    fn post(&self, line: &Arc<Line>) -> Post {
+        Post {
+            destinations: self.clone(),
+            line: Arc::clone(line),
+            stands: false,
+            left: false,
         }
-        state.workers -= 1;
-        if state.workers == 0 {
-            open.remove(&line.key);
-        }
-        None
+    }
+}
+
+impl LineState {
+    fn is_moving(&self, now: Instant) -> bool {
+        self.moved.is_some_and(|moved| now < moved + MOVING)
+    }
+
+    /// How many further workers the jobs in line are worth.
+    fn workers_due(&self, connections: usize, now: Instant) -> usize {
+        let most = if self.standing == 0 {
+            1
+        } else if self.enough_until.is_some_and(|until| now < until) {
+            self.workers
+        } else {
+            connections
+        };
+        let unattended = self.waiting.len().saturating_sub(self.idle);
+        unattended.min(most.saturating_sub(self.workers))
     }
 }
 
@@ -188,18 +192,142 @@ impl Line {
         }
     }
 
-    /// Where its connections go.
+    fn take_or_idle(&self) -> Result<Job, Idle<'_>> {
+        let mut state = lock(&self.state);
+        state.waiting.pop_front().ok_or_else(|| {
+            state.idle += 1;
+            Idle(self)
+        })
+    }
+}
+
+/// A worker that waits for a job, for as long as it does.
+struct Idle<'a>(&'a Line);
+
+impl Drop for Idle<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.state).idle -= 1;
+    }
+}
+
+/// A worker's place at a line. Dropped, it is given up, however the worker has ended.
+#[derive(Debug)]
+pub(crate) struct Post {
+    destinations: Destinations,
+    line: Arc<Line>,
+    stands: bool,
+    left: bool,
+}
+
+impl Post {
+    /// Where connections go.
     pub(crate) fn hops(&self) -> &Hops {
-        &self.key.hops
+        &self.line.key.hops
     }
 
-    fn take_or_idle(&self) -> Option<Job> {
-        let mut state = lock(&self.state);
+    /// The next job, or nothing when none has come for `patience`: the post is then given up.
+    pub(crate) async fn next_job(&mut self, patience: Duration) -> Option<Job> {
+        let deadline = Instant::now() + patience;
+        let line = Arc::clone(&self.line);
+        loop {
+            let mut arrived = std::pin::pin!(line.arrived.notified());
+            // Enabled before looking, so that a job that comes in between wakes it.
+            arrived.as_mut().enable();
+            let idle = match line.take_or_idle() {
+                Ok(job) => return Some(job),
+                Err(idle) => idle,
+            };
+            let woken = timeout_at(deadline, arrived).await;
+            drop(idle);
+            if woken.is_err() {
+                return self.take_or_leave();
+            }
+        }
+    }
+
+    /// Notes that a connection stands, and returns the posts that somebody is to be sent to now.
+    pub(crate) fn stands(&mut self, connections: usize) -> Vec<Self> {
+        let mut state = lock(&self.line.state);
+        if !self.stands {
+            self.stands = true;
+            state.standing += 1;
+        }
+        let due = state.workers_due(connections, Instant::now());
+        state.workers += due;
+        (0..due)
+            .map(|_| self.destinations.post(&self.line))
+            .collect()
+    }
+
+    /// Notes that a job was finished.
+    pub(crate) fn moved(&self) {
+        lock(&self.line.state).moved = Some(Instant::now());
+    }
+
+    /// Notes that no connection stands.
+    pub(crate) fn fell(&mut self) {
+        if std::mem::take(&mut self.stands) {
+            lock(&self.line.state).standing -= 1;
+        }
+    }
+
+    /// Gives the post up and `job` to those whose connection stands. Where there is nobody, the
+    /// job comes back with all others in line: what is wrong with the destination is wrong for
+    /// them too.
+    pub(crate) fn give_way(&mut self, job: Job) -> Result<(), VecDeque<Job>> {
+        self.fell();
+        let mut state = lock(&self.line.state);
+        state.waiting.push_front(job);
+        if state.standing == 0 {
+            return Err(std::mem::take(&mut state.waiting));
+        }
+        state.enough_until = Some(Instant::now() + GRANTED);
+        state.workers -= 1;
+        self.left = true;
+        drop(state);
+        self.line.arrived.notify_one();
+        Ok(())
+    }
+
+    /// A job that is in line already, or nothing: the post is then given up.
+    pub(crate) fn take_or_leave(&mut self) -> Option<Job> {
+        let mut open = lock(&self.destinations.open);
+        let mut state = lock(&self.line.state);
         let job = state.waiting.pop_front();
         if job.is_none() {
-            state.idle += 1;
+            self.left = true;
+            state.leave(&mut open, &self.line.key);
         }
         job
+    }
+}
+
+impl LineState {
+    fn leave(&mut self, open: &mut HashMap<Key, Arc<Line>>, key: &Key) {
+        self.workers -= 1;
+        if self.workers == 0 {
+            open.remove(key);
+        }
+    }
+}
+
+impl Drop for Post {
+    fn drop(&mut self) {
+        self.fell();
+        if self.left {
+            return;
+        }
+        let abandoned = {
+            let mut open = lock(&self.destinations.open);
+            let mut state = lock(&self.line.state);
+            state.leave(&mut open, &self.line.key);
+            match state.workers {
+                0 => std::mem::take(&mut state.waiting),
+                _ => VecDeque::new(),
+            }
+        };
+        drop(abandoned); // each reports that it was lost
+        self.line.arrived.notify_one();
     }
 }
 

@@ -1,12 +1,15 @@
 //! What all deliveries share.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use postern_spool::Spool;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{destination::Destinations, situation::Situation};
+
+/// How long to wait before the queue is asked for anything again when it could not do it.
+pub(crate) const AFTER_TROUBLE: Duration = Duration::from_secs(5);
 
 /// What all deliveries share.
 #[derive(Debug)]
@@ -38,5 +41,18 @@ impl Engine {
     /// What counts now.
     pub(crate) fn situation(&self) -> Arc<Situation> {
         self.situation.load_full()
+    }
+
+    /// Whether this is what counts now.
+    pub(crate) fn is_current(&self, situation: &Arc<Situation>) -> bool {
+        Arc::ptr_eq(situation, &self.situation.load())
+    }
+
+    /// Waits for a while, unless the daemon stops.
+    pub(crate) async fn pause(&self, wait: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = self.stopping.cancelled() => {}
+        }
     }
 }

@@ -3,115 +3,144 @@
 use std::{collections::HashMap, sync::Arc, time::SystemTime};
 
 use postern_mail::EnhancedStatusCode;
-use postern_policy::PartnerName;
-use postern_spool::Claim;
+use postern_spool::{Claim, ClaimedRecipient, SpoolError};
 use tokio::sync::mpsc;
 use tracing::error;
 
 use crate::{
     attempt::{FailedAttempt, Outcome, Weight},
-    destination::{Enqueued, Hops, Job, Key},
-    engine::Engine,
+    destination::{Enqueued, Hops, Key},
+    engine::{AFTER_TROUBLE, Engine},
+    job::{CameTo, Job, Report},
     part::Part,
     route::Way,
-    settlement::Tally,
+    settlement::{self, Tally},
     situation::Situation,
     worker,
 };
 
 /// Delivers what is due of a message, and settles it with the queue.
 ///
-/// What was delivered is settled as soon as its part is over, so that a crash repeats as little
-/// as possible. What failed waits for the last part, so that the sender gets one notice.
+/// Should that panic, the message must not be claimed again at once: it may have been delivered
+/// before, and would be again and again.
 pub(crate) async fn deliver(engine: Arc<Engine>, claim: Claim) {
-    let situation = engine.situation();
     let claim = Arc::new(claim);
-    let mut tally = Tally::new(Arc::clone(&claim));
-    let parts = split(&claim, &situation, &mut tally);
-    let mut open = parts.len();
-    let (done, mut results) = mpsc::channel(open.max(1));
-    for (key, part) in parts {
-        let part = Arc::new(part);
-        hand_to_worker(
-            &engine,
-            &situation,
-            key,
-            Job {
-                part,
-                done: done.clone(),
-            },
-        )
-        .await;
-    }
-    drop(done);
-    while let Some((part, outcomes)) = results.recv().await {
-        open -= 1;
-        tally.record(&part, outcomes);
-        if open > 0 {
-            report(&claim, tally.settle_delivered(&engine, &situation).await);
-        }
-    }
-    report(&claim, tally.settle(&engine, &situation).await);
-}
-
-async fn hand_to_worker(engine: &Arc<Engine>, situation: &Situation, key: Key, job: Job) {
-    match engine
-        .destinations
-        .enqueue(key, job, situation.settings.connections)
-    {
-        Enqueued::InLine => {}
-        Enqueued::WorkerDue(line) => {
-            engine.tasks.spawn(worker::serve(Arc::clone(engine), line));
-        }
-        Enqueued::Full(job) => {
-            // X.4.5: mail system congestion (RFC 3463 §3.5).
-            let status = EnhancedStatusCode::transient(4, 5);
-            let text = "too many messages wait for this destination already";
-            let failed = FailedAttempt::here(status, text, Weight::NotReached, SystemTime::now());
-            let outcomes = job.part.all(&Outcome::Failed(failed));
-            job.finish(outcomes).await;
-        }
+    let delivery = Delivery::new(Arc::clone(&engine), Arc::clone(&claim));
+    if engine.tasks.spawn(delivery.run()).await.is_err() {
+        let settled = settlement::after_panic(&engine, &claim).await;
+        report(&engine, &claim, settled).await;
     }
 }
 
-/// Groups recipients that one transaction can serve: same next hop, same connections, and for
-/// partners the same domain, because whom to authenticate may depend on it.
-fn split(claim: &Arc<Claim>, situation: &Situation, tally: &mut Tally) -> Vec<(Key, Part)> {
-    let mut parts: HashMap<_, (Key, Part)> = HashMap::new();
-    for claimed in claim.recipients() {
-        let way = match situation
-            .settings
-            .routes
-            .way(&claimed.recipient.forward_path)
+/// A message on its way.
+struct Delivery {
+    engine: Arc<Engine>,
+    claim: Arc<Claim>,
+    tally: Tally,
+    reports: mpsc::Sender<Report>,
+    reported: mpsc::Receiver<Report>,
+    /// How many parts are on their way.
+    open: usize,
+}
+
+impl Delivery {
+    fn new(engine: Arc<Engine>, claim: Arc<Claim>) -> Self {
+        // However the recipients are split, there are no more parts than recipients.
+        let (reports, reported) = mpsc::channel(claim.recipients().len().max(1));
+        Self {
+            tally: Tally::new(Arc::clone(&claim)),
+            engine,
+            claim,
+            reports,
+            reported,
+            open: 0,
+        }
+    }
+
+    /// What was delivered is settled as soon as its part is over, so that a crash repeats as
+    /// little as possible. What failed waits for the last part, so that the sender gets one
+    /// notice.
+    async fn run(mut self) {
+        let claim = Arc::clone(&self.claim);
+        self.hand_out(claim.recipients());
+        while self.open > 0
+            && let Some(Report { part, came_to }) = self.reported.recv().await
         {
-            Ok(way) => way,
-            Err(no_way) => {
-                // X.3.5: system incorrectly configured (RFC 3463 §3.4).
-                let status = EnhancedStatusCode::transient(3, 5);
-                let text = no_way.to_string();
-                let now = SystemTime::now();
-                let failed = FailedAttempt::here(status, &text, Weight::NotReached, now);
-                tally.record_one(claimed, Outcome::Failed(failed));
-                continue;
+            self.open -= 1;
+            self.take(&part, came_to);
+            if self.open > 0 {
+                let settled = self.tally.settle_delivered(&self.engine).await;
+                report(&self.engine, &claim, settled).await;
             }
-        };
-        let (key, partner) = key_of(&way, situation);
-        let group = (
-            key.clone(),
-            partner.map(|name| (name, way.destination.clone())),
-        );
-        let empty = || Part {
-            claim: Arc::clone(claim),
-            recipients: Vec::new(),
-            way,
-        };
-        let (_, part) = parts.entry(group).or_insert_with(|| (key, empty()));
-        part.recipients.push(claimed.clone());
+        }
+        let settled = self.tally.settle(&self.engine).await;
+        report(&self.engine, &claim, settled).await;
     }
-    parts.into_values().collect()
+
+    fn take(&mut self, part: &Part, came_to: CameTo) {
+        match came_to {
+            CameTo::Tried(outcomes) => self.tally.record(part, outcomes),
+            CameTo::Outdated => self.hand_out(&part.recipients),
+            CameTo::Crowded => self.tally.crowded_out(part),
+            CameTo::Withdrawn => {}
+            CameTo::Lost => {
+                let failed = FailedAttempt::ours(SystemTime::now());
+                self.tally.record(part, part.all(&Outcome::Failed(failed)));
+            }
+        }
+    }
+
+    /// Plans the way of these recipients under the situation that counts now, and puts them in
+    /// line.
+    fn hand_out(&mut self, recipients: &[ClaimedRecipient]) {
+        let situation = self.engine.situation();
+        for (key, part) in self.split(recipients, &situation) {
+            self.open += 1;
+            let job = Job::new(part, self.reports.clone());
+            let connections = situation.settings.connections;
+            match self.engine.destinations.enqueue(key, job, connections) {
+                Enqueued::InLine => {}
+                Enqueued::WorkerDue(post) => worker::start(&self.engine, post),
+                Enqueued::Full(job) => job.finish(CameTo::Crowded),
+            }
+        }
+    }
+
+    /// Groups recipients that one connection can serve.
+    fn split(
+        &mut self,
+        recipients: &[ClaimedRecipient],
+        situation: &Arc<Situation>,
+    ) -> HashMap<Key, Part> {
+        let mut parts: HashMap<Key, Part> = HashMap::new();
+        for claimed in recipients {
+            let routes = &situation.settings.routes;
+            let way = match routes.way(&claimed.recipient.forward_path) {
+                Ok(way) => way,
+                Err(no_way) => {
+                    // X.3.5: system incorrectly configured (RFC 3463 §3.4).
+                    let status = EnhancedStatusCode::transient(3, 5);
+                    let (text, now) = (no_way.to_string(), SystemTime::now());
+                    let failed = FailedAttempt::here(status, &text, Weight::NotReached, now);
+                    self.tally.record_one(claimed, Outcome::Failed(failed));
+                    continue;
+                }
+            };
+            let part = parts
+                .entry(key_of(&way, situation))
+                .or_insert_with(|| Part {
+                    claim: Arc::clone(&self.claim),
+                    recipients: Vec::new(),
+                    way,
+                    situation: Arc::clone(situation),
+                });
+            part.recipients.push(claimed.clone());
+        }
+        parts
+    }
 }
 
-fn key_of(way: &Way, situation: &Situation) -> (Key, Option<PartnerName>) {
+fn key_of(way: &Way, situation: &Situation) -> Key {
     let plan = situation
         .policy
         .plan_delivery(&way.destination, way.floor());
@@ -121,22 +150,21 @@ fn key_of(way: &Way, situation: &Situation) -> (Key, Option<PartnerName>) {
     } else {
         Hops::Fixed(fixed.to_vec())
     };
-    let partner = plan.partner().map(|partner| partner.name().clone());
-    (
-        Key {
-            hops,
-            pool: plan.pool_key(),
-        },
-        partner,
-    )
+    Key {
+        hops,
+        pool: plan.pool_key(),
+    }
 }
 
-fn report(claim: &Claim, settled: Result<(), postern_spool::SpoolError>) {
+/// Tells of an outcome that could not be recorded. As the claim is dropped the message is due
+/// again, so it is not dropped at once.
+async fn report(engine: &Engine, claim: &Claim, settled: Result<(), SpoolError>) {
     if let Err(cause) = settled {
         error!(
             queue_id = %claim.id(),
             %cause,
             "what became of this message could not be recorded; it may be delivered again"
         );
+        engine.pause(AFTER_TROUBLE).await;
     }
 }

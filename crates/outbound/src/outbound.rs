@@ -6,13 +6,22 @@ use std::{
 };
 
 use postern_spool::Spool;
-use tokio::sync::{Semaphore, watch};
+use tokio::{
+    sync::{Semaphore, watch},
+    time::timeout,
+};
 use tracing::{error, info};
 
-use crate::{engine::Engine, message, situation::Situation};
+use crate::{
+    engine::{AFTER_TROUBLE, Engine},
+    job::CameTo,
+    message,
+    situation::Situation,
+};
 
-/// How long to wait before the queue is asked again when it could not answer.
-const AFTER_TROUBLE: Duration = Duration::from_secs(5);
+/// How long every message may be under way without one coming to its end, before those that
+/// wait for destinations that hang are sent back.
+const CROWDED: Duration = Duration::from_secs(2);
 
 /// The longest wait for something to become due. The wall clock may be set forward while we
 /// sleep; nothing is then late by more than this.
@@ -65,21 +74,23 @@ impl Outbound {
 
     /// Claims what is due and has it delivered, until [`Outbound::stop`] is called.
     pub async fn run(self) {
+        let _stopping_waits_for_us = self.engine.tasks.token();
         let mut changes = self.engine.spool.changes();
-        let slots = Arc::new(Semaphore::new(self.engine.situation().settings.messages));
+        let mut slots = Slots::default();
         while !self.engine.stopping.is_cancelled() {
+            slots.fit(self.engine.situation().settings.messages);
             changes.mark_unchanged();
             let wait = self.deliver_due(&slots).await;
-            self.rest(&mut changes, &slots, wait).await;
+            tokio::select! {
+                () = self.rest(&mut changes, &slots, wait) => {}
+                () = self.engine.stopping.cancelled() => {}
+            }
         }
     }
 
     /// Claims as much as there are free slots, and says how long there is nothing to do.
-    async fn deliver_due(&self, slots: &Arc<Semaphore>) -> Duration {
-        let free = slots.available_permits();
-        if free == 0 {
-            return LONGEST_SLEEP;
-        }
+    async fn deliver_due(&self, slots: &Slots) -> Duration {
+        let free = slots.free.available_permits();
         let claims = match self.engine.spool.claim(SystemTime::now(), free).await {
             Ok(claims) => claims,
             Err(cause) => {
@@ -88,8 +99,8 @@ impl Outbound {
             }
         };
         for claim in claims {
-            let Ok(slot) = Arc::clone(slots).acquire_owned().await else {
-                return LONGEST_SLEEP; // the semaphore is never closed
+            let Ok(slot) = Arc::clone(&slots.free).try_acquire_owned() else {
+                break; // only this task takes slots, so there are as many as there were
             };
             let engine = Arc::clone(&self.engine);
             self.engine.tasks.spawn(async move {
@@ -108,27 +119,27 @@ impl Outbound {
         wait.min(LONGEST_SLEEP)
     }
 
-    /// Waits until there may be something to do, and a slot to do it in.
-    async fn rest(&self, changes: &mut watch::Receiver<u64>, slots: &Semaphore, wait: Duration) {
-        let something = async {
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                _ = changes.changed() => {}
-            }
-            // A slot may be what is missing; nothing can be claimed without one.
-            drop(slots.acquire().await);
-        };
+    /// Waits until there may be something to do, and a slot to do it in: nothing can be claimed
+    /// without one.
+    async fn rest(&self, changes: &mut watch::Receiver<u64>, slots: &Slots, wait: Duration) {
         tokio::select! {
-            () = something => {}
-            () = self.engine.stopping.cancelled() => {}
+            () = tokio::time::sleep(wait) => {}
+            _ = changes.changed() => {}
+        }
+        while timeout(CROWDED, slots.free.acquire()).await.is_err() {
+            let connections = self.engine.situation().settings.connections;
+            for job in self.engine.destinations.shed(connections) {
+                job.finish(CameTo::Crowded);
+            }
         }
     }
 
-    /// Stops claiming, lets what is under way finish within `limit`, and cuts off the rest.
+    /// Stops claiming, and lets the attempts under way finish within `limit`. What has not begun
+    /// stays in the queue, and so does what is not finished when the runtime ends.
     pub async fn stop(&self, limit: Duration) -> Stopped {
         self.engine.stopping.cancel();
         self.engine.tasks.close();
-        match tokio::time::timeout(limit, self.engine.tasks.wait()).await {
+        match timeout(limit, self.engine.tasks.wait()).await {
             Ok(()) => Stopped::Drained,
             Err(_elapsed) => {
                 info!(
@@ -137,6 +148,35 @@ impl Outbound {
                 );
                 Stopped::CutOff
             }
+        }
+    }
+}
+
+/// Room for messages under way, as much as the configuration gives.
+struct Slots {
+    free: Arc<Semaphore>,
+    total: usize,
+}
+
+impl Default for Slots {
+    fn default() -> Self {
+        Self {
+            free: Arc::new(Semaphore::new(0)),
+            total: 0,
+        }
+    }
+}
+
+impl Slots {
+    /// Makes the room as large as it is to be. It shrinks as messages come to their end, and
+    /// never to nothing.
+    fn fit(&mut self, wanted: usize) {
+        let wanted = wanted.clamp(1, Semaphore::MAX_PERMITS);
+        if wanted >= self.total {
+            self.free.add_permits(wanted - self.total);
+            self.total = wanted;
+        } else {
+            self.total -= self.free.forget_permits(self.total - wanted);
         }
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use postern_mail::Envelope;
 use postern_spool::{Claim, ClaimedRecipient};
 
-use crate::{attempt::Outcome, route::Way};
+use crate::{attempt::Outcome, route::Way, situation::Situation};
 
-/// The recipients of a message that are served by one transaction.
+/// The recipients of a message that are served by one connection.
 #[derive(Debug)]
 pub(crate) struct Part {
     /// The message.
@@ -16,6 +16,8 @@ pub(crate) struct Part {
     pub(crate) recipients: Vec<ClaimedRecipient>,
     /// Which way.
     pub(crate) way: Way,
+    /// Under which situation they were found to go one way.
+    pub(crate) situation: Arc<Situation>,
 }
 
 impl Part {
@@ -33,6 +35,17 @@ impl Part {
             smtputf8: whole.smtputf8,
             ret: whole.ret,
             envelope_id: whole.envelope_id.clone(),
+        }
+    }
+
+    /// The same part for some of its recipients, by their places in it.
+    pub(crate) fn only(&self, places: &[usize]) -> Self {
+        let recipients = places.iter().filter_map(|at| self.recipients.get(*at));
+        Self {
+            claim: Arc::clone(&self.claim),
+            recipients: recipients.cloned().collect(),
+            way: self.way.clone(),
+            situation: Arc::clone(&self.situation),
         }
     }
 

@@ -10,6 +10,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use postern_spool::DelayNotice;
+
 /// The waits between attempts, how long a message may wait in all, and when its sender is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
@@ -78,7 +80,15 @@ impl Schedule {
         }
     }
 
-    fn wait_after(&self, failures: u32) -> Duration {
+    /// Whether the sender of a message of this age is to hear of it: that it is returned, or that
+    /// it is late, which is told once.
+    pub(crate) fn has_news(&self, age: Duration, delay_notice: DelayNotice) -> bool {
+        let late = age >= self.delay_notice && delay_notice == DelayNotice::NotSent;
+        late || age >= self.lifetime
+    }
+
+    /// The wait after so many failed attempts, the first of which is 1.
+    pub(crate) fn wait_after(&self, failures: u32) -> Duration {
         /// RFC 5321 §4.5.4.1 asks for at least this between attempts; it stands in where the
         /// schedule is empty.
         const FALLBACK: Duration = Duration::from_secs(30 * 60);

@@ -1,6 +1,10 @@
 //! From outcomes to what the queue records and what the sender is told.
 
-use std::{mem, sync::Arc, time::SystemTime};
+use std::{
+    mem,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use postern_mail::{EnhancedStatusCode, Notify, NotifyEvent};
 use postern_policy::Shadow;
@@ -17,16 +21,26 @@ use crate::{
     situation::Situation,
 };
 
-/// The status of a domain that seems not to exist (RFC 3463 §3.2: bad destination system
-/// address).
-const NO_SUCH_DOMAIN: (u16, u16) = (1, 2);
+/// What DNS may say of a domain and not mean for long, as subject and detail of a status: that
+/// it does not exist (RFC 3463 §3.2: bad destination system address), or that its hosts have no
+/// address to go to (RFC 3463 §3.5: unable to route).
+const DENIED_BY_DNS: [(u16, u16); 2] = [(1, 2), (4, 4)];
+
+/// How soon a message comes again that did not get into line.
+const SHORTEST_POSTPONEMENT: Duration = Duration::from_secs(1);
+
+/// How late a message comes again that did not get into line, however long it has waited.
+const LONGEST_POSTPONEMENT: Duration = Duration::from_secs(5 * 60);
 
 /// What is known so far of the recipients of a claim.
 #[derive(Debug)]
 pub(crate) struct Tally {
     claim: Arc<Claim>,
     delivered: Vec<(ClaimedRecipient, Handover)>,
+    /// Who was delivered and settled already, and is still to be told of.
+    relayed: Vec<(ClaimedRecipient, Handover)>,
     failed: Vec<(ClaimedRecipient, FailedAttempt)>,
+    postponed: Vec<(ClaimedRecipient, SystemTime)>,
 }
 
 impl Tally {
@@ -34,7 +48,9 @@ impl Tally {
         Self {
             claim,
             delivered: Vec::new(),
+            relayed: Vec::new(),
             failed: Vec::new(),
+            postponed: Vec::new(),
         }
     }
 
@@ -53,43 +69,52 @@ impl Tally {
                 self.delivered.push((recipient.clone(), handover));
             }
             Outcome::Failed(attempt) => {
-                let attempt = confirm_missing_domain(recipient, attempt);
+                let attempt = confirm_denial(recipient, attempt);
                 log_failed(&self.claim, recipient, &attempt);
                 self.failed.push((recipient.clone(), attempt));
             }
         }
     }
 
-    /// Settles what was delivered so far, and nothing else.
-    pub(crate) async fn settle_delivered(
-        &mut self,
-        engine: &Engine,
-        situation: &Situation,
-    ) -> Result<(), SpoolError> {
-        let delivered = mem::take(&mut self.delivered);
-        if delivered.is_empty() {
+    /// Takes note that a part did not get into line, which is no attempt. It comes again after
+    /// as long as it has waited already, so that a long queue costs little; but notices keep
+    /// their time, and nothing waits beyond its lifetime.
+    pub(crate) fn crowded_out(&mut self, part: &Part) {
+        let now = SystemTime::now();
+        let schedule = &part.situation.settings.schedule;
+        let received = self.claim.received_at();
+        let age = now.duration_since(received).unwrap_or_default();
+        for recipient in &part.recipients {
+            if schedule.has_news(age, recipient.delay_notice) {
+                let failed = FailedAttempt::crowded_out(now);
+                self.record_one(recipient, Outcome::Failed(failed));
+            } else {
+                let until = now + age.clamp(SHORTEST_POSTPONEMENT, LONGEST_POSTPONEMENT);
+                self.postponed.push((recipient.clone(), until));
+            }
+        }
+    }
+
+    /// Settles what was delivered so far, and nothing else. Its sender hears of it at the end,
+    /// in one notice: a message to a thousand next hops must not become a thousand notices.
+    pub(crate) async fn settle_delivered(&mut self, engine: &Engine) -> Result<(), SpoolError> {
+        if self.delivered.is_empty() {
             return Ok(());
         }
-        let now = SystemTime::now();
         let mut settlement = Settlement::default();
-        self.add_delivered(&mut settlement, &delivered, situation, now)
-            .await;
+        self.add_delivered(&mut settlement);
         engine.spool.settle(&self.claim, settlement).await.map(drop)
     }
 
-    /// Settles everything, with one notice for all that was given up and one for all that is
-    /// late.
-    pub(crate) async fn settle(
-        mut self,
-        engine: &Engine,
-        situation: &Situation,
-    ) -> Result<(), SpoolError> {
-        let now = SystemTime::now();
+    /// Settles everything, with one notice for all that was given up, one for all that is late,
+    /// and one for all of whom nobody else will tell that they were reached.
+    pub(crate) async fn settle(mut self, engine: &Engine) -> Result<(), SpoolError> {
+        let situation = engine.situation();
         let mut settlement = Settlement::default();
-        let delivered = mem::take(&mut self.delivered);
-        self.add_delivered(&mut settlement, &delivered, situation, now)
-            .await;
-        self.add_failed(&mut settlement, situation, now).await;
+        self.add_delivered(&mut settlement);
+        self.add_postponed(&mut settlement);
+        self.add_failed(&mut settlement, &situation).await;
+        self.add_relayed(&mut settlement, &situation).await;
         let settled = engine.spool.settle(&self.claim, settlement).await?;
         if settled.waiting == 0 {
             info!(queue_id = %self.claim.id(), "message done");
@@ -100,39 +125,37 @@ impl Tally {
         Ok(())
     }
 
-    async fn add_delivered(
-        &self,
-        settlement: &mut Settlement,
-        delivered: &[(ClaimedRecipient, Handover)],
-        situation: &Situation,
-        now: SystemTime,
-    ) {
+    fn add_delivered(&mut self, settlement: &mut Settlement) {
+        let delivered = mem::take(&mut self.delivered);
         let recorded =
             |(recipient, _): &(ClaimedRecipient, _)| (recipient.index, Recorded::Delivered);
         settlement.outcomes.extend(delivered.iter().map(recorded));
-        let relayed: Vec<_> = delivered
-            .iter()
-            .filter(|(recipient, handover)| {
-                let asked = Notify::or_default(recipient.recipient.notify);
-                handover.reporter == Reporter::Postern && asked.asks_for(NotifyEvent::Success)
-            })
-            .map(|(recipient, handover)| Told {
-                recipient,
-                event: Event::Relayed(handover),
-            })
-            .collect();
-        let hostname = &situation.settings.hostname;
-        settlement
-            .submissions
-            .extend(notice::write(&self.claim, hostname, &relayed, now).await);
+        let untold = delivered.into_iter().filter(|(recipient, handover)| {
+            let asked = Notify::or_default(recipient.recipient.notify);
+            handover.reporter == Reporter::Postern && asked.asks_for(NotifyEvent::Success)
+        });
+        self.relayed.extend(untold);
     }
 
-    async fn add_failed(
-        &self,
-        settlement: &mut Settlement,
-        situation: &Situation,
-        now: SystemTime,
-    ) {
+    fn add_postponed(&self, settlement: &mut Settlement) {
+        let postponed = self.postponed.iter().map(|(recipient, until)| {
+            let until = *until;
+            (recipient.index, Recorded::Postponed { until })
+        });
+        settlement.outcomes.extend(postponed);
+    }
+
+    async fn add_relayed(&self, settlement: &mut Settlement, situation: &Situation) {
+        let relayed = self.relayed.iter().map(|(recipient, handover)| Told {
+            recipient,
+            event: Event::Relayed(handover),
+        });
+        let relayed: Vec<_> = relayed.collect();
+        self.add_notice(settlement, situation, &relayed).await;
+    }
+
+    async fn add_failed(&self, settlement: &mut Settlement, situation: &Situation) {
+        let now = SystemTime::now();
         let (mut given_up, mut late) = (Vec::new(), Vec::new());
         for (recipient, attempt) in &self.failed {
             let failure = attempt.failure.clone();
@@ -142,12 +165,8 @@ impl Tally {
                     given_up.push(Told { recipient, event });
                     Recorded::Bounced { failure }
                 }
-                Fate::TriedAgain {
-                    next,
-                    until,
-                    delay_notice,
-                } => {
-                    if delay_notice == DelayNotice::NotSent {
+                Fate::TriedAgain { next, news } => {
+                    if let Some(until) = news {
                         settlement.delay_notices.push(recipient.index);
                         let event = Event::Late(&attempt.failure, until);
                         late.push(Told { recipient, event });
@@ -160,12 +179,20 @@ impl Tally {
             };
             settlement.outcomes.push((recipient.index, recorded));
         }
-        let hostname = &situation.settings.hostname;
         for told in [given_up, late] {
-            settlement
-                .submissions
-                .extend(notice::write(&self.claim, hostname, &told, now).await);
+            self.add_notice(settlement, situation, &told).await;
         }
+    }
+
+    async fn add_notice(
+        &self,
+        settlement: &mut Settlement,
+        situation: &Situation,
+        told: &[Told<'_>],
+    ) {
+        let hostname = &situation.settings.hostname;
+        let notice = notice::write(&self.claim, hostname, told, SystemTime::now()).await;
+        settlement.submissions.extend(notice);
     }
 
     fn fate(
@@ -184,16 +211,12 @@ impl Tally {
         let received = self.claim.received_at();
         let failures = recipient.attempts.saturating_add(1);
         let verdict = schedule.after_failure(received, failures, now, fastrand::f64());
+        let is_news = verdict.delay_notice_due && recipient.delay_notice == DelayNotice::NotSent;
         match verdict.next_attempt {
             None => Fate::GivenUp(final_status),
             Some(next) => Fate::TriedAgain {
                 next,
-                until: received + schedule.lifetime,
-                delay_notice: if verdict.delay_notice_due {
-                    recipient.delay_notice
-                } else {
-                    DelayNotice::Sent
-                },
+                news: is_news.then(|| received + schedule.lifetime),
             },
         }
     }
@@ -207,24 +230,44 @@ enum Fate {
     TriedAgain {
         /// When.
         next: SystemTime,
-        /// When the last one will be.
-        until: SystemTime,
-        /// Whether the sender has heard of the delay, or need not hear of it yet.
-        delay_notice: DelayNotice,
+        /// When the last one will be, if the sender is to hear of the delay now.
+        news: Option<SystemTime>,
     },
 }
 
-/// A domain that does not exist must be missing twice before mail for it is returned: a name
-/// server that has lost its zone for an hour says the same.
-fn confirm_missing_domain(recipient: &ClaimedRecipient, attempt: FailedAttempt) -> FailedAttempt {
-    let is_missing =
-        |status: EnhancedStatusCode| (status.subject(), status.detail()) == NO_SUCH_DOMAIN;
+/// Settles a message whose delivery panicked. Whoever was delivered before may get it again;
+/// that is not to happen over and over, and nothing is tried that may panic once more, such as
+/// a notice.
+pub(crate) async fn after_panic(engine: &Engine, claim: &Claim) -> Result<(), SpoolError> {
+    let now = SystemTime::now();
+    let schedule = &engine.situation().settings.schedule;
+    let deferred = |recipient: &ClaimedRecipient| {
+        let attempt = FailedAttempt::ours(now);
+        let failures = recipient.attempts.saturating_add(1);
+        let recorded = Recorded::Deferred {
+            until: now + schedule.wait_after(failures),
+            failure: attempt.failure,
+        };
+        (recipient.index, recorded)
+    };
+    let settlement = Settlement {
+        outcomes: claim.recipients().iter().map(deferred).collect(),
+        ..Settlement::default()
+    };
+    engine.spool.settle(claim, settlement).await.map(drop)
+}
+
+/// What DNS denies must be denied twice before mail for it is returned: a name server that has
+/// lost its zone for an hour says the same.
+fn confirm_denial(recipient: &ClaimedRecipient, attempt: FailedAttempt) -> FailedAttempt {
+    let detail = |status: EnhancedStatusCode| (status.subject(), status.detail());
+    let denied = detail(attempt.failure.status());
     let by_peer = matches!(attempt.failure.cause(), postern_spool::Cause::Reply { .. });
     let before = recipient.last_failure.as_ref();
-    let confirmed = before.is_some_and(|failure| is_missing(failure.status()));
+    let confirmed = before.is_some_and(|failure| detail(failure.status()) == denied);
     let permanent = attempt.permanence == Permanence::Permanent;
-    if permanent && !by_peer && is_missing(attempt.failure.status()) && !confirmed {
-        attempt.for_now(attempt.failure.at())
+    if permanent && !by_peer && DENIED_BY_DNS.contains(&denied) && !confirmed {
+        attempt.for_now()
     } else {
         attempt
     }

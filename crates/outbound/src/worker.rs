@@ -1,105 +1,169 @@
 //! A worker serves the line of one destination with one connection at a time.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{ops::ControlFlow, sync::Arc, time::SystemTime};
 
 use postern_policy::DeliveryPlan;
+use postern_spool::Health;
 use tracing::debug;
 
 use crate::{
     attempt::{FailedAttempt, Outcome},
     connect,
     connection::{Connection, Sent},
-    destination::{Destinations, Job, Line},
+    destination::Post,
     engine::Engine,
-    situation::Situation,
+    handover::hand_over,
+    job::{CameTo, Job},
 };
 
-/// Serves job after job, until none has come for a while or the daemon stops.
-pub(crate) async fn serve(engine: Arc<Engine>, line: Arc<Line>) {
-    let mut kept = None;
-    loop {
-        let patience = engine.situation().settings.keep_alive;
-        let next = engine.destinations.next_job(&line, patience);
-        let job = tokio::select! {
-            job = next => job,
-            () = engine.stopping.cancelled() => engine.destinations.leave(&line),
-        };
-        let Some(job) = job else { break };
-        kept = attempt(&engine, &line, job, kept).await;
-    }
-    if let Some(connection) = kept {
-        connection.quit().await;
-    }
+/// Sends a worker to a post.
+pub(crate) fn start(engine: &Arc<Engine>, post: Post) {
+    let worker = Worker {
+        engine: Arc::clone(engine),
+        post,
+        kept: None,
+    };
+    engine.tasks.spawn(worker.serve());
 }
 
-/// Delivers one job over the kept connection or a new one, and returns what can be kept.
-async fn attempt(
-    engine: &Engine,
-    line: &Line,
-    job: Job,
+struct Worker {
+    engine: Arc<Engine>,
+    post: Post,
     kept: Option<Connection>,
-) -> Option<Connection> {
-    let situation = engine.situation();
-    let way = &job.part.way;
-    let plan = situation
-        .policy
-        .plan_delivery(&way.destination, way.floor());
-    if let Some(connection) = kept {
-        match reuse(connection, &situation, &plan, &job).await {
-            Some((outcomes, left)) => {
-                job.finish(outcomes).await;
-                return left;
+}
+
+impl Worker {
+    /// Serves job after job, until none has come for a while or the daemon stops.
+    async fn serve(mut self) {
+        while let Some(job) = self.next_job().await
+            && self.attempt(job).await.is_continue()
+        {}
+        if let Some(connection) = self.kept {
+            connection.quit().await;
+        }
+    }
+
+    async fn next_job(&mut self) -> Option<Job> {
+        let patience = self.engine.situation().settings.keep_alive;
+        tokio::select! {
+            biased;
+            () = self.engine.stopping.cancelled() => {}
+            job = self.post.next_job(patience) => return job,
+        }
+        // What has not begun stays in the queue.
+        while let Some(job) = self.post.take_or_leave() {
+            job.finish(CameTo::Withdrawn);
+        }
+        None
+    }
+
+    /// Delivers one job over the kept connection or a new one. The worker breaks off where
+    /// others are better placed to go on.
+    async fn attempt(&mut self, job: Job) -> ControlFlow<()> {
+        if let Some(reason) = self.why_not_now(&job).await {
+            job.finish(reason);
+            return ControlFlow::Continue(());
+        }
+        let part = job.part();
+        let policy = &part.situation.policy;
+        let plan = policy.plan_delivery(&part.way.destination, part.way.floor());
+        if let Some(outcomes) = self.reuse(&job, &plan).await {
+            return self.finish(job, outcomes);
+        }
+        self.post.fell();
+        match connect::connect(&plan, &part.way, &part.situation).await {
+            Ok(connection) => self.begin(connection, job).await,
+            Err(failed) => self.give_way(job, &failed),
+        }
+    }
+
+    /// Time passes in line. The queue or the message may not be what they were.
+    async fn why_not_now(&self, job: &Job) -> Option<CameTo> {
+        let (spool, part) = (&self.engine.spool, job.part());
+        let withdrawn = match spool.get(part.claim.id()).await {
+            Ok(Some(message)) => message.hold.is_some(),
+            Ok(None) => true,
+            Err(_it_will_be_told_at_the_end) => false,
+        };
+        if withdrawn || matches!(spool.health(), Health::Poisoned(_)) {
+            Some(CameTo::Withdrawn)
+        } else if !self.engine.is_current(&part.situation) {
+            Some(CameTo::Outdated)
+        } else {
+            None
+        }
+    }
+
+    /// Tries the kept connection; nothing where it cannot serve this job.
+    async fn reuse(&mut self, job: &Job, plan: &DeliveryPlan) -> Option<Vec<Outcome>> {
+        let part = job.part();
+        let kept = self.kept.take()?.rejudge(&part.situation.policy, plan);
+        let sent = match kept {
+            Ok(connection) => hand_over(connection, part).await,
+            Err(refusal) => {
+                debug!(next_hop = %self.post.hops(), %refusal, "a kept connection is not used");
+                return None;
             }
-            None => debug!(next_hop = %line.hops(), "a kept connection is no longer good"),
+        };
+        match sent {
+            Sent::Settled(outcomes, left) => {
+                self.kept = left.map(|connection| *connection);
+                Some(outcomes)
+            }
+            Sent::Stale => {
+                debug!(next_hop = %self.post.hops(), "a kept connection was closed");
+                None
+            }
         }
     }
-    match connect::connect(&plan, way, &situation).await {
-        Ok(connection) => deliver(connection, job).await,
-        Err(failed) => {
-            give_up(line, job, &failed).await;
-            None
-        }
-    }
-}
 
-/// Tries the kept connection; nothing where it cannot serve this job.
-async fn reuse(
-    connection: Connection,
-    situation: &Situation,
-    plan: &DeliveryPlan,
-    job: &Job,
-) -> Option<(Vec<Outcome>, Option<Connection>)> {
-    let connection = connection.rejudge(&situation.policy, plan).ok()?;
-    match connection.send(&job.part).await {
-        Sent::Settled(outcomes, left) => Some((outcomes, left.map(|connection| *connection))),
-        Sent::Stale => None,
-    }
-}
-
-async fn deliver(connection: Connection, job: Job) -> Option<Connection> {
-    let peer = connection.peer().clone();
-    match connection.send(&job.part).await {
-        Sent::Settled(outcomes, left) => {
-            job.finish(outcomes).await;
-            left.map(|connection| *connection)
+    /// Sends a first message over a new connection, unless the configuration changed while it
+    /// was made: then nothing is sent that was permitted under the old one.
+    async fn begin(&mut self, connection: Connection, job: Job) -> ControlFlow<()> {
+        let part = job.part();
+        for post in self.post.stands(part.situation.settings.connections) {
+            start(&self.engine, post);
         }
-        Sent::Stale => {
-            let text = format!("{peer} closed the connection before the message began");
-            let failed = FailedAttempt::not_connected(&text, SystemTime::now());
-            let outcomes = job.part.all(&Outcome::Failed(failed));
-            job.finish(outcomes).await;
-            None
+        if !self.engine.is_current(&part.situation) {
+            self.kept = Some(connection);
+            job.finish(CameTo::Outdated);
+            return ControlFlow::Continue(());
         }
+        let peer = connection.peer().clone();
+        let outcomes = match hand_over(connection, part).await {
+            Sent::Settled(outcomes, left) => {
+                self.kept = left.map(|connection| *connection);
+                outcomes
+            }
+            Sent::Stale => {
+                let text = format!("{peer} closed the connection before the message began");
+                let failed = FailedAttempt::not_connected(&text, SystemTime::now());
+                part.all(&Outcome::Failed(failed))
+            }
+        };
+        self.finish(job, outcomes)
     }
-}
 
-/// The destination cannot be reached: what else is in line for it need not find that out one
-/// by one, each with all its time-outs.
-async fn give_up(line: &Line, job: Job, failed: &FailedAttempt) {
-    let mut waiting = Destinations::drain(line);
-    waiting.push_front(job);
-    for job in waiting {
-        let outcomes = job.part.all(&Outcome::Failed(failed.clone()));
-        job.finish(outcomes).await;
+    fn finish(&mut self, job: Job, outcomes: Vec<Outcome>) -> ControlFlow<()> {
+        if self.kept.is_none() {
+            self.post.fell();
+        }
+        self.post.moved();
+        job.finish(CameTo::Tried(outcomes));
+        ControlFlow::Continue(())
+    }
+
+    /// No connection can be made. Where others have one, they get the work; else what is in
+    /// line need not find that out one by one, each with all its time-outs.
+    fn give_way(&mut self, job: Job, failed: &FailedAttempt) -> ControlFlow<()> {
+        let Err(jobs) = self.post.give_way(job) else {
+            debug!(next_hop = %self.post.hops(), "there are enough connections");
+            return ControlFlow::Break(());
+        };
+        for job in jobs {
+            let outcomes = job.part().all(&Outcome::Failed(failed.clone()));
+            job.finish(CameTo::Tried(outcomes));
+        }
+        ControlFlow::Continue(())
     }
 }

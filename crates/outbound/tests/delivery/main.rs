@@ -1,9 +1,27 @@
 //! Delivery from a real queue over real sockets to neighbours on loopback.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop at that line"
+)]
 
+mod faulty;
 mod neighbour;
+mod scripted;
 mod world;
 
+mod crowds;
+mod faults;
+mod limits;
 mod notices;
 mod opportunistic;
 mod partner;
+mod peers;
+mod reload;
 mod reuse;
+mod stopping;
+
+/// How long a test waits for what must come.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);

@@ -1,17 +1,19 @@
 //! A host that receives mail, for the delivering side to talk to.
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use bytes::BytesMut;
 use postern_mail::{EnhancedStatusCode, Envelope, Reply, ReplyCode};
-use postern_smtp::server::{Action, Answer, Question, ServerSession, ServerSettings, StartTls};
+use postern_smtp::server::{
+    Action, Answer, Limits, Question, ServerSession, ServerSettings, StartTls,
+};
 use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -20,8 +22,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// How long a test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::PATIENCE;
 
 /// What a neighbour does about STARTTLS.
 #[derive(Clone)]
@@ -40,7 +41,8 @@ pub(crate) struct Arrival {
     pub(crate) envelope: Envelope,
     pub(crate) content: Vec<u8>,
     pub(crate) over_tls: bool,
-    pub(crate) client_certificate: bool,
+    /// The certificate that the client showed, if any.
+    pub(crate) client_certificate: Option<Vec<u8>>,
 }
 
 pub(crate) struct Neighbour {
@@ -53,7 +55,11 @@ pub(crate) struct Neighbour {
 
 impl Neighbour {
     pub(crate) async fn start(tls: Tls) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        Self::at(Ipv4Addr::LOCALHOST.into(), tls, Limits::default()).await
+    }
+
+    pub(crate) async fn at(address: IpAddr, tls: Tls, limits: Limits) -> Self {
+        let listener = TcpListener::bind((address, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (tell, arrivals) = mpsc::channel(100);
         let connections = Arc::new(AtomicUsize::new(0));
@@ -66,6 +72,7 @@ impl Neighbour {
                 counter.fetch_add(1, Ordering::SeqCst);
                 let host = Host {
                     tls: tls.clone(),
+                    limits: limits.clone(),
                     tell: tell.clone(),
                     begun: Arc::clone(&begun),
                 };
@@ -117,6 +124,7 @@ impl Neighbour {
 
 struct Host {
     tls: Tls,
+    limits: Limits,
     tell: mpsc::Sender<Arrival>,
     begun: Arc<AtomicUsize>,
 }
@@ -127,9 +135,12 @@ impl Host {
             Tls::None => StartTls::NotOffered,
             Tls::With(_) | Tls::Broken => StartTls::Offered,
         };
-        let settings = ServerSettings::new("neighbour.example".parse().unwrap(), offer);
+        let settings = ServerSettings {
+            limits: self.limits.clone(),
+            ..ServerSettings::new("neighbour.example".parse().unwrap(), offer)
+        };
         let session = ServerSession::new(Arc::new(settings));
-        let Some(session) = self.talk(&mut stream, session, false, false).await else {
+        let Some(session) = self.talk(&mut stream, session, false, None).await else {
             return;
         };
         let waiting = session.starttls(BytesMut::new());
@@ -144,7 +155,8 @@ impl Host {
             Tls::With(config) => {
                 let acceptor = TlsAcceptor::from(Arc::clone(config));
                 if let Ok(mut stream) = acceptor.accept(stream).await {
-                    let certificate = stream.get_ref().1.peer_certificates().is_some();
+                    let shown = stream.get_ref().1.peer_certificates();
+                    let certificate = shown.map(|chain| chain[0].to_vec());
                     self.talk(&mut stream, waiting.secured(), true, certificate)
                         .await;
                 }
@@ -158,7 +170,7 @@ impl Host {
         stream: &mut S,
         mut session: ServerSession,
         over_tls: bool,
-        client_certificate: bool,
+        client_certificate: Option<Vec<u8>>,
     ) -> Option<ServerSession> {
         let (mut input, mut content) = (BytesMut::new(), Vec::new());
         loop {
@@ -185,7 +197,7 @@ impl Host {
                         envelope,
                         content,
                         over_tls,
-                        client_certificate,
+                        client_certificate: client_certificate.clone(),
                     };
                     self.tell.send(arrival).await.ok()?;
                     session.answer(Answer::AcceptSaying("taken".to_owned()));

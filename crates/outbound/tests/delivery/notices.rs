@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use postern_mail::Notify;
 use postern_outbound::Schedule;
+use postern_policy::{ChannelLevel, OutboundTerms, Partner, PartnerName, Stage};
+use postern_spool::{Content, Filter};
 
 use crate::{
     neighbour::{Arrival, Neighbour, Tls},
+    scripted::{Scripted, obliging},
     world::{Plan, World},
 };
 
@@ -94,4 +99,96 @@ async fn at_the_end_of_its_lifetime_a_message_is_returned() {
     assert!(notice.contains("Action: failed"), "{notice}");
     assert!(notice.contains("Subject: hello"), "{notice}");
     world.until_gone(id).await;
+}
+
+fn content() -> Content {
+    Content::from_pieces([Bytes::from_static(MESSAGE)])
+}
+
+const SUCCESS: Notify = Notify::On {
+    success: true,
+    failure: true,
+    delay: false,
+};
+
+/// RFC 3461 §5.2.2: a next hop without DSN will never tell of success, so we tell how far the
+/// message has come; in one notice, to however many next hops it went.
+#[tokio::test]
+async fn success_is_reported_once_where_the_next_hops_will_not_do_it() {
+    let hosts = [
+        Scripted::start(|heard| obliging(heard.line)).await,
+        Scripted::start(|heard| obliging(heard.line)).await,
+        Scripted::start(|heard| obliging(heard.line)).await,
+    ];
+    let mut senders = Neighbour::start(Tls::None).await;
+    let world = World::start(Plan {
+        routes: vec![
+            ("a.example", vec![hosts[0].address]),
+            ("b.example", vec![hosts[1].address]),
+            ("c.example", vec![hosts[2].address]),
+            ("from.example", vec![senders.address]),
+        ],
+        ..Plan::default()
+    });
+    let to = ["<jo@a.example>", "<jo@b.example>", "<jo@c.example>"];
+    let from = "<me@from.example>";
+    let id = world
+        .submit_wishing(from, &to, Some(SUCCESS), content())
+        .await;
+    let notice = text(&senders.arrival().await);
+    assert_eq!(notice.matches("Action: relayed").count(), 3, "{notice}");
+    world.until_gone(id).await;
+    assert!(senders.is_untouched(), "a second notice was sent");
+}
+
+#[tokio::test]
+async fn a_next_hop_that_offers_dsn_is_left_to_report_success() {
+    let (world, mut recipients, mut senders) = world(Schedule::default()).await;
+    let to = ["<jo@to.example>"];
+    let id = world
+        .submit_wishing("<me@from.example>", &to, Some(SUCCESS), content())
+        .await;
+    let arrival = recipients.arrival().await;
+    assert_eq!(arrival.envelope.recipients[0].notify, Some(SUCCESS));
+    world.until_gone(id).await;
+    assert!(senders.is_untouched());
+}
+
+#[tokio::test]
+async fn who_never_wants_to_hear_does_not_hear() {
+    let (world, _recipients, mut senders) = world(Schedule::default()).await;
+    let to = ["<nobody@to.example>"];
+    let id = world
+        .submit_wishing("<me@from.example>", &to, Some(Notify::Never), content())
+        .await;
+    world.until_gone(id).await;
+    assert!(senders.is_untouched());
+}
+
+/// Whatever a notice returns of a message travels like the message.
+#[tokio::test]
+async fn a_notice_to_a_partner_is_held_to_its_rule() {
+    let recipients = Neighbour::start(Tls::None).await;
+    let mut senders = Neighbour::start(Tls::None).await;
+    let name: PartnerName = "Ministry".parse().unwrap();
+    let ministry = Partner::builder(name, Stage::Enforce)
+        .domain("from.example".parse().unwrap())
+        .outbound(OutboundTerms::requiring(ChannelLevel::Authenticated));
+    let world = World::start(Plan {
+        routes: vec![
+            ("to.example", vec![recipients.address]),
+            ("from.example", vec![senders.address]),
+        ],
+        partners: vec![ministry.build().unwrap()],
+        ..Plan::default()
+    });
+    let to = ["<nobody@to.example>"];
+    let id = world.submit("<me@from.example>", &to, MESSAGE).await;
+    world.until_gone(id).await;
+    let page = world.spool.list(&Filter::default(), None, 9).await.unwrap();
+    assert_eq!(page.messages.len(), 1, "the notice is in the queue");
+    let failure = world.until_deferred(page.messages[0].id).await;
+    assert_eq!(failure.status().to_string(), "4.7.10");
+    assert_eq!(senders.transactions(), 0, "MAIL was said");
+    assert!(senders.is_untouched());
 }

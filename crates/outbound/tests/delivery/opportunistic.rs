@@ -70,6 +70,61 @@ async fn mx_hosts_are_tried_in_order_until_one_answers() {
     world.until_gone(id).await;
 }
 
+/// What fails when DNS says something of a domain's hosts, at the first attempt and the second.
+async fn check_twice(zone: &str, first: &str, second: Option<&str>) {
+    let world = World::start(Plan {
+        zone: zone.to_owned(),
+        ..Plan::default()
+    });
+    let id = world.submit("<>", &["<jo@to.example>"], MESSAGE).await;
+    let failure = world.until_deferred(id).await;
+    assert_eq!(failure.status().to_string(), first, "{zone}");
+    world.spool.retry(id).await.unwrap();
+    let Some(second) = second else {
+        return world.until_gone(id).await;
+    };
+    let again = |message: Option<&postern_spool::QueuedMessage>| {
+        message.is_some_and(|message| message.progress[0].attempts == 2)
+    };
+    let message = world.until(id, again).await.unwrap();
+    let failure = message.progress[0].last_failure.as_ref().unwrap();
+    assert_eq!(failure.status().to_string(), second, "{zone}");
+}
+
+#[tokio::test]
+async fn a_host_that_is_down_outweighs_one_that_does_not_exist() {
+    // Nothing listens at the SMTP port of that address.
+    let down = "a.to.example A 127.11.12.13";
+    for hosts in [
+        "to.example MX 10 a.to.example\nto.example MX 20 missing.example",
+        "to.example MX 20 a.to.example\nto.example MX 10 missing.example",
+    ] {
+        check_twice(&format!("{hosts}\n{down}"), "4.4.1", Some("4.4.1")).await;
+    }
+}
+
+#[tokio::test]
+async fn hosts_without_addresses_must_be_missing_twice() {
+    check_twice("to.example MX 10 missing.example", "4.4.4", None).await;
+    check_twice("to.example TXT no address", "4.4.4", None).await;
+}
+
+#[tokio::test]
+async fn a_configured_host_that_is_not_found_is_waited_for() {
+    let world = World::start(Plan::default());
+    let mut plan = Plan::default();
+    plan.next_hops.push(("*", "missing.example"));
+    world.reload(plan);
+    let id = world.submit("<>", &["<jo@to.example>"], MESSAGE).await;
+    for attempts in 1..4 {
+        let tried = |message: Option<&postern_spool::QueuedMessage>| {
+            message.is_some_and(|message| message.progress[0].attempts == attempts)
+        };
+        world.until(id, tried).await;
+        world.spool.retry(id).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_domain_that_dns_cannot_find_out_is_tried_again() {
     let world = World::start(Plan {

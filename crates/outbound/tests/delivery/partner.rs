@@ -202,7 +202,8 @@ async fn our_certificate_is_shown_to_a_partner_that_demands_it() {
         ..Plan::default()
     });
     let id = submit(&world).await;
-    assert!(ministry.neighbour.arrival().await.client_certificate);
+    let arrival = ministry.neighbour.arrival().await;
+    assert!(arrival.client_certificate.is_some());
     world.until_gone(id).await;
 }
 
@@ -219,4 +220,51 @@ async fn a_server_that_rejects_us_after_the_handshake_is_a_failed_handshake() {
     };
     let terms = ministry.terms(); // presents nothing
     check_refused(ministry, terms, "4.7.5", "certificate_required").await;
+}
+
+/// Connections to one address are not shared by partners to whom we show different
+/// certificates.
+#[tokio::test]
+async fn partners_behind_one_next_hop_see_each_their_own_certificate_of_ours() {
+    let clients = Authority::new("Our CA");
+    let authority = Authority::new("Gateway CA");
+    let identity = authority.issue(&Leaf::named("gateway.example"));
+    let config = server_config(&identity, Some(&clients));
+    let mut gateway = Neighbour::start(Tls::With(Arc::new(config))).await;
+    let shown = ["one", "two"].map(|name| clients.issue(&Leaf::named(name)));
+    let partner = |name: &str, present: &str| {
+        let reference: postern_mail::Domain = "gateway.example".parse().unwrap();
+        let terms = OutboundTerms {
+            identity: IdentityTerms {
+                names: vec![ReferenceIdentity::from(reference)],
+                pins: Vec::new(),
+                trust: Some(TrustAnchors::from_pem("gateway", &authority.pem()).unwrap()),
+            },
+            hosts: vec![gateway.address.to_string().parse::<NextHop>().unwrap()],
+            present: Some(CertificateName::new(present)),
+            ..OutboundTerms::requiring(ChannelLevel::Authenticated)
+        };
+        Partner::builder(name.parse().unwrap(), Stage::Enforce)
+            .domain(format!("{name}.example").parse().unwrap())
+            .outbound(terms)
+            .build()
+            .unwrap()
+    };
+    let world = World::start(Plan {
+        partners: vec![partner("bank", "one"), partner("hospital", "two")],
+        certificates: vec![("one", shown[0].clone()), ("two", shown[1].clone())],
+        ..Plan::default()
+    });
+    let to = ["<jo@bank.example>", "<jo@hospital.example>"];
+    let id = world.submit("<me@example.org>", &to, MESSAGE).await;
+    let mut seen = Vec::new();
+    for _ in 0..2 {
+        let arrival = gateway.arrival().await;
+        let to = arrival.envelope.recipients[0].forward_path.to_string();
+        seen.push((to, arrival.client_certificate.unwrap()));
+    }
+    seen.sort();
+    let expected = [0, 1].map(|at| (to[at].to_owned(), shown[at].leaf().to_vec()));
+    assert_eq!(seen, expected);
+    world.until_gone(id).await;
 }

@@ -7,8 +7,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use postern_dns::FixedZone;
-use postern_mail::{BodyType, Envelope, ForwardPath, QueueId, Recipient, ReversePath};
+use postern_dns::{Dns, FixedZone};
+use postern_mail::{BodyType, Envelope, ForwardPath, Notify, QueueId, Recipient, ReversePath};
 use postern_outbound::{
     Outbound, PrivateTargets, Route, Schedule, Settings, Situation, TlsClients,
 };
@@ -21,16 +21,24 @@ use postern_tls::{CertificateFiles, CertificateStore, Profile, ProfileName, Trus
 use rustls_pki_types::UnixTime;
 use tempfile::TempDir;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::PATIENCE;
 
 /// What a world is made of.
 pub(crate) struct Plan {
     pub(crate) zone: String,
     pub(crate) routes: Vec<(&'static str, Vec<SocketAddr>)>,
+    /// Routes to a host by name.
+    pub(crate) next_hops: Vec<(&'static str, &'static str)>,
     pub(crate) partners: Vec<Partner>,
     pub(crate) certificates: Vec<(&'static str, Identity)>,
     pub(crate) schedule: Schedule,
     pub(crate) keep_alive: Duration,
+    pub(crate) connections: usize,
+    pub(crate) messages: usize,
+    /// Who answers instead of the zone.
+    pub(crate) dns: Option<Arc<dyn Dns>>,
+    /// What stands between the queue and delivery.
+    pub(crate) wrap: fn(Arc<dyn Spool>) -> Arc<dyn Spool>,
 }
 
 impl Default for Plan {
@@ -38,10 +46,15 @@ impl Default for Plan {
         Self {
             zone: String::new(),
             routes: Vec::new(),
+            next_hops: Vec::new(),
             partners: Vec::new(),
             certificates: Vec::new(),
             schedule: Schedule::default(),
             keep_alive: Duration::from_secs(5),
+            connections: 8,
+            messages: 1000,
+            dns: None,
+            wrap: |spool| spool,
         }
     }
 }
@@ -49,7 +62,7 @@ impl Default for Plan {
 pub(crate) struct World {
     pub(crate) outbound: Outbound,
     pub(crate) spool: Arc<dyn Spool>,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl World {
@@ -60,25 +73,43 @@ impl World {
             ..SpoolSettings::at(directory.path().join("spool"))
         });
         let spool: Arc<dyn Spool> = Arc::new(opened.unwrap().spool);
+        let wrapped = (plan.wrap)(Arc::clone(&spool));
         let situation = situation(plan, &directory);
-        let outbound = Outbound::new(Arc::clone(&spool), situation);
+        let outbound = Outbound::new(wrapped, situation);
         tokio::spawn(outbound.clone().run());
         Self {
             outbound,
             spool,
-            _directory: directory,
+            directory,
         }
+    }
+
+    /// Puts another plan in force; the queue stays as it is.
+    pub(crate) fn reload(&self, plan: Plan) {
+        self.outbound.reload(situation(plan, &self.directory));
     }
 
     /// Puts a message into the queue.
     pub(crate) async fn submit(&self, from: &str, to: &[&str], content: &[u8]) -> QueueId {
-        let recipients = to
-            .iter()
-            .map(|path| Recipient::from(ForwardPath::parse_prefix(path).unwrap().0))
-            .collect();
+        let content = Content::from_pieces([Bytes::copy_from_slice(content)]);
+        self.submit_wishing(from, to, None, content).await
+    }
+
+    /// The same, with a wish for notices and content of any kind.
+    pub(crate) async fn submit_wishing(
+        &self,
+        from: &str,
+        to: &[&str],
+        notify: Option<Notify>,
+        content: Content,
+    ) -> QueueId {
+        let recipient = |path: &&str| Recipient {
+            notify,
+            ..Recipient::from(ForwardPath::parse_prefix(path).unwrap().0)
+        };
         let envelope = Envelope {
             reverse_path: ReversePath::parse_prefix(from).unwrap().0,
-            recipients,
+            recipients: to.iter().map(recipient).collect(),
             body: BodyType::SevenBit,
             smtputf8: false,
             ret: None,
@@ -88,7 +119,7 @@ impl World {
             envelope,
             origin: Origin::Ourselves,
             received_at: SystemTime::now(),
-            content: Content::from_pieces([Bytes::copy_from_slice(content)]),
+            content,
         };
         self.spool.accept(submission).await.unwrap()
     }
@@ -117,6 +148,19 @@ impl World {
             .expect("the queue gets there in time")
     }
 
+    /// Waits until so many messages are in the hands of delivery.
+    pub(crate) async fn until_claimed(&self, messages: u64) {
+        let claimed = async {
+            let mut changes = self.spool.changes();
+            while self.spool.figures().claimed < messages {
+                // That a claim begins announces itself nowhere.
+                let _ = tokio::time::timeout(Duration::from_millis(5), changes.changed()).await;
+            }
+        };
+        let claimed = tokio::time::timeout(PATIENCE, claimed).await;
+        claimed.expect("the messages are claimed in time");
+    }
+
     /// Waits until a message has left the queue.
     pub(crate) async fn until_gone(&self, id: QueueId) {
         self.until(id, |message| message.is_none()).await;
@@ -140,14 +184,18 @@ fn situation(plan: Plan, directory: &TempDir) -> Situation {
     let mut settings = Settings::new(hostname);
     settings.schedule = plan.schedule;
     settings.keep_alive = plan.keep_alive;
+    settings.connections = plan.connections;
+    settings.messages = plan.messages;
     settings.private_targets = PrivateTargets::Allowed;
-    for (domain, addresses) in &plan.routes {
-        let next_hops = addresses
-            .iter()
-            .map(|at| at.to_string().parse().unwrap())
-            .collect();
+    let by_address = plan.routes.iter().map(|(domain, addresses)| {
+        let hops = addresses.iter().map(ToString::to_string);
+        (*domain, hops.collect::<Vec<_>>())
+    });
+    let by_name = plan.next_hops.iter();
+    let by_name = by_name.map(|(domain, host)| (*domain, vec![(*host).to_owned()]));
+    for (domain, hops) in by_address.chain(by_name) {
         let route = Route {
-            next_hops,
+            next_hops: hops.iter().map(|hop| hop.parse().unwrap()).collect(),
             floor: None,
         };
         settings.routes.add_outward(domain.parse().unwrap(), route);
@@ -159,7 +207,9 @@ fn situation(plan: Plan, directory: &TempDir) -> Situation {
     Situation {
         settings,
         policy: Arc::new(Policy::new(defaults, plan.partners).unwrap()),
-        dns: Arc::new(plan.zone.parse::<FixedZone>().unwrap()),
+        dns: plan
+            .dns
+            .unwrap_or_else(|| Arc::new(plan.zone.parse::<FixedZone>().unwrap())),
         certificates: Arc::new(certificates(&plan.certificates, directory)),
         tls_clients: TlsClients::default(),
     }

@@ -1,0 +1,76 @@
+//! A part of a message on its way to a worker, and what is reported of it.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::{attempt::Outcome, part::Part};
+
+/// A part of a message that wants to be delivered.
+///
+/// It is reported on exactly once, whatever becomes of it: when it is dropped without a word,
+/// because the worker that had it panicked, the report says that it was lost.
+#[derive(Debug)]
+pub(crate) struct Job {
+    part: Arc<Part>,
+    reports: Option<mpsc::Sender<Report>>,
+}
+
+/// What became of a part.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) part: Arc<Part>,
+    pub(crate) came_to: CameTo,
+}
+
+/// What became of a part.
+#[derive(Debug)]
+pub(crate) enum CameTo {
+    /// It was tried, with these outcomes in the order of its recipients.
+    Tried(Vec<Outcome>),
+    /// It was not tried: the configuration has changed since it was planned.
+    Outdated,
+    /// It was not tried: too much waits for this destination already.
+    Crowded,
+    /// It was not tried, and is not to be now: the daemon stops, the queue has failed, or an
+    /// operator has taken the message back.
+    Withdrawn,
+    /// Nobody knows.
+    Lost,
+}
+
+impl Job {
+    /// A job for `part`. `reports` has room for the reports on all parts of the message.
+    pub(crate) fn new(part: Part, reports: mpsc::Sender<Report>) -> Self {
+        Self {
+            part: Arc::new(part),
+            reports: Some(reports),
+        }
+    }
+
+    /// What is to be delivered to whom.
+    pub(crate) fn part(&self) -> &Part {
+        &self.part
+    }
+
+    /// Reports what it came to.
+    pub(crate) fn finish(mut self, came_to: CameTo) {
+        self.report(came_to);
+    }
+
+    fn report(&mut self, came_to: CameTo) {
+        let Some(reports) = self.reports.take() else {
+            return;
+        };
+        let part = Arc::clone(&self.part);
+        // There is room. Whoever waited may be gone when the runtime shuts down; the queue then
+        // knows of no outcome, and the recipients are tried again.
+        let _nobody_waits = reports.try_send(Report { part, came_to });
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        self.report(CameTo::Lost);
+    }
+}
