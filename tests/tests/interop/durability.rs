@@ -1,6 +1,8 @@
 //! What was answered by 250 arrives, whatever happens to the daemon afterwards.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -156,7 +158,28 @@ fn killed_under_load(acknowledged: &[usize], lines: usize) -> Result<(), Fault> 
         Ok::<Gateway, Fault>(gateway)
     })?;
     gateway.installation.wait_for_empty_queue()?;
-    check_ledger(&ledger.into_acknowledged(), &sink)
+    check_ledger(&ledger.into_acknowledged(), &sink)?;
+    wait_for_no_content(&gateway)
+}
+
+/// No file of content outlives its message, nor one that was being received when a kill came.
+fn wait_for_no_content(gateway: &Gateway) -> Result<(), Fault> {
+    let spool = gateway.installation.path().join("spool");
+    let files = || -> io::Result<usize> {
+        let directories = ["content", "incoming"].map(|name| fs::read_dir(spool.join(name)));
+        let mut files = 0;
+        for directory in directories {
+            files += directory?.count();
+        }
+        Ok(files)
+    };
+    let look = || {
+        let files = files().map_err(|error| Fault::Unexpected(error.to_string()))?;
+        Ok((files == 0).then_some(()))
+    };
+    wait::until("no content left", PATIENCE, look, || {
+        format!("{:?}", files())
+    })
 }
 
 /// Every message acknowledged arrived, with its own content.
