@@ -10,10 +10,10 @@
 //! get the work: a host that grants five connections is a good host. What is told of a host
 //! that cannot be reached is told of everything in line for it.
 //!
-//! Messages under way are bounded in number, and a line that does not *move* must not use them
-//! up. So long as its workers finish jobs a line may grow; where none has finished one for a
-//! while, it holds as many as it has connections, and what else there was is sent back to the
-//! queue when room is needed.
+//! Messages under way are bounded in number, and a slow destination must not use them up. A line
+//! is as long as what was finished in two seconds, and no shorter than the destination has
+//! connections. What finds it full goes back to the queue, and so does, when others need the
+//! room, what was in line before a destination became slow.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -28,11 +28,11 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use crate::job::Job;
+use crate::{job::Job, pace::Pace};
 
-/// How long after a job was finished a line counts as moving. Hosts that take longer over a
-/// message are served all the same, with a short line.
-const MOVING: Duration = Duration::from_secs(5);
+/// How many seconds' work a line may hold. A worker must not run out of jobs while the queue is
+/// asked for more.
+const SECONDS_IN_LINE: usize = 2;
 
 /// How long no further connection is tried after a destination refused one while others stood.
 const GRANTED: Duration = Duration::from_secs(30);
@@ -96,8 +96,7 @@ struct LineState {
     idle: usize,
     /// Workers whose connection stands.
     standing: usize,
-    /// When a job was last finished.
-    moved: Option<Instant>,
+    pace: Pace,
     /// Until when there are enough workers, because the destination refused one more.
     enough_until: Option<Instant>,
 }
@@ -122,7 +121,7 @@ impl Destinations {
             .entry(key.clone())
             .or_insert_with(|| Arc::new(Line::new(key)));
         let mut state = lock(&line.state);
-        if state.waiting.len() >= connections.max(1) && !state.is_moving(now) {
+        if state.waiting.len() >= state.longest(connections, now) {
             return Enqueued::Full(job);
         }
         state.waiting.push_back(job);
@@ -140,15 +139,15 @@ impl Destinations {
         lock(&self.open).len()
     }
 
-    /// Takes out of all lines that do not move what is beyond their due.
+    /// Takes out of all lines what they should not hold.
     pub(crate) fn shed(&self, connections: usize) -> Vec<Job> {
         let now = Instant::now();
         let mut shed = Vec::new();
         for line in lock(&self.open).values() {
             let mut state = lock(&line.state);
-            let due = connections.max(1);
-            if state.waiting.len() > due && !state.is_moving(now) {
-                shed.extend(state.waiting.split_off(due));
+            let longest = state.longest(connections, now);
+            if state.waiting.len() > longest {
+                shed.extend(state.waiting.split_off(longest));
             }
         }
         shed
@@ -165,8 +164,10 @@ impl Destinations {
 }
 
 impl LineState {
-    fn is_moving(&self, now: Instant) -> bool {
-        self.moved.is_some_and(|moved| now < moved + MOVING)
+    /// How many jobs the line may hold.
+    fn longest(&mut self, connections: usize, now: Instant) -> usize {
+        let by_pace = self.pace.per_second(now).saturating_mul(SECONDS_IN_LINE);
+        connections.max(by_pace).max(1)
     }
 
     /// How many further workers the jobs in line are worth.
@@ -261,7 +262,7 @@ impl Post {
 
     /// Notes that a job was finished.
     pub(crate) fn moved(&self) {
-        lock(&self.line.state).moved = Some(Instant::now());
+        lock(&self.line.state).pace.count(Instant::now());
     }
 
     /// Notes that no connection stands.

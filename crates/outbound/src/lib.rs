@@ -41,6 +41,7 @@ mod job;
 mod message;
 mod notice;
 mod outbound;
+mod pace;
 mod part;
 mod route;
 mod schedule;

@@ -156,10 +156,13 @@ impl Tally {
 
     async fn add_failed(&self, settlement: &mut Settlement, situation: &Situation) {
         let now = SystemTime::now();
+        // One draw for all of them: what failed together is tried together again, or a message
+        // to a list would come apart into as many transactions as it has recipients.
+        let spread = fastrand::f64();
         let (mut given_up, mut late) = (Vec::new(), Vec::new());
         for (recipient, attempt) in &self.failed {
             let failure = attempt.failure.clone();
-            let recorded = match self.fate(recipient, attempt, situation, now) {
+            let recorded = match self.fate(recipient, attempt, situation, now, spread) {
                 Fate::GivenUp(status) => {
                     let event = Event::GivenUp(&attempt.failure, status);
                     given_up.push(Told { recipient, event });
@@ -201,6 +204,7 @@ impl Tally {
         attempt: &FailedAttempt,
         situation: &Situation,
         now: SystemTime,
+        spread: f64,
     ) -> Fate {
         let status = attempt.failure.status();
         let final_status = EnhancedStatusCode::permanent(status.subject(), status.detail());
@@ -210,7 +214,7 @@ impl Tally {
         let schedule = &situation.settings.schedule;
         let received = self.claim.received_at();
         let failures = recipient.attempts.saturating_add(1);
-        let verdict = schedule.after_failure(received, failures, now, fastrand::f64());
+        let verdict = schedule.after_failure(received, failures, now, spread);
         let is_news = verdict.delay_notice_due && recipient.delay_notice == DelayNotice::NotSent;
         match verdict.next_attempt {
             None => Fate::GivenUp(final_status),

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use postern_outbound::Schedule;
 use postern_testkit::{Authority, Leaf, server_config};
 
 use crate::{
@@ -92,4 +93,28 @@ async fn a_connection_that_the_peer_closed_meanwhile_is_replaced() {
     neighbour.arrival().await;
     world.until_gone(second).await;
     assert_eq!(neighbour.connections(), 2);
+}
+
+#[tokio::test]
+async fn recipients_that_failed_together_are_tried_together_again() {
+    let neighbour = Neighbour::start(Tls::None).await;
+    let world = World::start(Plan {
+        routes: vec![("*", vec![neighbour.address])],
+        schedule: Schedule {
+            retry: vec![Duration::from_millis(400)],
+            ..Schedule::default()
+        },
+        ..Plan::default()
+    });
+    let to = vec!["<busy@stranger.example>"; 40];
+    let id = world.submit("<>", &to, MESSAGE).await;
+    let tried = |message: Option<&postern_spool::QueuedMessage>| {
+        message.is_some_and(|message| message.progress.iter().all(|one| one.attempts >= 3))
+    };
+    world.until(id, tried).await;
+    let transactions = neighbour.transactions();
+    assert!(
+        transactions <= 4,
+        "{transactions} transactions for three attempts"
+    );
 }
