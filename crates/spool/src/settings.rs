@@ -31,7 +31,7 @@ impl Settings {
             path: path.into(),
             in_memory: 1024 * 1024,
             memory: 64 * 1024 * 1024,
-            fresh: 32 * 1024 * 1024,
+            fresh: 16 * 1024 * 1024,
             reserve: 256 * 1024 * 1024,
         }
     }

@@ -34,7 +34,16 @@ pub(crate) struct Home {
 /// it ends.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
+}
+
+/// A child process has a copy of the file until it executes its program; closing ours would not
+/// end the lock before that.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Where it fails, the lock ends with the process.
+        let _ = self.file.unlock();
+    }
 }
 
 impl Home {
@@ -124,7 +133,7 @@ impl Home {
             .and_then(|()| file.rewind())
             .and_then(|()| writeln!(file, "{}", std::process::id()))
             .while_opening("write", &path)?;
-        Ok(Lock { _file: file })
+        Ok(Lock { file })
     }
 }
 

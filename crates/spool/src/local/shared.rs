@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use super::{
-    engine::{Engine, EngineError, Table},
+    engine::{Change, Engine, EngineError, Table},
     home::{Home, Lock},
     ids::Ids,
     index::Index,
@@ -192,7 +192,7 @@ impl Shared {
     pub(crate) fn run_committer(&self) {
         while let Some(batch) = self.writes.next_batch() {
             if catch_unwind(AssertUnwindSafe(|| self.commit(batch))).is_err() {
-                self.poison("the engine gave up in the middle of a commit");
+                self.poison("the committer gave up after a commit");
             }
         }
     }
@@ -203,7 +203,7 @@ impl Shared {
             .flat_map(|write| std::mem::take(&mut write.changes))
             .collect();
         let committed = match self.poison.get() {
-            None => self.engine.commit(changes),
+            None => self.commit_or_catch(changes),
             Some(reason) => Err(EngineError {
                 reason: reason.clone(),
                 full: false,
@@ -219,6 +219,17 @@ impl Shared {
                 }
             }
         }
+    }
+
+    /// A panic in the engine is caught here, where callers still wait for the answer, so that
+    /// the queue is poisoned before they have it.
+    fn commit_or_catch(&self, changes: Vec<Change>) -> Result<(), EngineError> {
+        catch_unwind(AssertUnwindSafe(|| self.engine.commit(changes))).unwrap_or_else(|_| {
+            Err(EngineError {
+                reason: "the engine gave up in the middle of a commit".to_owned(),
+                full: false,
+            })
+        })
     }
 
     fn committed(&self, mut batch: Vec<Write>) {
