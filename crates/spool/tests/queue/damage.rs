@@ -236,7 +236,7 @@ fn places(length: usize) -> impl Iterator<Item = usize> {
         0..40 => 1,
         40..100_000 if every => 1,
         // A prime, so that it falls on every kind of field.
-        40..100_000 => 61,
+        40..100_000 => 149,
         _ => length / 5,
     };
     (0..length).step_by(step).chain(length.checked_sub(1))
