@@ -95,7 +95,7 @@ impl Specimen {
     /// Damages a copy and holds what the copy opens as against the original.
     #[track_caller]
     fn check(&self, file: &Path, harm: &Harm) -> Vec<Quarantined> {
-        let copy = tempfile::tempdir().unwrap();
+        let copy = scratch();
         copy_all(self.directory.path(), copy.path());
         let damaged = copy.path().join(file);
         let mut octets = fs::read(&damaged).unwrap();
@@ -225,6 +225,12 @@ fn cut_zeros(journal: &Path) {
         .rposition(|octet| *octet != 0)
         .map_or(0, |at| at + 1);
     fs::write(journal, &octets[..used]).unwrap();
+}
+
+/// A directory in memory where the system has such, since hundreds of queues are opened here and
+/// none has to outlive the machine.
+fn scratch() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
 }
 
 /// Places to damage in a file: all of a small one, some of a larger one, and always the ends.
