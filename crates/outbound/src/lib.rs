@@ -29,11 +29,13 @@
 //! Left out: everything that DNSSEC would tell of a next hop is passed over here, until the
 //! policy has a use for it.
 
+mod account;
 mod attempt;
 mod clock;
 mod connect;
 mod connection;
 mod destination;
+mod dial;
 mod engine;
 mod handover;
 mod host;
@@ -41,7 +43,6 @@ mod job;
 mod message;
 mod notice;
 mod outbound;
-mod pace;
 mod part;
 mod route;
 mod schedule;

@@ -7,14 +7,14 @@ use std::{
 };
 
 use postern_mail::{EnhancedStatusCode, Notify, NotifyEvent};
-use postern_policy::Shadow;
 use postern_spool::{
     Claim, ClaimedRecipient, DelayNotice, Outcome as Recorded, Settlement, SpoolError,
 };
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::{
-    attempt::{FailedAttempt, Handover, Outcome, Permanence, Reporter, text_of},
+    account,
+    attempt::{FailedAttempt, Handover, Outcome, Permanence, Reporter},
     engine::Engine,
     notice::{self, Event, Told},
     part::Part,
@@ -65,12 +65,12 @@ impl Tally {
     pub(crate) fn record_one(&mut self, recipient: &ClaimedRecipient, outcome: Outcome) {
         match outcome {
             Outcome::Delivered(handover) => {
-                log_delivered(&self.claim, recipient, &handover);
+                account::delivered(&self.claim, recipient, &handover);
                 self.delivered.push((recipient.clone(), handover));
             }
             Outcome::Failed(attempt) => {
                 let attempt = confirm_denial(recipient, attempt);
-                log_failed(&self.claim, recipient, &attempt);
+                account::failed(&self.claim, recipient, &attempt);
                 self.failed.push((recipient.clone(), attempt));
             }
         }
@@ -275,47 +275,4 @@ fn confirm_denial(recipient: &ClaimedRecipient, attempt: FailedAttempt) -> Faile
     } else {
         attempt
     }
-}
-
-fn log_delivered(claim: &Claim, recipient: &ClaimedRecipient, handover: &Handover) {
-    info!(
-        queue_id = %claim.id(),
-        reverse_path = %claim.envelope().reverse_path,
-        forward_path = %recipient.recipient.forward_path,
-        next_hop = %handover.peer,
-        basis = %handover.channel,
-        reply_code = handover.reply.code().as_u16(),
-        reply = %handover.reply,
-        "delivered"
-    );
-    if let Some(Shadow {
-        partner,
-        stage,
-        outcome: Err(refusal),
-    }) = &handover.shadow
-    {
-        let queue_id = claim.id();
-        if stage.warns() {
-            warn!(%queue_id, %partner, %stage, refused_because = %refusal, "enforcing would stop this mail");
-        } else {
-            info!(%queue_id, %partner, %stage, refused_because = %refusal, "enforcing would stop this mail");
-        }
-    }
-}
-
-fn log_failed(claim: &Claim, recipient: &ClaimedRecipient, attempt: &FailedAttempt) {
-    let outcome = match attempt.permanence {
-        Permanence::Transient => "deferred",
-        Permanence::Permanent => "failed",
-    };
-    warn!(
-        queue_id = %claim.id(),
-        reverse_path = %claim.envelope().reverse_path,
-        forward_path = %recipient.recipient.forward_path,
-        enhanced_status = %attempt.failure.status(),
-        refused_because = %text_of(&attempt.failure),
-        attempts = recipient.attempts + 1,
-        outcome,
-        "not delivered"
-    );
 }

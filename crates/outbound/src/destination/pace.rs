@@ -9,7 +9,7 @@ const WINDOW: Duration = Duration::from_secs(1);
 
 /// How many jobs of a line are finished in a second.
 #[derive(Debug, Default)]
-pub(crate) struct Pace {
+pub(super) struct Pace {
     /// When the second began in which jobs are counted.
     began: Option<Instant>,
     current: usize,
@@ -18,13 +18,13 @@ pub(crate) struct Pace {
 
 impl Pace {
     /// Counts a job.
-    pub(crate) fn count(&mut self, now: Instant) {
+    pub(super) fn count(&mut self, now: Instant) {
         self.roll(now);
         self.current += 1;
     }
 
     /// The jobs of this second or the one before, whichever are more.
-    pub(crate) fn per_second(&mut self, now: Instant) -> usize {
+    pub(super) fn per_second(&mut self, now: Instant) -> usize {
         self.roll(now);
         self.current.max(self.previous)
     }
