@@ -70,7 +70,7 @@ pub use settings::{Settings, Whereabouts};
 pub use value::ByteSize;
 
 use file::Secrecy;
-use schema::{Notes, Reported};
+use schema::{Notes, Purpose, Reported};
 use toml::de::DeTable;
 
 /// A configuration that can be used.
@@ -90,13 +90,23 @@ pub fn load(path: &Path) -> Result<Loaded, Errors> {
     parse(&text_of(path)?, path)
 }
 
+/// Reads a configuration for a daemon that is about to start. A certificate of ours whose time is
+/// over is a warning then: without it nobody would be served, and strangers hardly look at it.
+///
+/// # Errors
+/// Everything else that is wrong with it.
+pub fn load_to_start(path: &Path) -> Result<Loaded, Errors> {
+    let (settings, warnings) = read(&text_of(path)?, path, Purpose::Start, settings::read)?;
+    Ok(Loaded { settings, warnings })
+}
+
 /// Reads a configuration whose text is at hand already, as if it stood at `path`: relative paths
 /// in it are relative to the folder of that.
 ///
 /// # Errors
 /// Everything that is wrong with it.
 pub fn parse(text: &str, path: &Path) -> Result<Loaded, Errors> {
-    let (settings, warnings) = read(text, path, settings::read)?;
+    let (settings, warnings) = read(text, path, Purpose::Check, settings::read)?;
     Ok(Loaded { settings, warnings })
 }
 
@@ -108,7 +118,8 @@ pub fn parse(text: &str, path: &Path) -> Result<Loaded, Errors> {
 /// What is wrong with the names at the top of the file, `[spool]` and `[admin]`, or that it is
 /// not TOML.
 pub fn whereabouts(path: &Path) -> Result<Whereabouts, Errors> {
-    read(&text_of(path)?, path, settings::whereabouts).map(|(whereabouts, _)| whereabouts)
+    let read = read(&text_of(path)?, path, Purpose::Check, settings::whereabouts);
+    read.map(|(whereabouts, _)| whereabouts)
 }
 
 fn text_of(path: &Path) -> Result<String, Errors> {
@@ -122,9 +133,10 @@ fn text_of(path: &Path) -> Result<String, Errors> {
 fn read<T>(
     text: &str,
     path: &Path,
+    purpose: Purpose,
     reader: fn(&Notes<'_>, &DeTable<'_>) -> Result<T, Reported>,
 ) -> Result<(T, Vec<Problem>), Errors> {
-    let notes = Notes::new(path, text);
+    let notes = Notes::new(path, text, purpose);
     let document = schema::document(&notes);
     let read = document.and_then(|document| reader(&notes, &document));
     let warnings = notes.finish()?;

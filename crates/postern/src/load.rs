@@ -11,6 +11,11 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, Failure> {
     postern_config::load(path).map_err(Failure::plain)
 }
 
+/// The configuration for a daemon that is about to start, or all that is wrong with it.
+pub(crate) fn load_to_start(path: &Path) -> Result<Loaded, Failure> {
+    postern_config::load_to_start(path).map_err(Failure::plain)
+}
+
 /// Where the daemon and its queue are, however wrong the rest of the configuration is.
 pub(crate) fn whereabouts(path: &Path) -> Result<Whereabouts, Failure> {
     postern_config::whereabouts(path).map_err(Failure::plain)

@@ -12,7 +12,7 @@ mod scalar;
 mod syntax;
 
 pub(crate) use nearest::nearest;
-pub(crate) use notes::{Notes, Reported, Spot, all};
+pub(crate) use notes::{Notes, Purpose, Reported, Spot, all};
 pub(crate) use reader::{Located, Table};
 pub(crate) use syntax::document;
 

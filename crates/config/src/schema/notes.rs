@@ -37,10 +37,20 @@ pub(crate) struct Notes<'t> {
     lines: Vec<usize>,
     errors: RefCell<Vec<Problem>>,
     warnings: RefCell<Vec<Problem>>,
+    purpose: Purpose,
+}
+
+/// What the configuration is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To be right.
+    Check,
+    /// To start a daemon, which has no earlier configuration to go on with.
+    Start,
 }
 
 impl<'t> Notes<'t> {
-    pub(crate) fn new(file: &Path, text: &'t str) -> Self {
+    pub(crate) fn new(file: &Path, text: &'t str, purpose: Purpose) -> Self {
         let after_breaks = text.match_indices('\n').map(|(at, _)| at + 1);
         Self {
             file: file.to_owned(),
@@ -48,7 +58,13 @@ impl<'t> Notes<'t> {
             lines: std::iter::once(0).chain(after_breaks).collect(),
             errors: RefCell::default(),
             warnings: RefCell::default(),
+            purpose,
         }
+    }
+
+    /// What the file is read for.
+    pub(crate) fn purpose(&self) -> Purpose {
+        self.purpose
     }
 
     /// The text of the file.
@@ -116,7 +132,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, offset: usize, line: usize, column: usize) {
-        let notes = Notes::new(Path::new("postern.toml"), text);
+        let notes = Notes::new(Path::new("postern.toml"), text, Purpose::Check);
         assert_eq!(notes.position(offset), Position { line, column });
     }
 

@@ -11,7 +11,7 @@ use rustls_pki_types::UnixTime;
 
 use crate::{
     file::{self, Secrecy},
-    schema::{Key, Located, Notes, Occurs, Reported, Section, Table, all},
+    schema::{Key, Located, Notes, Occurs, Purpose, Reported, Section, Table, all},
     value::{self, FILE},
 };
 
@@ -108,7 +108,11 @@ pub(super) fn load(notes: &Notes<'_>, written: &[Written<'_>]) -> Result<Certifi
     let files: Vec<_> = written.iter().map(Written::files).collect();
     let right: Vec<_> = files.iter().flatten().cloned().collect();
     let now = UnixTime::now();
-    let store = CertificateStore::load(&right, now).map_err(|errors| {
+    let loaded = match notes.purpose() {
+        Purpose::Check => CertificateStore::load(&right, now),
+        Purpose::Start => CertificateStore::load_even_expired(&right, now),
+    };
+    let store = loaded.map_err(|errors| {
         for error in errors {
             note(notes, written, &files, &error);
         }
@@ -128,8 +132,16 @@ pub(super) fn load(notes: &Notes<'_>, written: &[Written<'_>]) -> Result<Certifi
                 _,
             )) = at
             {
-                let wrong = format_args!("the certificate ends on {}", certificate.not_after());
-                notes.warn(&chain.spot, wrong, "renew it");
+                let end = certificate.not_after();
+                if certificate.has_expired(now) {
+                    let wrong = format_args!(
+                        "the certificate ended on {end}, and whoever verifies it turns us away"
+                    );
+                    notes.warn(&chain.spot, wrong, "have it renewed at once");
+                } else {
+                    let wrong = format_args!("the certificate ends on {end}");
+                    notes.warn(&chain.spot, wrong, "renew it");
+                }
             }
         }
     }

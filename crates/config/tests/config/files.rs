@@ -86,6 +86,16 @@ fn a_certificate_must_be_one_that_peers_can_use() {
         "{errors:?}"
     );
 
+    home.put("postern.toml", BASE);
+    let started = postern_config::load_to_start(&home.path("postern.toml")).unwrap();
+    assert!(
+        started.warnings[0]
+            .to_string()
+            .contains("the certificate ended on "),
+        "{:?}",
+        started.warnings
+    );
+
     let ending = ours.issue(&mx1.validity(Validity::EndsInDays(3)));
     put(&ending.chain_pem(), &ending.key_pem());
     let warnings = home.warnings(BASE);

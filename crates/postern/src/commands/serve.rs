@@ -5,13 +5,13 @@ use std::path::Path;
 use crate::{
     daemon::{self, Log, panics},
     failure::{Exit, Failure},
-    load::load,
+    load::load_to_start,
     output,
     wiring::Wiring,
 };
 
 pub(crate) fn run(config: &Path) -> Result<Exit, Failure> {
-    let loaded = load(config)?;
+    let loaded = load_to_start(config)?;
     let log = Log::start(&loaded.settings.log);
     panics::count();
     for warning in &loaded.warnings {

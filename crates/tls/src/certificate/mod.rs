@@ -87,6 +87,11 @@ impl Certificate {
         &self.summary
     }
 
+    /// Whether a certificate of the chain has ended.
+    pub fn has_expired(&self, now: UnixTime) -> bool {
+        self.not_after.0 < now
+    }
+
     /// Whether a certificate of the chain ends within 14 days, or has ended.
     pub fn expires_soon(&self, now: UnixTime) -> bool {
         self.not_after.0.as_secs() < now.as_secs() + SOON.as_secs()
@@ -117,6 +122,33 @@ impl CertificateStore {
         let errors = store.reload(files, now);
         if errors.is_empty() {
             Ok(store)
+        } else {
+            Err(errors)
+        }
+    }
+
+    /// Loads every pair, and takes one whose time is over for what it was: a host that starts the
+    /// day after has to serve those who do not look at its certificate, which are most of the
+    /// strangers. Those who do look turn away by themselves.
+    ///
+    /// # Errors
+    /// As [`CertificateStore::load`], for every other fault.
+    pub fn load_even_expired(
+        files: &[CertificateFiles],
+        now: UnixTime,
+    ) -> Result<Self, Vec<CertificateError>> {
+        let mut pairs = Vec::new();
+        let mut errors = Vec::new();
+        for files in files {
+            match even_expired(files, now) {
+                Ok(pair) => pairs.push(Arc::new(pair)),
+                Err(error) => errors.push(error),
+            }
+        }
+        if errors.is_empty() {
+            Ok(Self {
+                current: ArcSwap::from_pointee(pairs),
+            })
         } else {
             Err(errors)
         }
@@ -156,6 +188,22 @@ impl CertificateStore {
         let named = current.iter().filter(|pair| &*pair.name == name);
         let certificates: Vec<_> = named.cloned().collect();
         (!certificates.is_empty()).then(|| ClientIdentity(certificates.into()))
+    }
+}
+
+/// Loads a pair as it was when the first of its certificates ended, if one has.
+fn even_expired(files: &CertificateFiles, now: UnixTime) -> Result<Certificate, CertificateError> {
+    let mut at = now;
+    loop {
+        match load::pair(files, at) {
+            // Each turn goes back to an earlier end, of which a chain has no more than
+            // certificates.
+            Err(CertificateError {
+                fault: CertificateFault::Expired { since, .. },
+                ..
+            }) if since.0 < at => at = since.0,
+            loaded => return loaded,
+        }
     }
 }
 

@@ -122,6 +122,22 @@ fn faults_of_the_chain_are_named() {
 }
 
 #[test]
+fn a_pair_whose_time_is_over_can_still_be_served() {
+    let check = |identity: &Identity| {
+        let pair = Pair::of(identity);
+        let store = CertificateStore::load_even_expired(&[pair.files()], now()).unwrap();
+        assert!(store.current()[0].has_expired(now()));
+    };
+    let expired = || Leaf::named("mx.example").validity(Validity::Expired);
+    check(&Authority::new("CA").issue(&expired()));
+    let old = Authority::new("CA").intermediate_valid("Old", Validity::Expired);
+    check(&old.issue(&Leaf::named("mx.example")));
+
+    let weak = Pair::of(&Authority::new("CA").issue(&expired().oddity(Oddity::Rsa1024)));
+    assert!(CertificateStore::load_even_expired(&[weak.files()], now()).is_err());
+}
+
+#[test]
 fn the_order_of_the_chain_is_named() {
     let identity = Authority::new("CA")
         .intermediate("First")
