@@ -4,6 +4,7 @@ use std::{ops::ControlFlow, sync::Arc, time::SystemTime};
 
 use postern_policy::DeliveryPlan;
 use postern_spool::Health;
+use tokio::time::Instant;
 use tracing::debug;
 
 use crate::{
@@ -64,15 +65,16 @@ impl Worker {
             job.finish(reason);
             return ControlFlow::Continue(());
         }
+        let began = Instant::now();
         let part = job.part();
         let policy = &part.situation.policy;
         let plan = policy.plan_delivery(&part.way.destination, part.way.floor());
         if let Some(outcomes) = self.reuse(&job, &plan).await {
-            return self.finish(job, outcomes);
+            return self.finish(job, outcomes, began);
         }
         self.post.fell();
         match connect::connect(&plan, &part.way, &part.situation).await {
-            Ok(connection) => self.begin(connection, job).await,
+            Ok(connection) => self.begin(connection, job, began).await,
             Err(failed) => self.give_way(job, &failed),
         }
     }
@@ -119,7 +121,7 @@ impl Worker {
 
     /// Sends a first message over a new connection, unless the configuration changed while it
     /// was made: then nothing is sent that was permitted under the old one.
-    async fn begin(&mut self, connection: Connection, job: Job) -> ControlFlow<()> {
+    async fn begin(&mut self, connection: Connection, job: Job, began: Instant) -> ControlFlow<()> {
         let part = job.part();
         for post in self.post.stands(part.situation.settings.connections) {
             start(&self.engine, post);
@@ -141,14 +143,14 @@ impl Worker {
                 part.all(&Outcome::Failed(failed))
             }
         };
-        self.finish(job, outcomes)
+        self.finish(job, outcomes, began)
     }
 
-    fn finish(&mut self, job: Job, outcomes: Vec<Outcome>) -> ControlFlow<()> {
+    fn finish(&mut self, job: Job, outcomes: Vec<Outcome>, began: Instant) -> ControlFlow<()> {
         if self.kept.is_none() {
             self.post.fell();
         }
-        self.post.moved();
+        self.post.finished(began);
         job.finish(CameTo::Tried(outcomes));
         ControlFlow::Continue(())
     }

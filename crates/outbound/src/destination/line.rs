@@ -10,10 +10,6 @@ use tokio::{sync::Notify, time::Instant};
 use super::{Key, lock, pace::Pace};
 use crate::job::Job;
 
-/// How many seconds' work a line may hold. A worker must not run out of jobs while the queue is
-/// asked for more.
-const SECONDS_IN_LINE: usize = 2;
-
 /// The jobs for one destination.
 #[derive(Debug)]
 pub(super) struct Line {
@@ -48,7 +44,7 @@ impl Line {
     /// The next job, or a worker that waits for one.
     pub(super) fn take_or_idle(&self) -> Result<Job, Idle<'_>> {
         let mut state = lock(&self.state);
-        state.waiting.pop_front().ok_or_else(|| {
+        state.take().ok_or_else(|| {
             state.idle += 1;
             Idle(self)
         })
@@ -56,10 +52,17 @@ impl Line {
 }
 
 impl LineState {
+    /// The next job.
+    pub(super) fn take(&mut self) -> Option<Job> {
+        let job = self.waiting.pop_front()?;
+        self.pace.begin(Instant::now());
+        Some(job)
+    }
+
     /// How many jobs the line may hold.
-    pub(super) fn longest(&mut self, connections: usize, now: Instant) -> usize {
-        let by_pace = self.pace.per_second(now).saturating_mul(SECONDS_IN_LINE);
-        connections.max(by_pace).max(1)
+    pub(super) fn longest(&self, connections: usize, now: Instant) -> usize {
+        let prospect = self.pace.prospect(connections, now);
+        connections.max(prospect).max(1)
     }
 
     /// How many further workers the jobs in line are worth.

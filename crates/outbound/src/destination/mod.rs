@@ -11,9 +11,9 @@
 //! that cannot be reached is told of everything in line for it.
 //!
 //! Messages under way are bounded in number, and a slow destination must not use them up. A line
-//! is as long as what was finished in two seconds, and no shorter than the destination has
-//! connections. What finds it full goes back to the queue, and so does, when others need the
-//! room, what was in line before a destination became slow.
+//! holds what is likely to be done in two seconds, and always as much as the destination may
+//! have connections. What finds it full goes back to the queue, and so does, when others need
+//! the room, what was in line before a destination became slow.
 
 mod line;
 mod pace;

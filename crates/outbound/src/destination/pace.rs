@@ -1,43 +1,46 @@
-//! How fast a line moves.
+//! How fast the workers of a line are.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Jobs are counted by the second.
-const WINDOW: Duration = Duration::from_secs(1);
+/// How much work a line may hold, in time. A worker must not run out of jobs while the queue is
+/// asked for more.
+const WORK_IN_LINE: Duration = Duration::from_secs(2);
 
-/// How many jobs of a line are finished in a second.
+/// How long a job takes.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
-    /// When the second began in which jobs are counted.
-    began: Option<Instant>,
-    current: usize,
-    previous: usize,
+    /// What jobs took on the average, the later ones above all; nothing before the first.
+    took: Option<Duration>,
+    /// When a job was last begun or finished.
+    stirred: Option<Instant>,
 }
 
 impl Pace {
-    /// Counts a job.
-    pub(super) fn count(&mut self, now: Instant) {
-        self.roll(now);
-        self.current += 1;
+    /// A job was begun.
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.stirred = Some(now);
     }
 
-    /// The jobs of this second or the one before, whichever are more.
-    pub(super) fn per_second(&mut self, now: Instant) -> usize {
-        self.roll(now);
-        self.current.max(self.previous)
+    /// A job that was begun then is finished.
+    pub(super) fn finish(&mut self, began: Instant, now: Instant) {
+        let took = now.duration_since(began);
+        self.took = Some(self.took.map_or(took, |before| (before * 3 + took) / 4));
+        self.stirred = Some(now);
     }
 
-    fn roll(&mut self, now: Instant) {
-        let age = self.began.map(|began| now.duration_since(began));
-        match age {
-            Some(age) if age < WINDOW => return,
-            Some(age) if age < 2 * WINDOW => self.previous = self.current,
-            Some(_) | None => self.previous = 0,
-        }
-        self.current = 0;
-        self.began = Some(now);
+    /// How many jobs so many connections are likely to get done in the time for which a line may
+    /// hold work. Of a line of which nothing is known, or in which nothing has stirred for long,
+    /// nothing is expected.
+    pub(super) fn prospect(&self, connections: usize, now: Instant) -> usize {
+        let (Some(took), Some(stirred)) = (self.took, self.stirred) else {
+            return 0;
+        };
+        let takes = took.max(now.duration_since(stirred));
+        let millis = takes.as_millis().max(1);
+        let each = usize::try_from(WORK_IN_LINE.as_millis() / millis).unwrap_or(usize::MAX);
+        each.saturating_mul(connections)
     }
 }
 
@@ -50,14 +53,15 @@ mod tests {
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
         let mut pace = Pace::default();
-        assert_eq!(pace.per_second(at(0)), 0);
-        for _ in 0..7 {
-            pace.count(at(900));
-        }
-        assert_eq!(pace.per_second(at(999)), 7);
-        pace.count(at(1100));
-        assert_eq!(pace.per_second(at(1100)), 7);
-        assert_eq!(pace.per_second(at(2200)), 1);
-        assert_eq!(pace.per_second(at(9000)), 0);
+        pace.begin(at(0));
+        assert_eq!(pace.prospect(10, at(1)), 0, "nothing is known");
+        pace.finish(at(0), at(20));
+        assert_eq!(pace.prospect(10, at(20)), 1000);
+        assert_eq!(pace.prospect(10, at(120)), 200, "nothing stirs");
+        pace.begin(at(120));
+        assert_eq!(pace.prospect(10, at(120)), 1000);
+        assert_eq!(pace.prospect(10, at(3000)), 0, "it hangs");
+        pace.finish(at(120), at(4120));
+        assert_eq!(pace.prospect(10, at(4120)), 10, "it has become slow");
     }
 }

@@ -68,9 +68,10 @@ impl Post {
             .collect()
     }
 
-    /// Notes that a job was finished.
-    pub(crate) fn moved(&self) {
-        lock(&self.line.state).pace.count(Instant::now());
+    /// Notes that a job was finished that was begun then.
+    pub(crate) fn finished(&self, began: Instant) {
+        let mut state = lock(&self.line.state);
+        state.pace.finish(began, Instant::now());
     }
 
     /// Notes that no connection stands.
@@ -102,7 +103,7 @@ impl Post {
     pub(crate) fn take_or_leave(&mut self) -> Option<Job> {
         let mut open = lock(&self.destinations.open);
         let mut state = lock(&self.line.state);
-        let job = state.waiting.pop_front();
+        let job = state.take();
         if job.is_none() {
             // A connection that is about to be closed is nobody's to rely on.
             state.standing -= usize::from(std::mem::take(&mut self.stands));

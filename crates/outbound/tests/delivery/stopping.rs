@@ -12,7 +12,7 @@ use crate::{
 
 const MESSAGE: &[u8] = b"Subject: hello\r\n\r\nHow are you?\r\n";
 
-/// A world that has one connection at a time to a host that greets when it is let.
+/// A world that waits for a host that greets when it is let, with one connection until then.
 async fn behind_a_gate() -> (World, Scripted) {
     let host = Scripted::start(|heard| match heard.line {
         "" => Say::Gated("220 at last"),
@@ -21,7 +21,7 @@ async fn behind_a_gate() -> (World, Scripted) {
     .await;
     let world = World::start(Plan {
         routes: vec![("*", vec![host.address])],
-        connections: 1,
+        connections: 4,
         keep_alive: Duration::from_secs(60),
         ..Plan::default()
     });

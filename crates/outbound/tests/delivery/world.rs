@@ -14,7 +14,8 @@ use postern_outbound::{
 };
 use postern_policy::{Defaults, Partner, Policy};
 use postern_spool::{
-    Content, LocalSpool, Origin, QueuedMessage, Settings as SpoolSettings, Spool, Submission,
+    Content, Filter, LocalSpool, Origin, QueuedMessage, Settings as SpoolSettings, Spool,
+    Submission,
 };
 use postern_testkit::{Authority, Identity};
 use postern_tls::{CertificateFiles, CertificateStore, Profile, ProfileName, TrustAnchors};
@@ -159,6 +160,23 @@ impl World {
         };
         let claimed = tokio::time::timeout(PATIENCE, claimed).await;
         claimed.expect("the messages are claimed in time");
+    }
+
+    /// Waits until there is any message in the queue.
+    pub(crate) async fn until_any(&self) -> QueueId {
+        let found = async {
+            let mut changes = self.spool.changes();
+            loop {
+                changes.mark_unchanged();
+                let page = self.spool.list(&Filter::default(), None, 1).await.unwrap();
+                if let Some(message) = page.messages.first() {
+                    return message.id;
+                }
+                changes.changed().await.unwrap();
+            }
+        };
+        let found = tokio::time::timeout(PATIENCE, found).await;
+        found.expect("there is a message in time")
     }
 
     /// Waits until a message has left the queue.
