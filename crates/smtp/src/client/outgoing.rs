@@ -50,6 +50,9 @@ pub(super) struct Outgoing {
     size: u64,
     taken: u64,
     pieces: VecDeque<Bytes>,
+    /// The last piece of a chunk, until the caller has said that the content was whole. With it
+    /// the peer has a message, and whoever reads content may find at its end that it is rotten.
+    last: Option<Bytes>,
     ended: bool,
 }
 
@@ -62,11 +65,18 @@ impl Outgoing {
                 (Encoder::Bdat(Hygiene::default()), Some(head))
             }
         };
+        // Of a chunk of nothing the head is all there is.
+        let (head, last) = if size == 0 {
+            (None, head)
+        } else {
+            (head, None)
+        };
         Self {
             encoder,
             size,
             taken: 0,
             pieces: head.into_iter().collect(),
+            last,
             ended: false,
         }
     }
@@ -86,8 +96,10 @@ impl Outgoing {
             Encoder::Data(encoder) => encoder.encode(chunk)?,
             Encoder::Bdat(hygiene) => {
                 hygiene.inspect(&chunk)?;
-                if self.taken == self.size {
+                if self.taken == self.size && !chunk.is_empty() {
                     hygiene.finish()?;
+                    self.last = Some(chunk);
+                    return Ok(());
                 }
                 chunk
             }
@@ -105,7 +117,7 @@ impl Outgoing {
         }
         match &mut self.encoder {
             Encoder::Data(encoder) => self.pieces.push_back(mem::take(encoder).finish()?),
-            Encoder::Bdat(_) => {}
+            Encoder::Bdat(_) => self.pieces.extend(self.last.take()),
         }
         self.ended = true;
         Ok(())
@@ -116,13 +128,50 @@ impl Outgoing {
         self.pieces.pop_front()
     }
 
-    /// Whether the wire has everything, so that a reply is due. With BDAT that is so as soon as
-    /// the announced size has been reached, whether or not the caller has said so.
+    /// Whether the wire has everything, so that a reply is due.
     pub(super) fn is_done(&self) -> bool {
-        let ended = match self.encoder {
-            Encoder::Data(_) => self.ended,
-            Encoder::Bdat(_) => self.taken == self.size,
-        };
-        ended && self.pieces.is_empty()
+        self.ended && self.pieces.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(outgoing: &mut Outgoing) -> Vec<u8> {
+        std::iter::from_fn(|| outgoing.next_piece())
+            .flatten()
+            .collect()
+    }
+
+    /// The peer has no message before the caller has said that its content was whole.
+    #[track_caller]
+    fn check(framing: Framing, pieces: &[&'static str], before: &str, after: &str) {
+        let size = pieces.iter().map(|piece| piece.len() as u64).sum();
+        let mut outgoing = Outgoing::new(framing, size);
+        for piece in pieces {
+            outgoing.push(Bytes::from_static(piece.as_bytes())).unwrap();
+        }
+        assert_eq!(written(&mut outgoing), before.as_bytes());
+        assert!(!outgoing.is_done());
+        outgoing.end().unwrap();
+        assert_eq!(written(&mut outgoing), after.as_bytes());
+        assert!(outgoing.is_done());
+    }
+
+    #[test]
+    fn the_end_of_content_waits_for_the_caller() {
+        use Framing::{Bdat, Data};
+
+        let two = ["Subject: x\r\n\r\n", "hello\r\n"];
+        check(Data, &two, "Subject: x\r\n\r\nhello\r\n", ".\r\n");
+        check(
+            Bdat,
+            &two,
+            "BDAT 21 LAST\r\nSubject: x\r\n\r\n",
+            "hello\r\n",
+        );
+        check(Bdat, &["a\r\n", ""], "BDAT 3 LAST\r\n", "a\r\n");
+        check(Bdat, &["", ""], "", "BDAT 0 LAST\r\n");
     }
 }
