@@ -5,11 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use postern_outbound::Schedule;
 
 use crate::{
     faulty::{Fault, FaultySpool, PanickingDns},
     neighbour::{Neighbour, Tls},
+    scripted::{Say, Scripted, obliging},
     world::{Plan, World},
 };
 
@@ -88,4 +90,35 @@ async fn what_cannot_be_settled_is_not_delivered_again_at_once() {
     neighbour.arrival().await;
     assert!(first.elapsed() > Duration::from_secs(4));
     world.until_gone(id).await;
+}
+
+/// Whether content is whole shows at its end. Until then the peer must not have all of it.
+#[tokio::test]
+async fn content_that_has_rotted_is_delivered_to_nobody() {
+    for ehlo in ["250-hi\r\n250 PIPELINING", "250-hi\r\n250 CHUNKING"] {
+        let mut host = Scripted::start(move |heard| match heard.line {
+            "" => Say::Gated("220 hi"),
+            line if line.starts_with("EHLO") => Say::This(ehlo),
+            line => obliging(line),
+        })
+        .await;
+        let world = World::start(Plan {
+            routes: vec![("*", vec![host.address])],
+            ..patient()
+        });
+        let mut writer = world.spool.content();
+        let line = Bytes::from_static(b"the quick brown fox jumps over the lazy dog\r\n");
+        for _ in 0..2 * 1024 * 1024 / line.len() {
+            writer.write(line.clone()).await.unwrap();
+        }
+        let (content, to) = (writer.finish().await.unwrap(), ["<jo@stranger.example>"]);
+        let id = world.submit_wishing("<>", &to, None, content).await;
+        host.until_said("", 1).await;
+        world.spoil_content(id);
+        host.gate.add_permits(1);
+        let held = world.until(id, |message| message.is_some_and(|it| it.hold.is_some()));
+        assert!(held.await.is_some());
+        assert_eq!(host.contents().len(), 0, "{ehlo}");
+        assert_eq!(host.count("RCPT"), 1, "{ehlo}");
+    }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufStream},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufStream},
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
 };
@@ -107,7 +107,7 @@ impl Scripted {
         heard.expect("it is said in time").expect("the host lives");
     }
 
-    /// The content of the messages so far, with the dots that SMTP adds.
+    /// The content of the messages so far that came whole, with the dots that DATA adds.
     pub(crate) fn contents(&self) -> Vec<Vec<u8>> {
         self.contents.lock().unwrap().clone()
     }
@@ -129,6 +129,12 @@ impl Host {
         let mut line = String::new();
         loop {
             self.note.send_modify(|said| said.push(line.clone()));
+            if let Some(chunk) = line.strip_prefix("BDAT ") {
+                let size = chunk.trim_end_matches(" LAST").parse().unwrap();
+                let mut content = vec![0; size];
+                stream.read_exact(&mut content).await?;
+                self.contents.lock().unwrap().push(content);
+            }
             let heard = Heard {
                 line: &line,
                 connection,

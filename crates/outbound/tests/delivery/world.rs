@@ -162,6 +162,18 @@ impl World {
         claimed.expect("the messages are claimed in time");
     }
 
+    /// Changes a letter of content that is in a file, as a failing disk does.
+    pub(crate) fn spoil_content(&self, id: QueueId) {
+        let path = self
+            .directory
+            .path()
+            .join("spool/content")
+            .join(id.to_string());
+        let mut content = std::fs::read(&path).unwrap();
+        content[1000] ^= 1;
+        std::fs::write(&path, content).unwrap();
+    }
+
     /// Waits until there is any message in the queue.
     pub(crate) async fn until_any(&self) -> QueueId {
         let found = async {
