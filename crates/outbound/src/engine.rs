@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use postern_spool::Spool;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{destination::Destinations, situation::Situation};
+use crate::{destination::Destinations, situation::Situation, slots::Slots};
 
 /// How long to wait before the queue is asked for anything again when it could not do it.
 pub(crate) const AFTER_TROUBLE: Duration = Duration::from_secs(5);
@@ -18,6 +18,11 @@ pub(crate) struct Engine {
     pub(crate) destinations: Destinations,
     pub(crate) tasks: TaskTracker,
     pub(crate) stopping: CancellationToken,
+    /// Room for messages under way.
+    pub(crate) messages: Slots,
+    /// Room for connections, to all destinations together: a message for a thousand domains must
+    /// not take every descriptor there is.
+    pub(crate) connections: Slots,
     situation: ArcSwap<Situation>,
 }
 
@@ -29,6 +34,8 @@ impl Engine {
             destinations: Destinations::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
+            messages: Slots::default(),
+            connections: Slots::default(),
             situation: ArcSwap::from_pointee(situation),
         }
     }
@@ -46,6 +53,14 @@ impl Engine {
     /// Whether this is what counts now.
     pub(crate) fn is_current(&self, situation: &Arc<Situation>) -> bool {
         Arc::ptr_eq(situation, &self.situation.load())
+    }
+
+    /// Makes as much room as the configuration gives. It may have changed, and what is to shrink
+    /// shrinks bit by bit.
+    pub(crate) fn make_room(&self) {
+        let most = self.situation().settings.messages;
+        self.messages.fit(most);
+        self.connections.fit(most);
     }
 
     /// Waits for a while, unless the daemon stops.

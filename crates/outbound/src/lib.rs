@@ -49,6 +49,7 @@ mod schedule;
 mod settings;
 mod settlement;
 mod situation;
+mod slots;
 mod target_address;
 mod worker;
 

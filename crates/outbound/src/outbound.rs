@@ -6,10 +6,7 @@ use std::{
 };
 
 use postern_spool::Spool;
-use tokio::{
-    sync::{Semaphore, watch},
-    time::timeout,
-};
+use tokio::{sync::watch, time::timeout};
 use tracing::{error, info};
 
 use crate::{
@@ -62,7 +59,8 @@ impl Outbound {
         }
     }
 
-    /// Goes on under another configuration. Messages under way see it from their next attempt.
+    /// Goes on under another configuration. What has not been sent by now is planned anew, and
+    /// connections that are kept are judged anew.
     pub fn reload(&self, situation: Situation) {
         self.engine.replace_situation(situation);
     }
@@ -76,21 +74,20 @@ impl Outbound {
     pub async fn run(self) {
         let _stopping_waits_for_us = self.engine.tasks.token();
         let mut changes = self.engine.spool.changes();
-        let mut slots = Slots::default();
         while !self.engine.stopping.is_cancelled() {
-            slots.fit(self.engine.situation().settings.messages);
+            self.engine.make_room();
             changes.mark_unchanged();
-            let wait = self.deliver_due(&slots).await;
+            let wait = self.deliver_due().await;
             tokio::select! {
-                () = self.rest(&mut changes, &slots, wait) => {}
+                () = self.rest(&mut changes, wait) => {}
                 () = self.engine.stopping.cancelled() => {}
             }
         }
     }
 
     /// Claims as much as there are free slots, and says how long there is nothing to do.
-    async fn deliver_due(&self, slots: &Slots) -> Duration {
-        let free = slots.free.available_permits();
+    async fn deliver_due(&self) -> Duration {
+        let free = self.engine.messages.free();
         let claims = match self.engine.spool.claim(SystemTime::now(), free).await {
             Ok(claims) => claims,
             Err(cause) => {
@@ -99,8 +96,8 @@ impl Outbound {
             }
         };
         for claim in claims {
-            let Ok(slot) = Arc::clone(&slots.free).try_acquire_owned() else {
-                break; // only this task takes slots, so there are as many as there were
+            let Some(slot) = self.engine.messages.try_take() else {
+                break; // nobody else takes any, so there are as many as there were
             };
             let engine = Arc::clone(&self.engine);
             self.engine.tasks.spawn(async move {
@@ -121,12 +118,12 @@ impl Outbound {
 
     /// Waits until there may be something to do, and a slot to do it in: nothing can be claimed
     /// without one.
-    async fn rest(&self, changes: &mut watch::Receiver<u64>, slots: &Slots, wait: Duration) {
+    async fn rest(&self, changes: &mut watch::Receiver<u64>, wait: Duration) {
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             _ = changes.changed() => {}
         }
-        while timeout(CROWDED, slots.free.acquire()).await.is_err() {
+        while timeout(CROWDED, self.engine.messages.take()).await.is_err() {
             let connections = self.engine.situation().settings.connections;
             for job in self.engine.destinations.shed(connections) {
                 job.finish(CameTo::Crowded);
@@ -148,35 +145,6 @@ impl Outbound {
                 );
                 Stopped::CutOff
             }
-        }
-    }
-}
-
-/// Room for messages under way, as much as the configuration gives.
-struct Slots {
-    free: Arc<Semaphore>,
-    total: usize,
-}
-
-impl Default for Slots {
-    fn default() -> Self {
-        Self {
-            free: Arc::new(Semaphore::new(0)),
-            total: 0,
-        }
-    }
-}
-
-impl Slots {
-    /// Makes the room as large as it is to be. It shrinks as messages come to their end, and
-    /// never to nothing.
-    fn fit(&mut self, wanted: usize) {
-        let wanted = wanted.clamp(1, Semaphore::MAX_PERMITS);
-        if wanted >= self.total {
-            self.free.add_permits(wanted - self.total);
-            self.total = wanted;
-        } else {
-            self.total -= self.free.forget_permits(self.total - wanted);
         }
     }
 }

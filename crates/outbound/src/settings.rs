@@ -20,7 +20,8 @@ pub struct Settings {
     pub schedule: Schedule,
     /// The most connections to one destination at a time.
     pub connections: usize,
-    /// The most messages that are being delivered at a time.
+    /// The most messages that are being delivered at a time, and the most connections to all
+    /// destinations together.
     pub messages: usize,
     /// How long a connection is kept for the next message.
     pub keep_alive: Duration,

@@ -1,6 +1,10 @@
 //! A worker serves the line of one destination with one connection at a time.
 
-use std::{ops::ControlFlow, sync::Arc, time::SystemTime};
+use std::{
+    ops::ControlFlow,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use postern_policy::DeliveryPlan;
 use postern_spool::Health;
@@ -15,6 +19,7 @@ use crate::{
     engine::Engine,
     handover::hand_over,
     job::{CameTo, Job},
+    slots::Slot,
 };
 
 /// Sends a worker to a post.
@@ -22,6 +27,7 @@ pub(crate) fn start(engine: &Arc<Engine>, post: Post) {
     let worker = Worker {
         engine: Arc::clone(engine),
         post,
+        room: None,
         kept: None,
     };
     engine.tasks.spawn(worker.serve());
@@ -30,22 +36,34 @@ pub(crate) fn start(engine: &Arc<Engine>, post: Post) {
 struct Worker {
     engine: Arc<Engine>,
     post: Post,
+    /// Room for one connection. It is given back after that is gone.
+    room: Option<Slot>,
     kept: Option<Connection>,
 }
 
 impl Worker {
     /// Serves job after job, until none has come for a while or the daemon stops.
     async fn serve(mut self) {
-        while let Some(job) = self.next_job().await
-            && self.attempt(job).await.is_continue()
-        {}
+        while let Some(job) = self.next_job().await {
+            let went = self.attempt(job).await;
+            if self.kept.is_none() {
+                self.post.fell();
+                self.room = None;
+            }
+            if went.is_break() {
+                break;
+            }
+        }
         if let Some(connection) = self.kept {
             connection.quit().await;
         }
     }
 
     async fn next_job(&mut self) -> Option<Job> {
-        let patience = self.engine.situation().settings.keep_alive;
+        let patience = match self.engine.connections.free() {
+            0 => Duration::ZERO, // others wait for the room that a kept connection takes
+            _ => self.engine.situation().settings.keep_alive,
+        };
         tokio::select! {
             biased;
             () = self.engine.stopping.cancelled() => {}
@@ -61,6 +79,7 @@ impl Worker {
     /// Delivers one job over the kept connection or a new one. The worker breaks off where
     /// others are better placed to go on.
     async fn attempt(&mut self, job: Job) -> ControlFlow<()> {
+        self.find_room().await;
         if let Some(reason) = self.why_not_now(&job).await {
             job.finish(reason);
             return ControlFlow::Continue(());
@@ -79,9 +98,22 @@ impl Worker {
         }
     }
 
+    /// Waits until there is room for a connection, or the daemon stops.
+    async fn find_room(&mut self) {
+        if self.room.is_none() {
+            self.room = tokio::select! {
+                room = self.engine.connections.take() => room,
+                () = self.engine.stopping.cancelled() => None,
+            };
+        }
+    }
+
     /// Time passes in line. The queue or the message may not be what they were.
     async fn why_not_now(&self, job: &Job) -> Option<CameTo> {
         let (spool, part) = (&self.engine.spool, job.part());
+        if self.room.is_none() {
+            return Some(CameTo::Withdrawn); // the daemon stops
+        }
         let withdrawn = match spool.get(part.claim.id()).await {
             Ok(Some(message)) => message.hold.is_some(),
             Ok(None) => true,
@@ -147,9 +179,6 @@ impl Worker {
     }
 
     fn finish(&mut self, job: Job, outcomes: Vec<Outcome>, began: Instant) -> ControlFlow<()> {
-        if self.kept.is_none() {
-            self.post.fell();
-        }
         self.post.finished(began);
         job.finish(CameTo::Tried(outcomes));
         ControlFlow::Continue(())

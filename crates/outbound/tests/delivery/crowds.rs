@@ -1,7 +1,10 @@
 //! Many messages at a time: none waits for another's destination, and none is told of a
 //! failure that it did not meet.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use postern_outbound::Schedule;
 
@@ -154,4 +157,40 @@ async fn messages_for_a_host_that_is_down_share_its_failure() {
         assert_eq!(failure.status().to_string(), "4.3.2");
     }
     assert_eq!(host.said(), [""], "there was one connection");
+}
+
+/// A message for many domains must not open a connection to each of them at once.
+#[tokio::test]
+async fn connections_to_all_destinations_together_are_bounded() {
+    let most = std::sync::Arc::new(AtomicUsize::new(0));
+    let seen = std::sync::Arc::clone(&most);
+    let host = Scripted::start(move |heard| {
+        seen.fetch_max(heard.open, Ordering::SeqCst);
+        obliging(heard.line)
+    })
+    .await;
+    // What makes them different destinations is a second next hop that is never needed.
+    let spare = |port| std::net::SocketAddr::from(([127, 0, 0, 1], port));
+    let domains: Vec<_> = (1..40)
+        .map(|number| format!("domain{number}.example"))
+        .collect();
+    let routes = domains.iter().zip(1..).map(|(domain, port)| {
+        let domain: &'static str = domain.clone().leak();
+        (domain, vec![host.address, spare(port)])
+    });
+    let world = World::start(Plan {
+        routes: routes.collect(),
+        messages: 3,
+        ..no_second_chance()
+    });
+    let to: Vec<_> = domains
+        .iter()
+        .map(|domain| format!("<jo@{domain}>"))
+        .collect();
+    let to: Vec<_> = to.iter().map(String::as_str).collect();
+    let id = world.submit("<>", &to, b"\r\n").await;
+    world.until_gone(id).await;
+    assert_eq!(host.contents().len(), 39);
+    // The host may see that a connection is closed after it sees the next one.
+    assert!(most.load(Ordering::SeqCst) < 10, "{most:?}");
 }
