@@ -3,8 +3,8 @@
 //! ```text
 //!  spool ── claim ──► message ── split by next hop ──► line of a destination ──► worker
 //!                        ▲                                                         │
-//!                        │                     connect: host, dial, STARTTLS, permit│
-//!                        └───────────── outcomes for each recipient ◄── connection ◄┘
+//!                        │               search: host, dial, STARTTLS, permit      │
+//!                        └───────────── outcomes for each recipient ◄── handover ◄─┘
 //!                        │
 //!  spool ◄── settle: delivered, deferred until, bounced, with the notices they cause
 //! ```
@@ -12,22 +12,31 @@
 //! | question | module | RFC |
 //! |---|---|---|
 //! | which way does a recipient's mail go? | [`Routes`] | |
+//! | who may share a connection, and who waits? | `destination` | |
 //! | which hosts, at which addresses? | `host` | 5321 §5.1, 7505 |
-//! | who may share a connection? | `destination` | |
-//! | may this host be given this message? | `connect`, asking the policy | 3207 §4.1, 7435 |
-//! | what did the host say? | `connection`, by the session of `postern-smtp` | 5321 §3.3 |
+//! | which of them serves? | `connect` | 5321 §5.1 |
+//! | may it be given this message? | `dial`, asking the policy | 3207 §4.1, 7435 |
+//! | what did it say? | `connection`, by the session of `postern-smtp` | 5321 §3.3 |
+//! | what of too many recipients? | `handover` | 5321 §4.5.3.1.10 |
 //! | when is it tried again, when given up? | [`Schedule`] | 5321 §4.5.4.1 |
-//! | who is told? | `notice`, by `postern-reports` | 3461, 3464 |
+//! | who is told? | `settlement`, `notice`, by `postern-reports` | 3461, 3464 |
 //!
 //! Content reaches a peer in one place only, `connection`, and that place owns a
-//! [`Permit`](postern_policy::Permit): there is no other way to write it.
+//! [`Permit`](postern_policy::Permit): there is no other way to write it. What was planned, or
+//! permitted and not begun, under a configuration that counts no more is planned anew.
 //!
 //! A message's recipients are settled as their outcomes come in. What a peer took is recorded
 //! before anything else is waited for; should the daemon die before that, the message is
-//! delivered again (RFC 5321 §6.1 allows a duplicate, and no loss).
+//! delivered again (RFC 5321 §6.1 allows a duplicate, and no loss). A mistake of our own that
+//! ends a task ends one attempt: its recipients are deferred, like those of any other failure.
+//!
+//! Messages under way, connections, the connections to one destination, the jobs in its line,
+//! the addresses that are dialled and the time that this takes are all bounded. Who does not
+//! get in goes back to the queue, which is no attempt.
 //!
 //! Left out: everything that DNSSEC would tell of a next hop is passed over here, until the
-//! policy has a use for it.
+//! policy has a use for it. Mail for an address literal goes to that address as to a stranger,
+//! even where it is a partner's host: rules belong to domains.
 
 mod account;
 mod attempt;

@@ -1,0 +1,239 @@
+use std::{future::Future, time::SystemTime};
+
+use bytes::Bytes;
+use postern_dns::FixedZone;
+use postern_mail::{BodyType, Envelope, ForwardPath, Recipient, ReversePath};
+use postern_policy::{Defaults, Policy};
+use postern_spool::{
+    Claim, Content, LocalSpool, Origin, Settings as SpoolSettings, Spool, Submission,
+};
+use postern_testkit::Authority;
+use postern_tls::{CertificateStore, Profile, ProfileName, TrustAnchors};
+use tokio::{sync::mpsc, time::Duration};
+
+use super::*;
+use crate::{
+    job::{CameTo, Report},
+    part::Part,
+    route::Way,
+    settings::Settings,
+    situation::{Situation, TlsClients},
+};
+
+/// Long enough for whatever must come, and too long for what must not be waited for.
+const LONG: Duration = Duration::from_secs(3600);
+
+/// Lines, and a message whose parts stand in them.
+struct World {
+    destinations: Destinations,
+    claim: Arc<Claim>,
+    situation: Arc<Situation>,
+    reports: mpsc::Sender<Report>,
+    reported: mpsc::Receiver<Report>,
+}
+
+impl World {
+    async fn new() -> Self {
+        let (reports, reported) = mpsc::channel(100);
+        Self {
+            destinations: Destinations::default(),
+            claim: Arc::new(claim().await),
+            situation: Arc::new(situation()),
+            reports,
+            reported,
+        }
+    }
+
+    fn way() -> Way {
+        Way {
+            destination: "to.example".parse().unwrap(),
+            route: None,
+        }
+    }
+
+    fn job(&self) -> Job {
+        let part = Part {
+            claim: Arc::clone(&self.claim),
+            recipients: self.claim.recipients().to_vec(),
+            way: Self::way(),
+            situation: Arc::clone(&self.situation),
+        };
+        Job::new(part, self.reports.clone())
+    }
+
+    /// Puts a job in line for a destination that may have so many connections.
+    fn enqueue(&self, connections: usize) -> Enqueued {
+        let policy = &self.situation.policy;
+        let plan = policy.plan_delivery(&Self::way().destination, None);
+        let key = Key {
+            hops: Hops::Found(Self::way().destination),
+            pool: plan.pool_key(),
+        };
+        self.destinations.enqueue(key, self.job(), connections)
+    }
+
+    /// A worker with a job in its hands, and its connection.
+    async fn worker(&self, connections: usize) -> (Post, Job) {
+        let Enqueued::WorkerDue(mut post) = self.enqueue(connections) else {
+            panic!("a worker is due");
+        };
+        let job = post.next_job(LONG).await.unwrap();
+        assert_eq!(post.stands(connections).len(), 0);
+        (post, job)
+    }
+
+    fn lost(&mut self) -> usize {
+        let reports = std::iter::from_fn(|| self.reported.try_recv().ok());
+        reports
+            .filter(|report| matches!(report.came_to, CameTo::Lost))
+            .count()
+    }
+}
+
+async fn claim() -> Claim {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = SpoolSettings {
+        reserve: 0,
+        ..SpoolSettings::at(directory.path())
+    };
+    let spool = LocalSpool::open(&settings).unwrap().spool;
+    let (forward_path, _) = ForwardPath::parse_prefix("<jo@to.example>").unwrap();
+    let envelope = Envelope {
+        reverse_path: ReversePath::Null,
+        recipients: vec![Recipient::from(forward_path)],
+        body: BodyType::SevenBit,
+        smtputf8: false,
+        ret: None,
+        envelope_id: None,
+    };
+    let submission = Submission {
+        envelope,
+        origin: Origin::Ourselves,
+        received_at: SystemTime::now(),
+        content: Content::from_pieces([Bytes::from_static(b"\r\n")]),
+    };
+    spool.accept(submission).await.unwrap();
+    spool.claim(SystemTime::now(), 1).await.unwrap().remove(0)
+}
+
+fn situation() -> Situation {
+    let defaults = Defaults {
+        profile: Profile::named(ProfileName::Intermediate),
+        trust: TrustAnchors::from_pem("test", &Authority::new("CA").pem()).unwrap(),
+    };
+    Situation {
+        settings: Settings::new("mx1.example.org".parse().unwrap()),
+        policy: Arc::new(Policy::new(defaults, Vec::new()).unwrap()),
+        dns: Arc::new(FixedZone::default()),
+        certificates: Arc::new(CertificateStore::load(&[], crate::clock::unix_time()).unwrap()),
+        tls_clients: TlsClients::default(),
+    }
+}
+
+/// Lets `work` run until it waits.
+async fn begin(work: &mut (impl Future + Unpin)) {
+    let waits = tokio::time::timeout(Duration::ZERO, work).await.is_err();
+    assert!(waits, "there is nothing to wait for");
+}
+
+fn due(enqueued: &Enqueued) -> bool {
+    matches!(enqueued, Enqueued::WorkerDue(_))
+}
+
+#[tokio::test]
+async fn a_destination_gets_workers_when_a_first_connection_stands() {
+    let world = World::new().await;
+    let Enqueued::WorkerDue(mut first) = world.enqueue(3) else {
+        panic!("a worker is due");
+    };
+    for _ in 0..2 {
+        assert!(matches!(world.enqueue(3), Enqueued::InLine));
+    }
+    assert!(matches!(world.enqueue(3), Enqueued::Full(_)));
+    let _job = first.next_job(LONG).await.unwrap();
+    assert_eq!(first.stands(3).len(), 2, "two more jobs, two more workers");
+    assert_eq!(world.destinations.len(), 1);
+}
+
+#[tokio::test]
+async fn every_job_wakes_a_worker() {
+    let world = World::new().await;
+    let (mut first, job) = world.worker(2).await;
+    let Enqueued::WorkerDue(mut second) = world.enqueue(2) else {
+        panic!("a worker is due");
+    };
+    drop((job, second.next_job(LONG).await));
+    let mut waiting = (
+        Box::pin(first.next_job(LONG)),
+        Box::pin(second.next_job(LONG)),
+    );
+    begin(&mut waiting.0).await;
+    begin(&mut waiting.1).await;
+    for _ in 0..2 {
+        assert!(matches!(world.enqueue(2), Enqueued::InLine));
+    }
+    let both = async { tokio::join!(waiting.0, waiting.1) };
+    let (one, other) = tokio::time::timeout(Duration::from_secs(20), both)
+        .await
+        .expect("both are woken");
+    assert!(one.is_some() && other.is_some());
+}
+
+#[tokio::test]
+async fn a_worker_that_panics_leaves_no_line_without_service() {
+    let mut world = World::new().await;
+    let (post, job) = world.worker(1).await;
+    assert!(matches!(world.enqueue(1), Enqueued::InLine));
+    drop((job, post));
+    assert_eq!(world.lost(), 2);
+    assert_eq!(world.destinations.len(), 0);
+    assert!(due(&world.enqueue(1)));
+}
+
+#[tokio::test]
+async fn a_worker_without_connection_leaves_its_job_to_those_with_one() {
+    let world = World::new().await;
+    let (mut first, _job) = world.worker(2).await;
+    let Enqueued::WorkerDue(mut second) = world.enqueue(2) else {
+        panic!("a worker is due");
+    };
+    let job = second.next_job(LONG).await.unwrap();
+    assert!(second.give_way(job).is_ok());
+    drop(second);
+    assert!(!due(&world.enqueue(2)), "no more connections for a while");
+    for _ in 0..2 {
+        assert!(first.next_job(LONG).await.is_some());
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_destination_is_wrong_for_all_in_line() {
+    let world = World::new().await;
+    let (mut post, job) = world.worker(2).await;
+    post.fell();
+    assert!(matches!(world.enqueue(2), Enqueued::InLine));
+    assert_eq!(post.give_way(job).unwrap_err().len(), 2);
+}
+
+/// It takes leave of its host, which may take a while; it does not come back to the line.
+#[tokio::test]
+async fn a_worker_that_takes_leave_is_not_relied_on() {
+    let world = World::new().await;
+    let (mut leaving, _job) = world.worker(2).await;
+    let Enqueued::WorkerDue(mut other) = world.enqueue(2) else {
+        panic!("a worker is due");
+    };
+    let job = other.next_job(LONG).await.unwrap();
+    assert!(leaving.next_job(Duration::ZERO).await.is_none());
+    assert_eq!(other.give_way(job).unwrap_err().len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_line_should_not_hold_is_shed() {
+    let world = World::new().await;
+    let (_post, _job) = world.worker(5).await;
+    let posts: Vec<_> = (0..4).map(|_| world.enqueue(5)).collect();
+    assert_eq!(world.destinations.shed(5).len(), 0);
+    assert_eq!(world.destinations.shed(1).len(), 3);
+    drop(posts);
+}
