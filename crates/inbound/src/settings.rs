@@ -8,7 +8,7 @@ use std::{
 };
 
 use postern_mail::{Domain, DomainMap, Network};
-use postern_policy::Policy;
+use postern_policy::{Label, ListenerFloor, Policy};
 use postern_tls::CertificateStore;
 
 /// Everything that reception goes by. On reload it is replaced as a whole.
@@ -39,6 +39,19 @@ pub struct Listener {
     pub tls: TlsMode,
     /// The most connections to it at the same time.
     pub connections: usize,
+}
+
+impl Listener {
+    /// What it demands of everybody.
+    pub fn floor(&self) -> Option<ListenerFloor> {
+        match self.tls {
+            TlsMode::Required | TlsMode::Implicit => {
+                let label = Label::new(&self.address.to_string());
+                Some(ListenerFloor::encrypted(label))
+            }
+            TlsMode::StartTls | TlsMode::None => None,
+        }
+    }
 }
 
 /// For whom a listener is.

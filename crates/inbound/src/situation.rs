@@ -6,7 +6,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use postern_mail::{Domain, DomainMap};
-use postern_policy::{Label, ListenerFloor, Policy};
+use postern_policy::{ListenerFloor, Policy};
 use postern_smtp::server::{ServerSettings, StartTls};
 use postern_tls::{TlsServer, TlsServerError};
 
@@ -95,14 +95,13 @@ impl Door {
                 })?)
             }
         };
-        let label = || Label::new(&listener.address.to_string());
         Ok(Self {
             session: Arc::new(ServerSettings {
                 hostname: settings.hostname.clone(),
                 starttls: starttls(listener.tls),
                 limits: settings.limits.session.clone(),
             }),
-            floor: demands_tls(listener.tls).then(|| ListenerFloor::encrypted(label())),
+            floor: listener.floor(),
             listener: listener.clone(),
             tls,
         })
@@ -114,13 +113,6 @@ fn starttls(mode: TlsMode) -> StartTls {
         TlsMode::StartTls => StartTls::Offered,
         TlsMode::Required => StartTls::Required,
         TlsMode::Implicit | TlsMode::None => StartTls::NotOffered,
-    }
-}
-
-fn demands_tls(mode: TlsMode) -> bool {
-    match mode {
-        TlsMode::Required | TlsMode::Implicit => true,
-        TlsMode::StartTls | TlsMode::None => false,
     }
 }
 

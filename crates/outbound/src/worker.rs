@@ -80,7 +80,7 @@ impl Worker {
     /// others are better placed to go on.
     async fn attempt(&mut self, job: Job) -> ControlFlow<()> {
         self.find_room().await;
-        if let Some(reason) = self.why_not_now(&job).await {
+        if let Some(reason) = self.why_not_now(&job) {
             job.finish(reason);
             return ControlFlow::Continue(());
         }
@@ -109,17 +109,11 @@ impl Worker {
     }
 
     /// Time passes in line. The queue or the message may not be what they were.
-    async fn why_not_now(&self, job: &Job) -> Option<CameTo> {
+    fn why_not_now(&self, job: &Job) -> Option<CameTo> {
         let (spool, part) = (&self.engine.spool, job.part());
-        if self.room.is_none() {
-            return Some(CameTo::Withdrawn); // the daemon stops
-        }
-        let withdrawn = match spool.get(part.claim.id()).await {
-            Ok(Some(message)) => message.hold.is_some(),
-            Ok(None) => true,
-            Err(_it_will_be_told_at_the_end) => false,
-        };
-        if withdrawn || matches!(spool.health(), Health::Poisoned(_)) {
+        let stops = self.room.is_none();
+        let poisoned = matches!(spool.health(), Health::Poisoned(_));
+        if stops || poisoned || !spool.is_wanted(&part.claim) {
             Some(CameTo::Withdrawn)
         } else if !self.engine.is_current(&part.situation) {
             Some(CameTo::Outdated)

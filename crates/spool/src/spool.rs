@@ -70,6 +70,10 @@ pub trait Spool: Send + Sync + fmt::Debug {
     /// The queue is poisoned.
     async fn claim(&self, now: SystemTime, limit: usize) -> Result<Vec<Claim>, SpoolError>;
 
+    /// Whether a claimed message is still to be delivered: it has been neither removed nor put on
+    /// hold since. It asks memory alone, so it may be asked before every attempt.
+    fn is_wanted(&self, claim: &Claim) -> bool;
+
     /// Records what an attempt has come to, notifications included, in one commit. It may be
     /// called several times for one claim. When no recipient waits any more the message leaves
     /// the queue; if it has been removed meanwhile, nothing is recorded or submitted.

@@ -293,6 +293,10 @@ impl Spool for Sabotage {
         self.inner.claim(now, limit).await
     }
 
+    fn is_wanted(&self, claim: &Claim) -> bool {
+        self.inner.is_wanted(claim)
+    }
+
     async fn settle(&self, claim: &Claim, settlement: Settlement) -> Result<Settled, SpoolError> {
         self.inner.settle(claim, settlement).await
     }

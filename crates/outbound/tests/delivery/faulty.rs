@@ -125,6 +125,10 @@ impl Spool for FaultySpool {
         self.spool.claim(now, limit).await
     }
 
+    fn is_wanted(&self, claim: &Claim) -> bool {
+        self.spool.is_wanted(claim)
+    }
+
     async fn settle(&self, claim: &Claim, settlement: Settlement) -> Result<Settled, SpoolError> {
         if self.settlements.fetch_add(1, Ordering::SeqCst) > 0 {
             return self.spool.settle(claim, settlement).await;

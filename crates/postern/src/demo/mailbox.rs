@@ -168,6 +168,10 @@ impl Spool for Mailbox {
         self.queue.claim(now, limit).await
     }
 
+    fn is_wanted(&self, claim: &Claim) -> bool {
+        self.queue.is_wanted(claim)
+    }
+
     async fn settle(&self, claim: &Claim, settlement: Settlement) -> Result<Settled, SpoolError> {
         self.queue.settle(claim, settlement).await
     }

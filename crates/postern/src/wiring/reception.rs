@@ -5,7 +5,7 @@ use std::time::Duration;
 use postern_config::ListenerTls;
 use postern_inbound::{Limits, Listener, Role, TlsMode};
 use postern_mail::DomainMap;
-use postern_policy::{Label, ListenerFloor};
+use postern_policy::ListenerFloor;
 
 use super::delivery::number;
 
@@ -35,13 +35,7 @@ pub(super) fn listener(written: &postern_config::Listener) -> Listener {
 
 /// What a listener demands of everybody.
 pub(crate) fn floor(written: &postern_config::Listener) -> Option<ListenerFloor> {
-    match written.tls {
-        ListenerTls::Required | ListenerTls::Implicit => {
-            let label = Label::new(&written.address.to_string());
-            Some(ListenerFloor::encrypted(label))
-        }
-        ListenerTls::StartTls | ListenerTls::None => None,
-    }
+    listener(written).floor()
 }
 
 /// The domains that mail is accepted for from anybody.

@@ -107,6 +107,11 @@ impl Index {
         self.entries.contains_key(&id)
     }
 
+    /// Whether a message is there and not held.
+    pub(crate) fn is_free(&self, id: QueueId) -> bool {
+        self.entries.get(&id).is_some_and(|entry| !entry.held)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }

@@ -144,6 +144,10 @@ impl Spool for LocalSpool {
         self.shared.claim(now, limit).await
     }
 
+    fn is_wanted(&self, claim: &Claim) -> bool {
+        self.shared.index().is_free(claim.id())
+    }
+
     async fn settle(&self, claim: &Claim, settlement: Settlement) -> Result<Settled, SpoolError> {
         self.shared.settle(claim, settlement).await
     }

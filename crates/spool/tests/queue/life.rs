@@ -416,3 +416,24 @@ async fn listed(spool: &dyn Spool, filter: &Filter) -> Vec<postern_mail::QueueId
         }
     }
 }
+
+#[tokio::test]
+async fn a_claimed_message_is_wanted_until_it_is_held_or_removed() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path());
+    let id = spool
+        .accept(submission(&["a@x.example"], "hello\r\n"))
+        .await
+        .unwrap();
+    let claims = claim_all(&spool).await;
+    let [claim] = claims.as_slice() else {
+        panic!("one message is due: {claims:?}");
+    };
+    assert!(spool.is_wanted(claim));
+    spool.hold(id, "looked at").await.unwrap();
+    assert!(!spool.is_wanted(claim));
+    spool.release(id).await.unwrap();
+    assert!(spool.is_wanted(claim));
+    spool.remove(id).await.unwrap();
+    assert!(!spool.is_wanted(claim));
+}
