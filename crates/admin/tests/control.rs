@@ -17,7 +17,7 @@ use postern_admin::{
     Change, Client, ClientError, ConfigurationStatus, ControlSocket, Daemon, Hold, Listing, Origin,
     QueueStatus, RecipientState, Reloaded, SocketError, Status,
 };
-use postern_mail::{BodyType, Envelope, ForwardPath, QueueId, Recipient, ReversePath};
+use postern_mail::{BodyType, Envelope, ForwardPath, QueueId, Recipient, ReversePath, TlsWish};
 use postern_spool::{LocalSpool, Settings, Spool, Submission};
 use tempfile::TempDir;
 use tokio::{
@@ -111,6 +111,7 @@ impl Running {
                 smtputf8: false,
                 ret: None,
                 envelope_id: None,
+                tls_wish: TlsWish::Unstated,
             },
             origin: postern_spool::Origin::Ourselves,
             received_at: SystemTime::now(),

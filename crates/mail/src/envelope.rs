@@ -1,11 +1,12 @@
 //! The envelope: what SMTP carries besides content (RFC 5321 §2.3.1), with the parameters of
-//! RFC 3461 (DSN), RFC 6152 (8BITMIME), RFC 3030 (BINARYMIME) and RFC 6531 (SMTPUTF8).
+//! RFC 3461 (DSN), RFC 6152 (8BITMIME), RFC 3030 (BINARYMIME), RFC 6531 (SMTPUTF8)
+//! and RFC 8689 (REQUIRETLS).
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Domain, ForwardPath, ReversePath};
+use crate::{Domain, ForwardPath, ReversePath, TlsWish};
 
 /// Who sent a message, for whom, and how it wants to be treated on its way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +23,9 @@ pub struct Envelope {
     pub ret: Option<Return>,
     /// The sender's own name for this transaction.
     pub envelope_id: Option<EnvelopeId>,
+    /// What the sender wants of TLS on the way.
+    #[serde(skip)]
+    pub tls_wish: TlsWish,
 }
 
 /// One recipient of a message.

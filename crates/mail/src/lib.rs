@@ -9,6 +9,7 @@
 //! | local-part, mailbox | [`LocalPart`], [`Mailbox`] | 5321 §4.1.2 |
 //! | reverse-path, forward-path | [`ReversePath`], [`ForwardPath`] | 5321 §4.1.1.2, §4.1.1.3 |
 //! | envelope, recipient | [`Envelope`], [`Recipient`] | 5321 §2.3.1, 3461 §4 |
+//! | what the sender wants of TLS | [`TlsWish`] | 8689 §2, §3 |
 //! | reply, reply code | [`Reply`], [`ReplyCode`] | 5321 §4.2 |
 //! | enhanced status code | [`EnhancedStatusCode`] | 3463 §2 |
 //! | queue id | [`QueueId`] | ours |
@@ -41,6 +42,7 @@ mod pattern;
 mod queue_id;
 mod reply;
 mod status;
+mod tls_wish;
 
 pub use domain::{Domain, DomainError};
 pub use envelope::{
@@ -56,3 +58,4 @@ pub use pattern::{DomainMap, DomainPattern};
 pub use queue_id::{QueueId, QueueIdError};
 pub use reply::{Reply, ReplyCode, ReplyCodeError, Severity};
 pub use status::{EnhancedStatusCode, EnhancedStatusCodeError, StatusClass};
+pub use tls_wish::TlsWish;

@@ -35,6 +35,7 @@ impl Part {
             smtputf8: whole.smtputf8,
             ret: whole.ret,
             envelope_id: whole.envelope_id.clone(),
+            tls_wish: whole.tls_wish,
         }
     }
 

@@ -31,6 +31,7 @@
 //!     smtputf8: false,
 //!     ret: None,
 //!     envelope_id: None,
+//!     tls_wish: Default::default(),
 //! };
 //! let reply = Reply::new(ReplyCode::UNAVAILABLE, "no such user");
 //! let facts = Facts {

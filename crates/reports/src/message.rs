@@ -8,7 +8,7 @@ use mail_builder::{
     mime::{BodyPart, MimePart},
 };
 use postern_mail::{
-    BodyType, Envelope, ForwardPath, Mailbox, Notify, Recipient, ReversePath, header,
+    BodyType, Envelope, ForwardPath, Mailbox, Notify, Recipient, ReversePath, TlsWish, header,
 };
 
 use crate::{
@@ -60,6 +60,7 @@ fn envelope_to(sender: &Mailbox) -> Envelope {
         smtputf8: sender.needs_smtputf8(),
         ret: None,
         envelope_id: None,
+        tls_wish: TlsWish::Unstated,
     }
 }
 

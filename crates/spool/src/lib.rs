@@ -24,6 +24,7 @@
 //! #     smtputf8: false,
 //! #     ret: None,
 //! #     envelope_id: None,
+//! #     tls_wish: Default::default(),
 //! # };
 //! # let settings = Settings { reserve: 0, ..Settings::at(path) };
 //! let opened = LocalSpool::open(&settings)?;

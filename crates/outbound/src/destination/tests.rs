@@ -2,7 +2,7 @@ use std::{future::Future, time::SystemTime};
 
 use bytes::Bytes;
 use postern_dns::FixedZone;
-use postern_mail::{BodyType, Envelope, ForwardPath, Recipient, ReversePath};
+use postern_mail::{BodyType, Envelope, ForwardPath, Recipient, ReversePath, TlsWish};
 use postern_policy::{Defaults, Policy};
 use postern_spool::{
     Claim, Content, LocalSpool, Origin, Settings as SpoolSettings, Spool, Submission,
@@ -105,6 +105,7 @@ async fn claim() -> Claim {
         smtputf8: false,
         ret: None,
         envelope_id: None,
+        tls_wish: TlsWish::Unstated,
     };
     let submission = Submission {
         envelope,

@@ -8,7 +8,9 @@ use std::{
 
 use bytes::Bytes;
 use postern_dns::{Dns, FixedZone};
-use postern_mail::{BodyType, Envelope, ForwardPath, Notify, QueueId, Recipient, ReversePath};
+use postern_mail::{
+    BodyType, Envelope, ForwardPath, Notify, QueueId, Recipient, ReversePath, TlsWish,
+};
 use postern_outbound::{
     Outbound, PrivateTargets, Route, Schedule, Settings, Situation, TlsClients,
 };
@@ -115,6 +117,7 @@ impl World {
             smtputf8: false,
             ret: None,
             envelope_id: None,
+            tls_wish: TlsWish::Unstated,
         };
         let submission = Submission {
             envelope,

@@ -12,6 +12,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use postern_mail::{
     AddressLiteral, BodyType, Domain, Envelope, ForwardPath, Host, Recipient, Reply, ReversePath,
+    TlsWish,
 };
 use postern_policy::{Defaults, Permit, Policy};
 use postern_smtp::client::{
@@ -243,6 +244,7 @@ fn envelope(letter: Letter) -> Result<Envelope, CallError> {
         smtputf8: false,
         ret: None,
         envelope_id: None,
+        tls_wish: TlsWish::Unstated,
     })
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use postern_mail::{
     Domain, EnhancedStatusCode, Envelope, EnvelopeId, ForwardPath, Notify, OriginalRecipient,
-    QueueId, Recipient, Reply, ReplyCode, Return, ReversePath,
+    QueueId, Recipient, Reply, ReplyCode, Return, ReversePath, TlsWish,
 };
 use postern_reports::{Action, Cause, Content, Facts, Notice, RecipientFact, notice};
 
@@ -34,6 +34,7 @@ pub(crate) fn message(recipients: &[&str]) -> Message {
             smtputf8: false,
             ret: None,
             envelope_id: None,
+            tls_wish: TlsWish::Unstated,
         },
         content: b"Received: from client.example.com by mx1.example.com\r\n\
             From: Alice <alice@example.com>\r\n\

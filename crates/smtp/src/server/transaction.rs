@@ -1,6 +1,6 @@
 //! A mail transaction while it is open (RFC 5321 §3.3).
 
-use postern_mail::{BodyType, Envelope, Reply};
+use postern_mail::{BodyType, Envelope, Reply, TlsWish};
 
 use crate::{
     command::MailCommand,
@@ -54,6 +54,7 @@ impl Transaction {
                 smtputf8: mail.smtputf8,
                 ret: mail.ret,
                 envelope_id: mail.envelope_id,
+                tls_wish: TlsWish::Unstated,
             },
             recipients_named: 0,
             chunks: Chunks::None,

@@ -9,6 +9,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use postern_mail::{
     BodyType, Envelope, EnvelopeId, ForwardPath, OriginalRecipient, Recipient, Return, ReversePath,
+    TlsWish,
 };
 use postern_smtp::client::{
     Action, Delivery, Opened, Opening, OpeningAction, OpeningCommand, RecipientOutcome,
@@ -191,6 +192,7 @@ impl Shell {
             smtputf8: false,
             ret: None,
             envelope_id: None,
+            tls_wish: TlsWish::Unstated,
         };
         for word in &words[1..] {
             let (key, value) = word.split_once('=').unwrap_or((word, ""));

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use postern_mail::{BodyType, Envelope, ForwardPath, Mailbox, Recipient, ReversePath};
+use postern_mail::{BodyType, Envelope, ForwardPath, Mailbox, Recipient, ReversePath, TlsWish};
 use postern_smtp::client::{RecipientOutcome, Stage};
 
 use crate::{
@@ -55,6 +55,7 @@ impl Message {
                 },
                 ret: None,
                 envelope_id: None,
+                tls_wish: TlsWish::Unstated,
             },
             content: content.to_owned(),
         }

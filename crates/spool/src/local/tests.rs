@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use postern_mail::{BodyType, Envelope, ForwardPath, QueueId, ReversePath};
+use postern_mail::{BodyType, Envelope, ForwardPath, QueueId, ReversePath, TlsWish};
 
 use super::{
     LocalSpool,
@@ -135,6 +135,7 @@ fn submission(text: &'static str) -> Submission {
             smtputf8: false,
             ret: None,
             envelope_id: None,
+            tls_wish: TlsWish::Unstated,
         },
         origin: Origin::Ourselves,
         received_at: SystemTime::now(),

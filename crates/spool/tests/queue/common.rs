@@ -3,7 +3,7 @@
 use std::{fs, path::Path, time::SystemTime};
 
 use bytes::Bytes;
-use postern_mail::{BodyType, EnhancedStatusCode, Envelope, ForwardPath, ReversePath};
+use postern_mail::{BodyType, EnhancedStatusCode, Envelope, ForwardPath, ReversePath, TlsWish};
 use postern_spool::{
     Claim, Content, Failure, LocalSpool, Opened, Origin, Outcome, RecipientIndex, Settings,
     Settlement, Spool, Submission,
@@ -39,6 +39,7 @@ pub(crate) fn envelope(recipients: &[&str]) -> Envelope {
         smtputf8: false,
         ret: None,
         envelope_id: None,
+        tls_wish: TlsWish::Unstated,
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use postern_mail::{
     BodyType, EnhancedStatusCode, Envelope, EnvelopeId, ForwardPath, Notify, OriginalRecipient,
-    Recipient, Reply, ReplyCode, Return, ReversePath,
+    Recipient, Reply, ReplyCode, Return, ReversePath, TlsWish,
 };
 use postern_spool::{
     Cause, DelayNotice, Failure, LocalSpool, Origin, Outcome, PeerOrigin, RecipientState, Settings,
@@ -56,6 +56,7 @@ fn envelope() -> Envelope {
         smtputf8: true,
         ret: Some(Return::Headers),
         envelope_id: Some(EnvelopeId::from_xtext("id+2B1").unwrap()),
+        tls_wish: TlsWish::Unstated,
     }
 }
 

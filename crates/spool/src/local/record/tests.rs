@@ -1,6 +1,6 @@
 use std::time::SystemTime;
 
-use postern_mail::{BodyType, Envelope, ForwardPath, ReversePath};
+use postern_mail::{BodyType, Envelope, ForwardPath, ReversePath, TlsWish};
 
 use super::*;
 use crate::{
@@ -20,6 +20,7 @@ fn sample() -> (QueueId, Message) {
             smtputf8: false,
             ret: None,
             envelope_id: None,
+            tls_wish: TlsWish::Unstated,
         },
         origin: Origin::Ourselves,
         received_at: SystemTime::UNIX_EPOCH,
