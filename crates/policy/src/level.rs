@@ -139,7 +139,7 @@ impl FromStr for Stage {
 /// A word is none of those that may stand there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be {0}")]
-pub struct UnknownWord(&'static str);
+pub struct UnknownWord(pub(crate) &'static str);
 
 #[cfg(test)]
 mod tests {

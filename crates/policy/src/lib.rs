@@ -74,6 +74,7 @@ mod identity;
 mod inbound;
 mod judge;
 mod level;
+pub mod mta_sts;
 mod outbound;
 mod partner;
 mod permit;
@@ -90,6 +91,9 @@ pub use hosts::{HostPattern, HostRule};
 pub use identity::{Identity, IdentityConstraint, PinSet, PkixConstraint};
 pub use inbound::{Consequence, Finding, InboundVerdict};
 pub use level::{ChannelLevel, Stage, UnknownWord};
+pub use mta_sts::{
+    KnownPolicy, StsId, StsMode, StsPolicy, StsPolicyError, StsRecord, StsRecordError,
+};
 pub use outbound::{DeliveryPlan, PoolKey};
 pub use partner::{
     CertificateName, ClientUsage, Direction, Exclusivity, IdentityTerms, InboundTerms,
