@@ -7,7 +7,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use postern_mail::{Domain, DomainMap};
 use postern_policy::{ListenerFloor, Policy};
-use postern_smtp::server::{ServerSettings, StartTls};
+use postern_smtp::server::{RequireTls, ServerSettings, StartTls};
 use postern_tls::{TlsServer, TlsServerError};
 
 use crate::{Limits, Listener, Settings, TlsMode, census::Capacity};
@@ -99,6 +99,7 @@ impl Door {
             session: Arc::new(ServerSettings {
                 hostname: settings.hostname.clone(),
                 starttls: starttls(listener.tls),
+                requiretls: requiretls(listener.tls),
                 limits: settings.limits.session.clone(),
             }),
             floor: listener.floor(),
@@ -113,6 +114,14 @@ fn starttls(mode: TlsMode) -> StartTls {
         TlsMode::StartTls => StartTls::Offered,
         TlsMode::Required => StartTls::Required,
         TlsMode::Implicit | TlsMode::None => StartTls::NotOffered,
+    }
+}
+
+/// Where there is never TLS there is nobody to promise it to (RFC 8689 §2).
+fn requiretls(mode: TlsMode) -> RequireTls {
+    match mode {
+        TlsMode::StartTls | TlsMode::Required | TlsMode::Implicit => RequireTls::Offered,
+        TlsMode::None => RequireTls::NotOffered,
     }
 }
 

@@ -76,6 +76,7 @@
 //! | SMTPUTF8 | 6531 | envelopes; replies stay ASCII |
 //! | ENHANCEDSTATUSCODES | 2034, 3463 | whole |
 //! | DSN | 3461 §4 | parameters are checked and carried; reports are another crate's |
+//! | REQUIRETLS | 8689 §2, §4.1, §4.2.1, §5 | taken and passed on over TLS; the proof of the next hop is another crate's |
 //! | LIMITS | 9422 | `RCPTMAX`; `MAILMAX` where a server says it |
 //!
 //! Left out: AUTH (RFC 4954), which comes with submission; EXPN, TURN and ETRN; source routes,

@@ -6,6 +6,9 @@
 //! | SMTPUTF8 | SMTPUTF8 or 8BITMIME | 5.6.7, RFC 6531 §3.5 |
 //! | so many octets | room for them | 5.3.4, RFC 1870 §6.1 |
 //! | so many recipients | patience | 4.5.3, RFC 9422 §4.2 |
+//! | REQUIRETLS | TLS on this connection | 5.7.10, RFC 8689 §4.2.1 |
+//! | REQUIRETLS | REQUIRETLS | 5.7.30, RFC 8689 §4.2.1 |
+//! | REQUIRETLS, with the null reverse-path | REQUIRETLS | it is left out, RFC 8689 §5 |
 //! | NOTIFY, ORCPT, RET, ENVID | DSN | they are left out, RFC 3461 §5.2.2 |
 //!
 //! RFC 6152 §3 would also let a relay encode the content anew. That breaks signatures, so
@@ -13,10 +16,18 @@
 //! nobody: every message we send is made of lines. Content is judged by what was declared for
 //! it: nothing here parses header fields, so a message received with SMTPUTF8 is sent with it or
 //! not at all.
+//!
+//! A notification of a failure must reach the sender of what failed, and there is nobody to
+//! tell where it does not: RFC 8689 §5 would not have it discarded for want of REQUIRETLS at the
+//! next hop. The channel was judged with REQUIRETLS in mind nevertheless, and what such a
+//! notification of ours returns is a header alone.
 
-use postern_mail::{BodyType, EnhancedStatusCode, Envelope, Mailbox, Recipient, Reply, ReplyCode};
+use postern_mail::{
+    BodyType, EnhancedStatusCode, Envelope, Mailbox, Recipient, Reply, ReplyCode, ReversePath,
+    TlsWish,
+};
 
-use super::{Capabilities, Extension, RecipientOutcome, Stage};
+use super::{Capabilities, Extension, RecipientOutcome, Stage, delivery::Layer};
 
 /// A command of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +81,10 @@ fn mail(envelope: &Envelope, size: u64, peer: &Capabilities) -> String {
     if offers_all(peer, &UTF8) && recipients.any(|to| needs_smtputf8(envelope, to)) {
         parameter("SMTPUTF8");
     }
+    // In clear `obstacle` was in the way; here it is never said without being offered.
+    if envelope.tls_wish == TlsWish::Required && peer.offers(Extension::RequireTls) {
+        parameter("REQUIRETLS");
+    }
     if peer.offers(Extension::Dsn) {
         if let Some(ret) = envelope.ret {
             parameter(&format!("RET={}", ret.as_str()));
@@ -102,6 +117,7 @@ pub(super) fn first_outcomes(
     envelope: &Envelope,
     size: u64,
     peer: &Capabilities,
+    layer: Layer,
 ) -> Vec<Option<RecipientOutcome>> {
     let limit = peer.recipient_limit().map(|limit| limit as usize);
     let recipients = envelope.recipients.iter().enumerate();
@@ -112,11 +128,30 @@ pub(super) fn first_outcomes(
                 Reply::new(ReplyCode::INSUFFICIENT_STORAGE, text)
                     .with_status(EnhancedStatusCode::transient(5, 3))
             });
-            obstacle(envelope, recipient, size, peer)
+            insecurity(envelope, peer, layer)
+                .or_else(|| obstacle(envelope, recipient, size, peer))
                 .or(too_many)
                 .map(RecipientOutcome::refused_by_us)
         })
         .collect()
+}
+
+/// Why a message that was received with REQUIRETLS must not leave over this connection. Both are
+/// permanent: the sender asked to have it back (RFC 8689 §4.2.1). Whoever knows of further hosts
+/// asks them first.
+fn insecurity(envelope: &Envelope, peer: &Capabilities, layer: Layer) -> Option<Reply> {
+    let (detail, text) = match (envelope.tls_wish, layer) {
+        (TlsWish::Unstated | TlsWish::Waived, _) => return None,
+        (TlsWish::Required, Layer::Clear) => (10, "REQUIRETLS: encryption needed"),
+        (TlsWish::Required, Layer::Tls) => {
+            if peer.offers(Extension::RequireTls) || envelope.reverse_path == ReversePath::Null {
+                return None;
+            }
+            (30, "REQUIRETLS support required")
+        }
+    };
+    let status = EnhancedStatusCode::permanent(7, detail);
+    Some(Reply::new(ReplyCode::UNAVAILABLE, text).with_status(status))
 }
 
 /// Why the message cannot even be offered to the peer for `recipient`.

@@ -38,10 +38,18 @@ const ENVELOPE_LIMIT: Duration = Duration::from_secs(60 * 60);
 #[derive(Debug)]
 pub struct Delivery {
     peer: Capabilities,
+    layer: Layer,
     exchange: Exchange,
     state: State,
     aftermath: Aftermath,
     transactions: u32,
+}
+
+/// What carries the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Layer {
+    Clear,
+    Tls,
 }
 
 /// What the shell does next.
@@ -91,6 +99,7 @@ impl Delivery {
         Self::new(
             State::SayEhlo(name),
             Capabilities::default(),
+            Layer::Tls,
             Stage::Ehlo,
             now,
         )
@@ -98,12 +107,19 @@ impl Delivery {
 
     /// The session that was opened in clear, going on in clear.
     pub fn in_clear(opened: Opened, now: Instant) -> Self {
-        Self::new(State::Idle, opened.into_capabilities(), Stage::Mail, now)
+        Self::new(
+            State::Idle,
+            opened.into_capabilities(),
+            Layer::Clear,
+            Stage::Mail,
+            now,
+        )
     }
 
-    fn new(state: State, peer: Capabilities, stage: Stage, now: Instant) -> Self {
+    fn new(state: State, peer: Capabilities, layer: Layer, stage: Stage, now: Instant) -> Self {
         Self {
             peer,
+            layer,
             exchange: Exchange::new(stage, now),
             state,
             aftermath: Aftermath::Clean,
@@ -137,7 +153,7 @@ impl Delivery {
         let State::Idle = self.state else {
             return Err(OutOfTurn);
         };
-        let transaction = Transaction::new(envelope, size, &self.peer, self.aftermath);
+        let transaction = Transaction::new(envelope, size, &self.peer, self.layer, self.aftermath);
         self.exchange.limit(Some(now + ENVELOPE_LIMIT));
         self.transactions = self.transactions.saturating_add(1);
         self.state = State::Transaction(Box::new(transaction));

@@ -8,6 +8,7 @@ use postern_mail::{Envelope, Reply, ReplyCode, Severity};
 use super::{
     Capabilities, OutOfTurn, RecipientOutcome, SessionFault, Stage,
     command::{self, Command},
+    delivery::Layer,
     exchange::Exchange,
     outgoing::{Framing, Outgoing},
     pipeline::Pipeline,
@@ -67,9 +68,10 @@ impl Transaction {
         envelope: Envelope,
         size: u64,
         peer: &Capabilities,
+        layer: Layer,
         before: Aftermath,
     ) -> Self {
-        let outcomes = command::first_outcomes(&envelope, size, peer);
+        let outcomes = command::first_outcomes(&envelope, size, peer, layer);
         let framing = Framing::for_peer(peer);
         let pending = outcomes.iter().enumerate().filter(|(_, o)| o.is_none());
         let pending: Vec<_> = pending.map(|(at, _)| Command::Rcpt(at)).collect();

@@ -111,6 +111,8 @@ pub struct MailCommand {
     pub ret: Option<Return>,
     /// `ENVID`.
     pub envelope_id: Option<EnvelopeId>,
+    /// `REQUIRETLS` was given (RFC 8689 §2).
+    pub requiretls: bool,
 }
 
 /// `RCPT TO:<forward-path> [parameters]`.
@@ -305,6 +307,7 @@ fn mail(argument: &str) -> Result<MailCommand, CommandError> {
         smtputf8: parameters.take_smtputf8()?,
         ret: parameters.take_ret()?,
         envelope_id: parameters.take_envid()?,
+        requiretls: parameters.take_requiretls()?,
     };
     parameters.finish()?;
     if argument.is_ascii() || mail.smtputf8 {

@@ -55,6 +55,15 @@ impl<'a> Parameters<'a> {
         }
     }
 
+    /// A parameter that takes no value: whether it was given.
+    fn take_flag(&mut self, keyword: &'static str) -> Result<bool, CommandError> {
+        match self.take(keyword)? {
+            None => Ok(false),
+            Some(None) => Ok(true),
+            Some(Some(_)) => Err(CommandError::Value(keyword)),
+        }
+    }
+
     /// `SIZE=1*20DIGIT` (RFC 1870 §3).
     pub(super) fn take_size(&mut self) -> Result<Option<u64>, CommandError> {
         self.take_value("SIZE", |value| {
@@ -83,11 +92,12 @@ impl<'a> Parameters<'a> {
 
     /// `SMTPUTF8`, which takes no value (RFC 6531 §3.4).
     pub(super) fn take_smtputf8(&mut self) -> Result<bool, CommandError> {
-        match self.take("SMTPUTF8")? {
-            None => Ok(false),
-            Some(None) => Ok(true),
-            Some(Some(_)) => Err(CommandError::Value("SMTPUTF8")),
-        }
+        self.take_flag("SMTPUTF8")
+    }
+
+    /// `REQUIRETLS`, which takes no value (RFC 8689 §2).
+    pub(super) fn take_requiretls(&mut self) -> Result<bool, CommandError> {
+        self.take_flag("REQUIRETLS")
     }
 
     /// `RET=FULL`, `RET=HDRS` (RFC 3461 §4.3).

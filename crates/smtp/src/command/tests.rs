@@ -169,6 +169,8 @@ fn parameters_of_mail() {
     assert_eq!(mail.size, Some(1000));
     assert_eq!(mail.body, BodyType::EightBitMime);
     assert!(mail.smtputf8);
+    assert!(!mail.requiretls);
+    assert!(mail_of("MAIL FROM:<a@b.example> RequireTLS").requiretls);
     assert_eq!(mail.ret, Some(Return::Headers));
     assert_eq!(mail.envelope_id.unwrap().as_str(), "QQ+314");
     assert_eq!(
@@ -253,9 +255,10 @@ fn parameters_are_given_once_and_known() {
     );
     for line in [
         "MAIL FROM:<> AUTH=<>",
-        "MAIL FROM:<> REQUIRETLS",
+        "MAIL FROM:<> REQUIRETLSX",
         "MAIL FROM:<> NOTIFY=NEVER",
         "RCPT TO:<a@b.example> SIZE=1",
+        "RCPT TO:<a@b.example> REQUIRETLS",
     ] {
         refused(line, &CommandError::ParameterNotRecognised);
     }

@@ -6,7 +6,7 @@ use bytes::BytesMut;
 use postern_mail::Reply;
 
 use super::{
-    Action, Ending, Hello, Layer, Pending, Question, ServerSession, StartTls, State,
+    Action, Ending, Hello, Layer, Pending, Question, RequireTls, ServerSession, StartTls, State,
     output::When,
     replies,
     transaction::{Chunks, Transaction},
@@ -224,14 +224,19 @@ impl ServerSession {
         self.end_transaction();
         let reply = match (&hello, self.layer) {
             (Hello::Helo(_), _) => replies::helo(&self.settings),
-            (Hello::Ehlo(_), Layer::Plain) => replies::ehlo(&self.settings, self.settings.starttls),
-            (Hello::Ehlo(_), Layer::Tls) => replies::ehlo(&self.settings, StartTls::NotOffered),
+            (Hello::Ehlo(_), layer) => replies::ehlo(&self.settings, layer),
         };
         self.output.push(&reply, When::AtOnce);
         self.hello = Some(hello);
     }
 
     fn mail(&mut self, mail: MailCommand) -> Option<Action> {
+        if mail.requiretls
+            && let Err(reply) = self.requiretls_is_possible()
+        {
+            self.refuse(reply);
+            return None;
+        }
         if mail
             .size
             .is_some_and(|size| size > self.settings.limits.content)
@@ -241,6 +246,18 @@ impl ServerSession {
             return None;
         }
         Some(self.ask(Pending::Mail(mail.clone()), Question::Mail(mail)))
+    }
+
+    /// Whether the promise of REQUIRETLS can be made here (RFC 8689 §2, §4.1): a message that
+    /// came in clear has been read on its way already.
+    fn requiretls_is_possible(&self) -> Result<(), Reply> {
+        match (self.settings.requiretls, self.layer) {
+            (RequireTls::Offered, Layer::Tls) => Ok(()),
+            (RequireTls::Offered, Layer::Plain) => Err(replies::requiretls_in_clear()),
+            (RequireTls::NotOffered, Layer::Plain | Layer::Tls) => Err(replies::command_error(
+                &CommandError::ParameterNotRecognised,
+            )),
+        }
     }
 
     fn rcpt(&mut self, rcpt: RcptCommand) -> Option<Action> {

@@ -38,7 +38,7 @@ use bytes::BytesMut;
 use postern_mail::{Envelope, Host, Reply, ReplyCode, Severity};
 
 pub use action::{Abandoned, Action, Answer, Ending, Message, Question};
-pub use settings::{Limits, ServerSettings, StartTls};
+pub use settings::{Limits, RequireTls, ServerSettings, StartTls};
 pub use starttls::AwaitingTls;
 
 use crate::{

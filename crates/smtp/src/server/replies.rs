@@ -2,7 +2,7 @@
 
 use postern_mail::{EnhancedStatusCode, PathError, Reply, ReplyCode, Severity};
 
-use super::{Abandoned, ServerSettings, StartTls};
+use super::{Abandoned, Layer, RequireTls, ServerSettings, StartTls};
 use crate::{
     command::{CommandError, Verb},
     framing::Impurity,
@@ -36,16 +36,20 @@ pub(super) fn helo(settings: &ServerSettings) -> Reply {
 
 /// The reply to EHLO (RFC 5321 §4.1.1.1), without enhanced status code (RFC 2034 §4).
 ///
-/// STARTTLS is never listed once TLS is there (RFC 3207 §4.2). BINARYMIME is not listed: who
-/// takes such content must be able to deliver it, and most next hops do not offer it.
-pub(super) fn ehlo(settings: &ServerSettings, starttls: StartTls) -> Reply {
+/// STARTTLS is never listed once TLS is there (RFC 3207 §4.2), REQUIRETLS never before
+/// (RFC 8689 §2). BINARYMIME is not listed: who takes such content must be able to deliver it,
+/// and most next hops do not offer it.
+pub(super) fn ehlo(settings: &ServerSettings, layer: Layer) -> Reply {
     let greeting = helo(settings)
         .with_line("PIPELINING")
         .with_line(format!("LIMITS RCPTMAX={}", settings.limits.recipients))
         .with_line(format!("SIZE {}", settings.limits.content));
-    let offered = match starttls {
-        StartTls::NotOffered => greeting,
-        StartTls::Offered | StartTls::Required => greeting.with_line("STARTTLS"),
+    let offered = match (layer, settings.starttls, settings.requiretls) {
+        (Layer::Plain, StartTls::Offered | StartTls::Required, _) => greeting.with_line("STARTTLS"),
+        (Layer::Tls, _, RequireTls::Offered) => greeting.with_line("REQUIRETLS"),
+        (Layer::Plain, StartTls::NotOffered, _) | (Layer::Tls, _, RequireTls::NotOffered) => {
+            greeting
+        }
     };
     [
         "8BITMIME",
@@ -150,6 +154,15 @@ pub(super) fn starttls_first() -> Reply {
         ReplyCode::STARTTLS_FIRST,
         permanent(7, 0),
         "Must issue a STARTTLS command first",
+    )
+}
+
+/// 5.7.10 is "Encryption needed" (RFC 8689 §4.2.1 names it for the other direction).
+pub(super) fn requiretls_in_clear() -> Reply {
+    reply(
+        ReplyCode::STARTTLS_FIRST,
+        permanent(7, 10),
+        "REQUIRETLS needs TLS on this connection too",
     )
 }
 

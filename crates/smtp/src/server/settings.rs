@@ -12,16 +12,19 @@ pub struct ServerSettings {
     /// What the plain session does about STARTTLS. A session over TLS neither offers nor
     /// demands it.
     pub starttls: StartTls,
+    /// What a session over TLS does about REQUIRETLS.
+    pub requiretls: RequireTls,
     /// What one peer may cost.
     pub limits: Limits,
 }
 
 impl ServerSettings {
-    /// Settings with the limits of [`Limits::default`].
+    /// Settings with the limits of [`Limits::default`], and REQUIRETLS offered over TLS.
     pub fn new(hostname: Domain, starttls: StartTls) -> Self {
         Self {
             hostname,
             starttls,
+            requiretls: RequireTls::Offered,
             limits: Limits::default(),
         }
     }
@@ -37,6 +40,15 @@ pub enum StartTls {
     /// Demanded of everyone: without it nothing but EHLO, HELO, NOOP, RSET, HELP, QUIT and
     /// STARTTLS is answered by anything but 530.
     Required,
+}
+
+/// What a session does about REQUIRETLS (RFC 8689 §2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequireTls {
+    /// The parameter is unknown: what comes in here goes where the promise cannot be kept.
+    NotOffered,
+    /// Listed and taken over TLS. In clear it is not listed, and who gives it is told to encrypt.
+    Offered,
 }
 
 /// The bounds of a session. Each is a number that a peer cannot exceed, whatever it sends.

@@ -54,7 +54,11 @@ impl Transaction {
                 smtputf8: mail.smtputf8,
                 ret: mail.ret,
                 envelope_id: mail.envelope_id,
-                tls_wish: TlsWish::Unstated,
+                tls_wish: if mail.requiretls {
+                    TlsWish::Required
+                } else {
+                    TlsWish::Unstated
+                },
             },
             recipients_named: 0,
             chunks: Chunks::None,

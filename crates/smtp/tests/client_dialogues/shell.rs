@@ -201,6 +201,8 @@ impl Shell {
                 "8bit" => envelope.body = BodyType::EightBitMime,
                 "binary" => envelope.body = BodyType::BinaryMime,
                 "utf8" => envelope.smtputf8 = true,
+                "requiretls" => envelope.tls_wish = TlsWish::Required,
+                "waived" => envelope.tls_wish = TlsWish::Waived,
                 "size" => size = value.parse().unwrap(),
                 "ret" if value == "full" => envelope.ret = Some(Return::Full),
                 "ret" => envelope.ret = Some(Return::Headers),

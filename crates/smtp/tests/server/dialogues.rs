@@ -3,7 +3,7 @@
 
 use std::{fs, path::PathBuf};
 
-use postern_mail::BodyType;
+use postern_mail::{BodyType, TlsWish};
 
 use crate::{
     script::{Decision, Script, Segment, Step},
@@ -107,6 +107,9 @@ fn describe(kept: &Kept) -> Vec<String> {
     }
     if envelope.smtputf8 {
         from.push_str(" SMTPUTF8");
+    }
+    if envelope.tls_wish == TlsWish::Required {
+        from.push_str(" REQUIRETLS");
     }
     if let Some(ret) = envelope.ret {
         from.push_str(&format!(" RET={}", ret.as_str()));

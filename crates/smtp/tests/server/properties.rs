@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
+use postern_mail::TlsWish;
 use postern_smtp::server::{ServerSession, ServerSettings, StartTls};
 
 use crate::shell::{Kept, Shell};
@@ -16,6 +17,7 @@ const PIECES: &[&[u8]] = &[
     b"MAIL FROM:<> SIZE=10 BODY=8BITMIME\r\n",
     b"MAIL FROM:<\xd0\xb4@client.test> SMTPUTF8\r\n",
     b"MAIL FROM:<a@client.test> SIZE=100000\r\n",
+    b"MAIL FROM:<a@client.test> REQUIRETLS\r\n",
     b"RCPT TO:<x@mx.test>\r\n",
     b"RCPT TO:<x@mx.test>\r\n",
     b"RCPT TO:<\xd0\xb4@mx.test>\r\n",
@@ -143,6 +145,13 @@ proptest! {
         let outcome = play(&octets, &[octets.len().max(1)], StartTls::Required);
         prop_assert!(outcome.kept.is_empty());
         prop_assert!(!outcome.lines.iter().any(|line| line.starts_with("354")));
+    }
+
+    #[test]
+    fn what_came_in_clear_is_never_promised_tls(octets in dialogue()) {
+        for kept in play(&octets, &[7], StartTls::Offered).kept {
+            prop_assert_eq!(kept.envelope.tls_wish, TlsWish::Unstated);
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use postern_mail::{Reply, ReplyCode};
-use postern_smtp::server::{Answer, ServerSettings, StartTls};
+use postern_smtp::server::{Answer, RequireTls, ServerSettings, StartTls};
 
 /// A script, cut where its steps must not be lumped together.
 #[derive(Debug)]
@@ -95,6 +95,7 @@ impl Script {
         match (key, value) {
             ("starttls", "offered") => self.settings.starttls = StartTls::Offered,
             ("starttls", "required") => self.settings.starttls = StartTls::Required,
+            ("requiretls", "no") => self.settings.requiretls = RequireTls::NotOffered,
             ("size", n) => limits.content = n.parse().unwrap(),
             ("recipients", n) => limits.recipients = n.parse().unwrap(),
             ("errors", n) => limits.errors = n.parse().unwrap(),
