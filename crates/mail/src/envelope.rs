@@ -24,7 +24,6 @@ pub struct Envelope {
     /// The sender's own name for this transaction.
     pub envelope_id: Option<EnvelopeId>,
     /// What the sender wants of TLS on the way.
-    #[serde(skip)]
     pub tls_wish: TlsWish,
 }
 

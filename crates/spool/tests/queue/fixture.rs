@@ -1,6 +1,6 @@
-//! A queue written by format 1 opens, whatever has become of the code since.
+//! A queue written in each format that there ever was opens, whatever has become of the code since.
 //!
-//! The fixture is written by `cargo test -p postern-spool -- --ignored write_the_fixture`; that
+//! The fixture of the newest is written by `cargo test -p postern-spool -- --ignored write_the_fixture`; that
 //! is done once for each new version of the format, and older ones stay.
 
 use std::{
@@ -23,8 +23,10 @@ use crate::common::{claim_all, copy_all, read};
 
 const LARGE: &str = "content in a file of its own\r\n";
 
-fn fixture() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v1")
+fn fixture(format: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(format)
 }
 
 fn settings(path: &Path) -> Settings {
@@ -39,7 +41,7 @@ fn at(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
-fn envelope() -> Envelope {
+fn envelope(tls_wish: TlsWish) -> Envelope {
     let path = |text| ForwardPath::parse_prefix(text).unwrap().0;
     Envelope {
         reverse_path: ReversePath::parse_prefix("<jo@sender.example>").unwrap().0,
@@ -56,7 +58,7 @@ fn envelope() -> Envelope {
         smtputf8: true,
         ret: Some(Return::Headers),
         envelope_id: Some(EnvelopeId::from_xtext("id+2B1").unwrap()),
-        tls_wish: TlsWish::Unstated,
+        tls_wish,
     }
 }
 
@@ -82,8 +84,20 @@ fn failure() -> Failure {
 
 #[tokio::test]
 async fn format_1_opens() {
+    check("v1", [TlsWish::Unstated; 2]).await;
+}
+
+#[tokio::test]
+async fn format_2_opens() {
+    check("v2", WISHES).await;
+}
+
+/// What the two messages of the newest fixture say of TLS.
+const WISHES: [TlsWish; 2] = [TlsWish::Required, TlsWish::Waived];
+
+async fn check(format: &str, wishes: [TlsWish; 2]) {
     let directory = tempfile::tempdir().unwrap();
-    copy_all(&fixture(), directory.path());
+    copy_all(&fixture(format), directory.path());
     let opened = LocalSpool::open(&settings(directory.path())).unwrap();
     assert_eq!(opened.quarantined, []);
     let spool = opened.spool;
@@ -95,7 +109,8 @@ async fn format_1_opens() {
     let [small, large] = listed.as_slice() else {
         panic!("two messages were written: {listed:?}");
     };
-    assert_eq!(small.envelope, envelope());
+    assert_eq!(small.envelope, envelope(wishes[0]));
+    assert_eq!(large.envelope, envelope(wishes[1]));
     assert_eq!(small.origin, origin());
     assert_eq!(small.received_at, at(1_790_000_000));
     let states: Vec<_> = small
@@ -126,21 +141,31 @@ async fn format_1_opens() {
     ];
     assert!(contents.contains(&Bytes::from("small content\r\n")));
     assert!(contents.contains(&Bytes::from(LARGE.repeat(50))));
+    let claimed: Vec<_> = claims
+        .iter()
+        .map(|claim| claim.envelope().tls_wish)
+        .collect();
+    assert!(
+        claimed.contains(&wishes[0]) && claimed.contains(&wishes[1]),
+        "{claimed:?}"
+    );
 }
 
 #[tokio::test]
 #[ignore = "writes the fixture anew"]
 async fn write_the_fixture() {
-    let _ = fs::remove_dir_all(fixture());
-    let spool = LocalSpool::open(&settings(&fixture())).unwrap().spool;
-    for (origin, text) in [
+    let fixture = fixture("v2");
+    let _ = fs::remove_dir_all(&fixture);
+    let spool = LocalSpool::open(&settings(&fixture)).unwrap().spool;
+    let messages = [
         (origin(), "small content\r\n".to_owned()),
         (Origin::Ourselves, LARGE.repeat(50)),
-    ] {
+    ];
+    for ((origin, text), wish) in messages.into_iter().zip(WISHES) {
         let mut writer = spool.content();
         writer.write(text.into()).await.unwrap();
         let submission = Submission {
-            envelope: envelope(),
+            envelope: envelope(wish),
             origin,
             received_at: at(1_790_000_000),
             content: writer.finish().await.unwrap(),
@@ -170,7 +195,7 @@ async fn write_the_fixture() {
     spool.hold(claims[1].id(), "to be looked at").await.unwrap();
     drop((claims, spool));
     // The engine makes its journal 64 MiB long and locks afresh each time.
-    let journal = fixture().join("store/0.jnl");
+    let journal = fixture.join("store/0.jnl");
     let octets = fs::read(&journal).unwrap();
     let used = octets.iter().rposition(|octet| *octet != 0).unwrap() + 1;
     fs::write(&journal, &octets[..used]).unwrap();

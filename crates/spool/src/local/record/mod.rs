@@ -10,6 +10,9 @@
 //!
 //! - `kind` is 1 for a message and 2 for its content. The body of a message is a [`Summary`] and
 //!   a [`Message`], both in postcard's form; the body of content is the content.
+//! - `version` is 2. Records of version 1 are read as well: their messages say nothing of TLS,
+//!   their content is the same. A message is written anew with its next change, in the version
+//!   of then. What a later version wrote is set aside rather than guessed at.
 //! - `checksum` is the XXH3-64 of octets 0 to 28 followed by the XXH3-64 of the body. It finds
 //!   rot. The hash of the body stands apart so that content is hashed once, on arrival.
 //! - `seal` is the XXH3-64 of octets 0 to 36 under the seed of this queue. It is looked at only
@@ -21,18 +24,24 @@
 //! of the process that accepted the message to the memory of the one that delivers it, and
 //! because it outlives the engine's files.
 
+mod v1;
+
 use bytes::Bytes;
 use postern_mail::QueueId;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::{message::Message, time::Millis};
+use v1::MessageV1;
 
 /// Octets before the body.
 pub(crate) const HEADER: usize = 44;
 
-/// The one version there is.
-pub(crate) const VERSION: u8 = 1;
+/// The version that is written.
+pub(crate) const VERSION: u8 = 2;
+
+/// The oldest version that is still read.
+const OLDEST: u8 = 1;
 
 const MAGIC: [u8; 4] = *b"PST\0";
 const CHECKED: usize = 28;
@@ -69,6 +78,7 @@ pub(crate) struct Summary {
 pub(crate) struct Record {
     pub(crate) id: QueueId,
     pub(crate) revision: u32,
+    version: u8,
     pub(crate) body: Bytes,
     /// Header and body.
     pub(crate) whole: Bytes,
@@ -196,6 +206,7 @@ fn sealed(candidate: &Bytes, seed: Seed) -> Option<(Kind, Record)> {
 
 struct Header {
     kind: u8,
+    version: u8,
     id: QueueId,
     revision: u32,
     length: usize,
@@ -215,11 +226,12 @@ impl Header {
         if magic != MAGIC {
             return Err(RecordError::Damaged);
         }
-        if version != VERSION {
+        if !(OLDEST..=VERSION).contains(&version) {
             return Err(RecordError::Version(version));
         }
         Ok(Self {
             kind,
+            version,
             id: QueueId::from_octets(id),
             revision: u32::try_from(u64::from_le_bytes(revision))
                 .map_err(|_| RecordError::Damaged)?,
@@ -243,6 +255,7 @@ impl Header {
         Ok(Record {
             id: self.id,
             revision: self.revision,
+            version: self.version,
             body,
             whole: stored.slice(..end),
         })
@@ -267,7 +280,11 @@ pub(crate) fn summary(record: &Record) -> Result<Summary, RecordError> {
 pub(crate) fn decode(record: &Record) -> Result<Message, RecordError> {
     let (_, rest) =
         postcard::take_from_bytes::<Summary>(&record.body).map_err(|_| RecordError::Damaged)?;
-    let mut message: Message = postcard::from_bytes(rest).map_err(|_| RecordError::Damaged)?;
+    let message = match record.version {
+        1 => postcard::from_bytes::<MessageV1>(rest).map(Message::from),
+        _ => postcard::from_bytes(rest),
+    };
+    let mut message = message.map_err(|_| RecordError::Damaged)?;
     if message.progress.len() != message.accepted.envelope.recipients.len() {
         return Err(RecordError::Damaged);
     }

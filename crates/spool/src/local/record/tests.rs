@@ -20,7 +20,7 @@ fn sample() -> (QueueId, Message) {
             smtputf8: false,
             ret: None,
             envelope_id: None,
-            tls_wish: TlsWish::Unstated,
+            tls_wish: TlsWish::Required,
         },
         origin: Origin::Ourselves,
         received_at: SystemTime::UNIX_EPOCH,
@@ -107,10 +107,10 @@ fn every_flipped_octet_and_every_cut_is_found() {
 fn an_unknown_version_is_told_apart() {
     let (id, message_) = sample();
     let mut newer = message(id, &message_, SEED).to_vec();
-    newer[5] = 2;
+    newer[5] = VERSION + 1;
     assert_eq!(
         open(Kind::Message, id, &newer.into()),
-        Err(RecordError::Version(2))
+        Err(RecordError::Version(VERSION + 1))
     );
 }
 
