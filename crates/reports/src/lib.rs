@@ -6,7 +6,8 @@
 //! | the message around it: `multipart/report`, `Auto-Submitted` | 6522 §3, 3834 §5 | `message` |
 //! | what people read | 6522 §3 (1) | `words` |
 //! | what programs read: `message/delivery-status` | 3464 §2 | `fields` |
-//! | what is returned of the message | 6522 §3 (3), 3461 §4.3 | `returned` |
+//! | what it wants of TLS on its way back | 8689 §5, §6 | `message` |
+//! | what is returned of the message | 6522 §3 (3), 3461 §4.3, 8689 §5 | `returned` |
 //!
 //! A notice is a function of facts: the envelope as it was accepted, what became of some of its
 //! recipients, the time. One notice covers all recipients of an event, so a message to a thousand

@@ -44,12 +44,15 @@ pub fn notice(facts: &Facts<'_>, recipients: &[RecipientFact<'_>]) -> Option<Not
         return None;
     }
     Some(Notice {
-        envelope: envelope_to(sender),
+        envelope: envelope_to(sender, facts.envelope.tls_wish),
         content: content_for(sender, facts, &told),
     })
 }
 
-fn envelope_to(sender: &Mailbox) -> Envelope {
+/// A notice holds the header of its message and what is known of its way, so it wants of TLS what
+/// the message wanted: REQUIRETLS is obeyed (RFC 8689 §5), and a sender who lets TLS fail for the
+/// message does so for what is said of it (RFC 8689 §6).
+fn envelope_to(sender: &Mailbox, tls_wish: TlsWish) -> Envelope {
     Envelope {
         reverse_path: ReversePath::Null,
         recipients: vec![Recipient {
@@ -60,7 +63,7 @@ fn envelope_to(sender: &Mailbox) -> Envelope {
         smtputf8: sender.needs_smtputf8(),
         ret: None,
         envelope_id: None,
-        tls_wish: TlsWish::Unstated,
+        tls_wish,
     }
 }
 
@@ -99,6 +102,11 @@ fn content_for(sender: &Mailbox, facts: &Facts<'_>, told: &[RecipientFact<'_>]) 
         .message_id(format!("{name}@{}", facts.reporter));
     if let Some(original) = message_id(facts.content) {
         message = message.in_reply_to(original).references(original);
+    }
+    match facts.envelope.tls_wish {
+        TlsWish::Unstated | TlsWish::Required => {}
+        // The envelope says it to our queue, the field to the hosts behind it (RFC 8689 §3).
+        TlsWish::Waived => message = message.header("TLS-Required", Raw::new("No")),
     }
     let message = message
         .header("Auto-Submitted", Raw::new("auto-replied"))

@@ -4,7 +4,9 @@
 //! carry to whoever reads the notice what the message was to say. The whole message comes back
 //! only to a sender who asks for it with `RET=FULL`, and then only if it is short, and could
 //! stand in a seven-bit message as it is: `message/rfc822` may not be encoded (RFC 2046 §5.2.1),
-//! and a notice that needs 8BITMIME on its way back is one that may not arrive.
+//! and a notice that needs 8BITMIME on its way back is one that may not arrive. Of a message that
+//! came with REQUIRETLS there is never more than the header, whatever `RET` says (RFC 8689 §5): the
+//! way back may not be as well protected as the way there.
 
 use std::borrow::Cow;
 
@@ -13,7 +15,7 @@ use mail_builder::{
     headers::raw::Raw,
     mime::{BodyPart, MimePart},
 };
-use postern_mail::{Return, header};
+use postern_mail::{Return, TlsWish, header};
 
 use crate::{Content, Facts};
 
@@ -37,9 +39,10 @@ pub(crate) enum Returned<'a> {
 
 impl<'a> Returned<'a> {
     pub(crate) fn choose(facts: &Facts<'a>) -> Self {
+        let whole_is_allowed = facts.envelope.tls_wish != TlsWish::Required;
         match (facts.envelope.ret, facts.content) {
             (Some(Return::Full), Content::Whole(content))
-                if content.len() <= MOST_RETURNED && is_seven_bit(content) =>
+                if whole_is_allowed && content.len() <= MOST_RETURNED && is_seven_bit(content) =>
             {
                 Self::Message(content)
             }

@@ -74,6 +74,11 @@ impl Message {
         self
     }
 
+    pub(crate) fn wish(mut self, tls_wish: TlsWish) -> Self {
+        self.envelope.tls_wish = tls_wish;
+        self
+    }
+
     pub(crate) fn content(mut self, content: impl Into<Vec<u8>>) -> Self {
         self.content = content.into();
         self

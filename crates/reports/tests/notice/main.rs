@@ -12,4 +12,5 @@ mod golden;
 mod grammar;
 mod hostile;
 mod structure;
+mod tls_wish;
 mod who;
