@@ -6,6 +6,7 @@
 //! | which domains a rule is for | [`DomainPattern`], [`DomainMap`] | ours |
 //! | host and port of a next hop | [`NextHop`] | ours |
 //! | a range of client addresses | [`Network`] | 4632 §3.1, 4291 §2.3 |
+//! | whether a foreign name may send us there | [`is_public_address`] | 6890 |
 //! | local-part, mailbox | [`LocalPart`], [`Mailbox`] | 5321 §4.1.2 |
 //! | reverse-path, forward-path | [`ReversePath`], [`ForwardPath`] | 5321 §4.1.1.2, §4.1.1.3 |
 //! | envelope, recipient | [`Envelope`], [`Recipient`] | 5321 §2.3.1, 3461 §4 |
@@ -39,6 +40,7 @@ mod mailbox;
 mod network;
 mod path;
 mod pattern;
+mod public_address;
 mod queue_id;
 mod reply;
 mod status;
@@ -55,6 +57,7 @@ pub use mailbox::{LocalPart, Mailbox, MailboxError};
 pub use network::{Network, NetworkError};
 pub use path::{ForwardPath, PathError, ReversePath};
 pub use pattern::{DomainMap, DomainPattern};
+pub use public_address::is_public_address;
 pub use queue_id::{QueueId, QueueIdError};
 pub use reply::{Reply, ReplyCode, ReplyCodeError, Severity};
 pub use status::{EnhancedStatusCode, EnhancedStatusCodeError, StatusClass};

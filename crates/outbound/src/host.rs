@@ -3,9 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 
 use postern_dns::{Answer, Dns, LookupError, Mx, Name, Proof};
-use postern_mail::{Domain, EnhancedStatusCode, Host, NextHop};
+use postern_mail::{Domain, EnhancedStatusCode, Host, NextHop, is_public_address};
 
-use crate::{settings::AddressFamilies, target_address};
+use crate::settings::AddressFamilies;
 
 /// The most MX hosts that are tried for one domain. RFC 5321 §5.1 lets a client bound this; ten
 /// is twice what the largest mail providers publish.
@@ -283,7 +283,7 @@ fn admissible(
         surroundings.own_addresses.contains(&canonical)
     };
     let is_ourselves = found.iter().any(is_own) && host.origin != Origin::Configured;
-    let is_refused = |address: &SocketAddr| !trusted && !target_address::is_public(address.ip());
+    let is_refused = |address: &SocketAddr| !trusted && !is_public_address(address.ip());
     let usable: Vec<_> = found
         .iter()
         .copied()

@@ -59,7 +59,6 @@ mod settings;
 mod settlement;
 mod situation;
 mod slots;
-mod target_address;
 mod worker;
 
 pub use host::PrivateTargets;

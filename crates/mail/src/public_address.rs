@@ -2,9 +2,18 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether mail that DNS sends to `address` may go there. Everything that is local to a host, a
-/// link or a site is refused, and so are IPv4 addresses in the clothes of IPv6.
-pub(crate) fn is_public(address: IpAddr) -> bool {
+/// Whether `address` is on the public internet, so that a name out of somebody else's zone may
+/// send us there. What is local to a host, a link or a site is not, and neither are such IPv4
+/// addresses in the clothes of IPv6.
+///
+/// ```
+/// use postern_mail::is_public_address;
+///
+/// assert!(is_public_address("2a00::1".parse()?));
+/// assert!(!is_public_address("::ffff:127.0.0.1".parse()?));
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
+pub fn is_public_address(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => match embedded_v4(address) {
@@ -62,7 +71,7 @@ mod tests {
             "::ffff:8.8.8.8",
             "100.128.0.1",
         ] {
-            assert!(is_public(public.parse().unwrap()), "{public}");
+            assert!(is_public_address(public.parse().unwrap()), "{public}");
         }
         for other in [
             "0.0.0.0",
@@ -91,7 +100,7 @@ mod tests {
             "fec0::1",
             "100::1",
         ] {
-            assert!(!is_public(other.parse().unwrap()), "{other}");
+            assert!(!is_public_address(other.parse().unwrap()), "{other}");
         }
     }
 }
