@@ -1,8 +1,9 @@
 //! What a look-up brings back.
 
 use std::{
+    fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use crate::{Cause, Denial, LookupError, Name};
@@ -33,6 +34,8 @@ pub struct Answer<T> {
     pub records: Vec<T>,
     /// How well the records and all aliases before them are proven together.
     pub proof: Proof,
+    /// When it came from a server; `None` where that is no longer known.
+    pub received: Option<Instant>,
     /// Until when the answer may be used.
     pub valid_until: Instant,
     /// Where the records were found: the name that was asked for, or where its aliases lead.
@@ -47,10 +50,21 @@ impl<T> Answer<T> {
         Answer {
             records: self.records.into_iter().map(turn).collect(),
             proof: self.proof,
+            received: self.received,
             valid_until: self.valid_until,
             canonical: self.canonical,
             aliases: self.aliases,
         }
+    }
+
+    /// How long ago the answer came from a server, where that is known.
+    pub fn age(&self, now: Instant) -> Option<Duration> {
+        Some(now.saturating_duration_since(self.received?))
+    }
+
+    /// For how much longer the answer may be used.
+    pub fn ttl(&self, now: Instant) -> Duration {
+        self.valid_until.saturating_duration_since(now)
     }
 }
 
@@ -97,6 +111,16 @@ pub struct Addresses {
     pub ipv6: Result<Answer<Ipv6Addr>, LookupError>,
 }
 
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Indeterminate => "indeterminate",
+            Self::Insecure => "insecure",
+            Self::Secure => "secure",
+        })
+    }
+}
+
 impl Addresses {
     /// The addresses of both families as one answer, IPv6 first.
     ///
@@ -114,6 +138,7 @@ impl Addresses {
             (Ok(mut first), Ok(second)) => {
                 first.records.extend(second.records);
                 first.proof = first.proof.min(second.proof);
+                first.received = first.received.min(second.received);
                 first.valid_until = first.valid_until.min(second.valid_until);
                 Ok(first)
             }

@@ -90,6 +90,7 @@ pub(crate) fn read<T>(
             return Ok(Answer {
                 records,
                 proof,
+                received: None,
                 valid_until: lookup.valid_until(),
                 canonical,
                 aliases,

@@ -1,6 +1,6 @@
 //! Why there are no records: two ways of "there are none", and one of "not known".
 
-use std::fmt;
+use std::{fmt, time::Instant};
 
 use crate::{Alias, Name, Proof};
 
@@ -18,6 +18,25 @@ pub enum LookupError {
     Temporary(#[from] Failure),
 }
 
+impl LookupError {
+    /// The same, saying of a denial when it came.
+    pub(crate) fn received_at(self, received: Option<Instant>) -> Self {
+        match self {
+            Self::NoSuchDomain(denial) => Self::NoSuchDomain(Denial { received, ..denial }),
+            Self::NoData(denial) => Self::NoData(Denial { received, ..denial }),
+            Self::Temporary(failure) => Self::Temporary(failure),
+        }
+    }
+
+    /// How well it is proven that there is nothing; `None` where that is not known.
+    pub fn proof(&self) -> Option<Proof> {
+        match self {
+            Self::NoSuchDomain(denial) | Self::NoData(denial) => Some(denial.proof),
+            Self::Temporary(_) => None,
+        }
+    }
+}
+
 /// Where something is missing, and how well that is proven.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denial {
@@ -26,6 +45,8 @@ pub struct Denial {
     pub name: Name,
     /// How well the denial and all aliases before it are proven together.
     pub proof: Proof,
+    /// When it came from a server; `None` where that is no longer known.
+    pub received: Option<Instant>,
     /// The aliases on the way, in their order.
     pub aliases: Vec<Alias>,
 }

@@ -87,6 +87,7 @@ impl FixedZone {
                 return Ok(Answer {
                     records,
                     proof,
+                    received: Some(Instant::now()),
                     valid_until: Instant::now() + VALID,
                     canonical,
                     aliases,
@@ -128,6 +129,7 @@ impl FixedZone {
         let denial = Denial {
             name,
             proof,
+            received: Some(Instant::now()),
             aliases,
         };
         if exists {

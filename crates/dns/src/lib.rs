@@ -51,14 +51,20 @@
 //! type that mail does not ask for. What follows from an answer, such as the order of MX hosts or
 //! the meaning of a null MX, belongs to whoever asked.
 
+mod ages;
 mod answer;
+mod bounds;
 mod chain;
+mod denial;
 mod error;
 mod failures;
 mod fixed;
 mod name;
 mod resolver;
+mod self_test;
 mod settings;
+mod trouble;
+mod upstream;
 
 use std::{fmt, net::IpAddr};
 
@@ -69,6 +75,7 @@ pub use error::{Cause, Denial, Failure, LookupError};
 pub use fixed::{FixedZone, text::ZoneError};
 pub use name::{Name, NameError};
 pub use resolver::Resolver;
+pub use self_test::{SelfTest, ServerTest, Suspicion, Verdict};
 pub use settings::{ResolverError, Servers, Settings, TrustAnchors, Validation};
 
 /// Whoever answers questions about names.

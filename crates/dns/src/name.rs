@@ -22,6 +22,11 @@ use hickory_resolver::proto::rr;
 pub struct Name(rr::Name);
 
 impl Name {
+    /// The root.
+    pub(crate) fn root() -> Self {
+        Self(rr::Name::root())
+    }
+
     /// Whether this is the root, which as the exchange of an MX record means that mail is not
     /// wanted (RFC 7505 §3).
     pub fn is_root(&self) -> bool {

@@ -1,15 +1,21 @@
 //! How the resolver is set up.
 
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet, fmt, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration,
+};
 
 use hickory_resolver::{
-    config::{NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts},
+    config::{ResolveHosts, ResolverOpts},
     proto::{
         dnssec,
-        serialize::txt::{ParseError, trust_anchor},
+        serialize::txt::{
+            ParseError,
+            trust_anchor::{self, Entry},
+        },
     },
-    system_conf::read_system_conf,
 };
+
+use crate::Name;
 
 /// What a [`Resolver`](crate::Resolver) is made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +56,9 @@ impl Default for Settings {
 /// Whom to ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Servers {
-    /// Those in the system's `resolv.conf`. Its search list and options are not used.
+    /// Those in the system's `/etc/resolv.conf`. Its search list and options are not used. Where
+    /// it is missing or names no server, a resolver is made all the same: each look-up fails for
+    /// the time being, and the file is read again every few seconds.
     System,
     /// These, over UDP and TCP.
     At(Vec<SocketAddr>),
@@ -80,8 +88,9 @@ pub enum ResolverError {
     /// There is nobody to ask.
     #[error("no name server is given")]
     NoServers,
-    /// The system's configuration is unreadable or names no server.
-    #[error("the system's resolver configuration cannot be used: {0}")]
+    /// The system's configuration is unreadable or names no server. A
+    /// [`Resolver`](crate::Resolver) is made nevertheless, and says this for each look-up.
+    #[error("{0}")]
     System(String),
     /// A trust anchor file cannot be read.
     #[error("cannot read the trust anchors in {}", .0.display())]
@@ -99,37 +108,30 @@ pub enum ResolverError {
     Hickory(String),
 }
 
-impl Servers {
-    /// The servers as hickory takes them: absolute names only, so without a search list.
-    pub(crate) fn config(&self) -> Result<ResolverConfig, ResolverError> {
-        let servers = match self {
-            Self::At(addresses) => addresses.iter().map(at_port).collect(),
-            Self::System => {
-                let (config, _) =
-                    read_system_conf().map_err(|error| ResolverError::System(error.to_string()))?;
-                config.into_parts().2
-            }
-        };
-        if servers.is_empty() {
-            return Err(ResolverError::NoServers);
-        }
-        Ok(ResolverConfig::from_name_servers(servers))
-    }
+/// The keys that validation begins from, as hickory takes them.
+#[derive(Clone)]
+pub(crate) struct Anchors {
+    pub(crate) keys: Arc<dnssec::TrustAnchors>,
+    /// The zones that they are keys of.
+    pub(crate) zones: BTreeSet<Name>,
 }
 
-fn at_port(address: &SocketAddr) -> NameServerConfig {
-    let mut server = NameServerConfig::udp_and_tcp(address.ip());
-    for connection in &mut server.connections {
-        connection.port = address.port();
+impl fmt::Debug for Anchors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Anchors").field(&self.zones).finish()
     }
-    server
 }
 
 impl Validation {
-    pub(crate) fn anchors(&self) -> Result<Option<Arc<dnssec::TrustAnchors>>, ResolverError> {
+    pub(crate) fn anchors(&self) -> Result<Option<Anchors>, ResolverError> {
         let path = match self {
             Self::Off => return Ok(None),
-            Self::With(TrustAnchors::BuiltIn) => return Ok(Some(Arc::default())),
+            Self::With(TrustAnchors::BuiltIn) => {
+                return Ok(Some(Anchors {
+                    keys: Arc::default(),
+                    zones: BTreeSet::from([Name::root()]),
+                }));
+            }
             Self::With(TrustAnchors::File(path)) => path,
         };
         let unusable = |text: String| ResolverError::Anchors {
@@ -148,7 +150,14 @@ impl Validation {
         let anchors = text
             .parse()
             .map_err(|error: ParseError| unusable(error.to_string()))?;
-        Ok(Some(Arc::new(anchors)))
+        let zones = entries.iter().filter_map(|entry| match entry {
+            Entry::DNSKEY(record) => Some(Name::from_wire(record.name())),
+            _ => None,
+        });
+        Ok(Some(Anchors {
+            keys: Arc::new(anchors),
+            zones: zones.collect(),
+        }))
     }
 }
 
