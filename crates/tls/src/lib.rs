@@ -8,6 +8,7 @@
 //! | the upgrade, by type | [`PlainChannel`], [`PlainServerChannel`] | 3207 §4 |
 //! | the handshake | [`TlsClient`], [`TlsServer`], [`HandshakeError`] | 8446, 5246, 7627 |
 //! | what it proved | [`Evidence`], [`PeerChain`], [`Possession`] | |
+//! | the web's order of things | [`WebClient`], [`WebServer`] | 8461 §3.3, 9525 |
 //! | whether that is enough | [`pkix::verify`], [`verify_pin`] | 5280 §6, 9525 |
 //!
 //! A handshake lets any certificate through and says in its [`Evidence`] what happened; the
@@ -84,6 +85,7 @@ mod summary;
 #[cfg(test)]
 mod testing;
 mod trust;
+mod web;
 
 pub use certificate::{
     Certificate, CertificateError, CertificateFault, CertificateFiles, CertificateStore,
@@ -111,3 +113,4 @@ pub use pkix::{CertificateUsage, ChainFault, ReferenceIdentity};
 pub use spki::{SpkiPin, SpkiPinError, verify_pin};
 pub use summary::{CertificateContents, CertificateSummary, Fingerprint};
 pub use trust::{TrustAnchors, TrustError};
+pub use web::{WebClient, WebError, WebServer, WebStream};

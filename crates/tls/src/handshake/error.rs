@@ -74,7 +74,7 @@ impl HandshakeError {
         Some(Self::of(inner))
     }
 
-    pub(super) fn of_io(error: &io::Error) -> Self {
+    pub(crate) fn of_io(error: &io::Error) -> Self {
         Self::late(error).unwrap_or_else(|| match error.kind() {
             io::ErrorKind::UnexpectedEof
             | io::ErrorKind::ConnectionReset

@@ -28,6 +28,7 @@ pub use server::{TlsServer, TlsServerError};
 
 use record::Record;
 pub(crate) use record::shown as record_shown;
+pub(crate) use server::ByName;
 
 /// Runs a handshake to its end or its deadline, whichever is first, and keeps what the verifier
 /// and the choice of a certificate recorded meanwhile.

@@ -39,22 +39,12 @@ impl TlsServer {
         certificates: Arc<CertificateStore>,
         bounds: &CryptoBounds,
     ) -> Result<Self, TlsServerError> {
-        if let Some(contradiction) = bounds.contradiction() {
-            return Err(TlsServerError::Contradiction(contradiction));
-        }
-        let servable = certificates.current();
-        let offered = bounds.offered_schemes();
-        if choose(candidates(&servable, None), &offered, bounds).is_none() {
-            return Err(TlsServerError::NoCertificate);
-        }
+        let by_name = ByName::new(certificates, bounds)?;
         let mut config = ServerConfig::builder_with_provider(bounds.provider())
             .with_protocol_versions(&bounds.usable_versions())
             .map_err(|_| TlsServerError::Contradiction(Contradiction::Together))?
             .with_client_cert_verifier(Arc::new(AnyChain::new(Authentication::NotDemanded, bounds)))
-            .with_cert_resolver(Arc::new(ByName {
-                certificates,
-                bounds: bounds.clone(),
-            }));
+            .with_cert_resolver(Arc::new(by_name));
         config.ignore_client_order = true;
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
@@ -92,9 +82,29 @@ pub enum TlsServerError {
 
 /// Chooses a certificate by the name that the client asks for and by what it can verify.
 #[derive(Debug)]
-struct ByName {
+pub(crate) struct ByName {
     certificates: Arc<CertificateStore>,
     bounds: CryptoBounds,
+}
+
+impl ByName {
+    pub(crate) fn new(
+        certificates: Arc<CertificateStore>,
+        bounds: &CryptoBounds,
+    ) -> Result<Self, TlsServerError> {
+        if let Some(contradiction) = bounds.contradiction() {
+            return Err(TlsServerError::Contradiction(contradiction));
+        }
+        let servable = certificates.current();
+        let offered = bounds.offered_schemes();
+        if choose(candidates(&servable, None), &offered, bounds).is_none() {
+            return Err(TlsServerError::NoCertificate);
+        }
+        Ok(Self {
+            certificates,
+            bounds: bounds.clone(),
+        })
+    }
 }
 
 impl ResolvesServerCert for ByName {
