@@ -12,13 +12,15 @@ use std::{
 };
 
 use bytes::BytesMut;
-use postern_mail::{Domain, EnhancedStatusCode, Host};
-use postern_policy::{DeliveryPlan, Refusal};
+use postern_mail::{Domain, EnhancedStatusCode};
+use postern_policy::{HostPlan, Refusal};
 use postern_smtp::client::{
     Delivery, Extension, GoAhead, Opened, Opening, OpeningAction, OpeningCommand, SessionFault,
     Stage, StartTlsAnswer,
 };
-use postern_tls::{Attempt, Authentication, Channel, HandshakeError, NotSecured, PlainChannel};
+use postern_tls::{
+    Attempt, Authentication, Channel, HandshakeError, Hello, NotSecured, PlainChannel, Resumption,
+};
 use tokio::net::TcpStream;
 use tracing::info;
 
@@ -31,9 +33,8 @@ use crate::{
 
 /// An attempt at one address.
 pub(crate) struct Dial<'a> {
-    pub(crate) plan: &'a DeliveryPlan,
+    pub(crate) plan: &'a HostPlan,
     pub(crate) situation: &'a Situation,
-    pub(crate) host: &'a Host,
     pub(crate) peer: Peer,
 }
 
@@ -83,8 +84,7 @@ impl Dial<'_> {
         error: HandshakeError,
     ) -> Result<Connection, FailedAttempt> {
         let reason = NotSecured::HandshakeFailed(error);
-        let requirement = self.plan.enforced();
-        if let Err(refusal) = requirement.judge(Err(&reason), clock::unix_time()) {
+        if let Err(refusal) = self.plan.judge(Err(&reason), clock::unix_time()) {
             return Err(self.refused(&refusal));
         }
         info!(
@@ -103,7 +103,7 @@ impl Dial<'_> {
     async fn permitted(&self, ready: Ready) -> Result<Connection, FailedAttempt> {
         let Ready { channel, session } = ready;
         let policy = &self.situation.policy;
-        let permit = match policy.authorize(self.plan, self.host, channel, clock::unix_time()) {
+        let permit = match policy.authorize(self.plan, channel, clock::unix_time()) {
             Ok(permit) => permit,
             Err(refused) => {
                 let refusal = refused.refusal().clone();
@@ -117,7 +117,7 @@ impl Dial<'_> {
             Session::AfterTls => (Delivery::after_tls(self.hostname(), now), BytesMut::new()),
             Session::InClear(opened, input) => (Delivery::in_clear(opened, now), input),
         };
-        let opened = Connection::open(permit, delivery, input, self.peer.clone()).await;
+        let opened = Connection::open(permit, delivery, input, self.peer.clone(), self.plan.facts()).await;
         opened.map_err(|not_opened| match not_opened {
             NotOpened::Session(fault) => self.failed(&fault),
             NotOpened::Handshake(error) => self.handshake_failed(&error),
@@ -235,11 +235,14 @@ impl Dial<'_> {
         let certificates = &self.situation.certificates;
         let attempt = Attempt {
             authentication,
-            server_name: self.host.domain().cloned(),
+            server_name: self.plan.server_name().cloned(),
             present: self
                 .plan
+                .delivery()
                 .present()
                 .and_then(|name| certificates.identity(name.as_str())),
+            hello: Hello::Full,
+            resumption: Resumption::Allowed,
             limit: self.situation.settings.handshake_timeout,
         };
         let secured = channel.upgrade(agreed, &client, &attempt).await;
@@ -261,7 +264,7 @@ impl Dial<'_> {
     /// A failed handshake, in the policy's words where the policy minds.
     fn handshake_failed(&self, error: &HandshakeError) -> FailedAttempt {
         let reason = NotSecured::HandshakeFailed(error.clone());
-        match self.plan.enforced().judge(Err(&reason), clock::unix_time()) {
+        match self.plan.judge(Err(&reason), clock::unix_time()) {
             Err(refusal) => self.refused(&refusal),
             Ok(_) => {
                 // X.7.5: cryptographic failure (RFC 3463 §3.8).

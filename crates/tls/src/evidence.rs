@@ -27,6 +27,7 @@ pub(crate) struct Facts {
     pub(crate) suite: CipherSuite,
     pub(crate) group: Option<Group>,
     pub(crate) handshake: HandshakeKind,
+    pub(crate) extended_master_secret: ExtendedMasterSecret,
     pub(crate) sni: Option<String>,
     pub(crate) alpn: Option<Vec<u8>>,
     pub(crate) peer: PeerCertificates,
@@ -49,8 +50,7 @@ impl Evidence {
         self.0.suite
     }
 
-    /// The key exchange group. Only a resumed session of TLS 1.2 has none, and nothing is
-    /// resumed here.
+    /// The key exchange group. Only a resumed session of TLS 1.2 has none.
     pub fn group(&self) -> Option<Group> {
         self.0.group
     }
@@ -58,6 +58,11 @@ impl Evidence {
     /// How the handshake went.
     pub fn handshake(&self) -> HandshakeKind {
         self.0.handshake
+    }
+
+    /// Whether the keys are bound to the handshake they were agreed on in.
+    pub fn extended_master_secret(&self) -> ExtendedMasterSecret {
+        self.0.extended_master_secret
     }
 
     /// The server name indication that the client sent (RFC 6066 §3). On the server's side this
@@ -107,9 +112,21 @@ pub enum HandshakeKind {
     Full,
     /// In full, after the server asked for another key exchange group (RFC 8446 §4.1.4).
     FullWithRetry,
-    /// Resumed from an earlier one. Neither side of ours does this; a judge that sees it should
-    /// know that nothing was proven anew.
+    /// Resumed from an earlier one, between peers of whom nobody asked who they are. Nothing was
+    /// proven anew: what the peer showed then is told, and its possession is unproven.
     Resumed,
+}
+
+/// Whether the keys of a session are bound to its handshake (RFC 7627). Where they are not, a
+/// server in the middle can make two sessions look alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ExtendedMasterSecret {
+    /// TLS 1.3 always binds them.
+    BuiltIn,
+    /// On TLS 1.2, the handshake would have failed without the extension.
+    Required,
+    /// On TLS 1.2, it was offered and not required, and the library does not tell.
+    NotKnown,
 }
 
 /// The certificate that we showed to a peer.

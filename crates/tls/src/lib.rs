@@ -22,9 +22,10 @@
 //!
 //! use postern_testkit::{Authority, Leaf, go_ahead};
 //! use postern_tls::{
-//!     Attempt, Authentication, CertificateFiles, CertificateStore, CertificateUsage, PlainChannel,
-//!     PeerCertificates, PlainServerChannel, Profile, ProfileName, TlsClient, TlsServer,
-//!     TrustAnchors, pkix::{self, Demand, Wildcards},
+//!     Attempt, Authentication, CertificateFiles, CertificateStore, CertificateUsage,
+//!     ClientCertificates, Hello, PeerCertificates, PlainChannel, PlainServerChannel, Profile,
+//!     ProfileName, Resumption, TlsClient, TlsServer, TrustAnchors,
+//!     pkix::{self, Demand, Wildcards},
 //! };
 //! use rustls_pki_types::UnixTime;
 //!
@@ -32,15 +33,24 @@
 //! # let directory = tempfile::tempdir()?;
 //! let authority = Authority::new("Ministry CA"); // stands for a partner's authority
 //! let written = authority.issue(&Leaf::named("mx1.ministry.example")).write(directory.path(), "mx1");
-//! let pair = CertificateFiles { name: "default".into(), chain: written.chain, key: written.key };
+//! let pair = CertificateFiles {
+//!     name: "default".into(),
+//!     chain: written.chain,
+//!     key: written.key,
+//!     ocsp: None,
+//! };
 //! let certificates = CertificateStore::load(&[pair], UnixTime::now()).expect("a sound pair");
 //!
 //! let bounds = Profile::named(ProfileName::Modern).bounds();
-//! let (server, client) = (TlsServer::new(Arc::new(certificates), bounds)?, TlsClient::new(bounds)?);
+//! let asking = ClientCertificates::Requested;
+//! let server = TlsServer::new(Arc::new(certificates), bounds, asking)?;
+//! let client = TlsClient::new(bounds)?;
 //! let attempt = Attempt {
 //!     authentication: Authentication::Demanded,
 //!     server_name: Some("mx1.ministry.example".parse()?),
 //!     present: None,
+//!     hello: Hello::Full,
+//!     resumption: Resumption::Forbidden,
 //!     limit: Duration::from_secs(60),
 //! };
 //! let (near, far) = tokio::io::duplex(65536); // the socket, behind the 220 to STARTTLS
@@ -66,8 +76,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Left out, on purpose: session resumption and early data on both sides (what was proven would
-//! outlive the rule it was proven under), renegotiation, protocols below TLS 1.2, CBC, static RSA
+//! Sessions are resumed only between ends of which neither asks who the other is, so nothing that
+//! was proven outlives the rule it was proven under: see [`Resumption`], [`ClientCertificates`].
+//!
+//! Left out, on purpose: early data, renegotiation, protocols below TLS 1.2, CBC, static RSA
 //! and finite-field groups (the library has none of them), common names (RFC 9525 §6.3). Left
 //! out so far: revocation (RFC 5280 §6.3), OCSP, TLSA records (RFC 7672).
 
@@ -96,17 +108,18 @@ pub use channel::{
     TlsServerChannel, Transport,
 };
 pub use crypto::{
-    CertificateSignature, CipherSuite, Contradiction, CryptoBounds, Group, KeyKind, Outside,
-    Profile, ProfileName, ProfileNameError, ProfileViolation, ProtocolVersion, PublicKey,
-    SignatureScheme,
+    CertificateSignature, CipherSuite, Contradiction, CryptoBounds, Deviation, DeviationKind,
+    Grade, Graded, Group, Guidance, KeyKind, Member, Outside, Profile, ProfileName,
+    ProfileNameError, ProfileViolation, ProtocolVersion, PublicKey, Reduction, SignatureScheme,
 };
 pub use date::Date;
 pub use evidence::{
-    Evidence, HandshakeKind, OwnCertificate, PeerCertificates, PeerChain, Possession, Side,
+    Evidence, ExtendedMasterSecret, HandshakeKind, OwnCertificate, PeerCertificates, PeerChain,
+    Possession, Side,
 };
 pub use handshake::{
-    Alert, Attempt, Authentication, HandshakeError, Incompatible, TlsClient, TlsServer,
-    TlsServerError,
+    Alert, Attempt, Authentication, ClientCertificates, HandshakeError, Hello, Incompatible,
+    Resumption, TlsClient, TlsServer, TlsServerError,
 };
 pub use library::{LibraryVersions, library_versions};
 pub use pkix::{CertificateUsage, ChainFault, ReferenceIdentity};

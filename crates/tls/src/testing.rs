@@ -7,9 +7,10 @@ use rustls_pki_types::UnixTime;
 use tokio::io::DuplexStream;
 
 use crate::{
-    Attempt, Authentication, CertificateFiles, CertificateStore, ClientIdentity, CryptoBounds,
-    Evidence, HandshakeError, PlainChannel, PlainServerChannel, Profile, ProfileName, TlsChannel,
-    TlsClient, TlsServer, TlsServerChannel, TrustAnchors,
+    Attempt, Authentication, CertificateFiles, CertificateStore, ClientCertificates,
+    ClientIdentity, CryptoBounds, Evidence, HandshakeError, Hello, PlainChannel,
+    PlainServerChannel, Profile, ProfileName, Resumption, TlsChannel, TlsClient, TlsServer,
+    TlsServerChannel, TrustAnchors,
 };
 
 /// Long enough for a handshake on a busy machine.
@@ -39,6 +40,7 @@ pub(crate) fn store(identities: &[(&str, &Identity)]) -> Arc<CertificateStore> {
                 name: (*name).to_owned(),
                 chain: files.chain,
                 key: files.key,
+                ocsp: None,
             }
         })
         .collect();
@@ -50,7 +52,12 @@ pub(crate) fn server(identities: &[&Identity], profile: ProfileName) -> TlsServe
         .iter()
         .map(|identity| ("default", *identity))
         .collect();
-    TlsServer::new(store(&named), bounds(profile)).unwrap()
+    server_of(store(&named), profile)
+}
+
+/// A server that asks for client certificates.
+pub(crate) fn server_of(store: Arc<CertificateStore>, profile: ProfileName) -> TlsServer {
+    TlsServer::new(store, bounds(profile), ClientCertificates::Requested).unwrap()
 }
 
 pub(crate) fn client(profile: ProfileName) -> TlsClient {
@@ -67,6 +74,8 @@ pub(crate) fn attempt(authentication: Authentication) -> Attempt {
         authentication,
         server_name: Some("mx.example".parse().unwrap()),
         present: None,
+        hello: Hello::Full,
+        resumption: Resumption::Forbidden,
         limit: LIMIT,
     }
 }

@@ -250,6 +250,7 @@ mod tests {
             name: "web".into(),
             chain: written.chain,
             key: written.key,
+            ocsp: None,
         };
         let now = rustls_pki_types::UnixTime::now();
         let store = Arc::new(CertificateStore::load(&[files], now).unwrap());

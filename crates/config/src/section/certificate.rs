@@ -99,6 +99,7 @@ impl Written<'_> {
             name: self.name().ok_or(Reported)?,
             chain: chain?,
             key: key?,
+            ocsp: None,
         })
     }
 }

@@ -37,6 +37,7 @@ impl Pki {
             name: "default".to_owned(),
             chain: files.chain,
             key: files.key,
+            ocsp: None,
         };
         Arc::new(CertificateStore::load(&[files], UnixTime::now()).unwrap())
     }

@@ -257,6 +257,7 @@ fn certificates(identities: &[(&'static str, Identity)], directory: &TempDir) ->
                 name: (*name).to_owned(),
                 chain: files.chain,
                 key: files.key,
+                ocsp: None,
             }
         })
         .collect();

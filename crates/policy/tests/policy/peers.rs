@@ -10,8 +10,9 @@ use postern_policy::{Basis, Refusal, Requirement, Verdict};
 use postern_testkit::{Authority, Identity, Leaf, Usage, Validity, go_ahead};
 use postern_tls::{
     Attempt, Authentication, CertificateFiles, CertificateStore, CertificateSummary, Channel,
-    CryptoBounds, Evidence, HandshakeError, NotSecured, PlainChannel, PlainServerChannel, Profile,
-    ProfileName, ReferenceIdentity, SpkiPin, TlsClient, TlsServer, TrustAnchors,
+    ClientCertificates, CryptoBounds, Evidence, HandshakeError, Hello, NotSecured, PlainChannel,
+    PlainServerChannel, Profile, ProfileName, ReferenceIdentity, Resumption, SpkiPin, TlsClient,
+    TlsServer, TrustAnchors,
 };
 use rustls_pki_types::{ServerName, UnixTime};
 use tokio::io::DuplexStream;
@@ -236,6 +237,8 @@ async fn connect(
         authentication: Authentication::NotDemanded,
         server_name: Some("mx1.ministry.example".parse().unwrap()),
         present: None,
+        hello: Hello::Full,
+        resumption: Resumption::Forbidden,
         limit: LIMIT,
     };
     let upgrade = PlainChannel::new(ours).upgrade(go_ahead(), &client, &attempt);
@@ -268,7 +271,8 @@ fn our_server(bounds: &CryptoBounds) -> TlsServer {
         name: "default".to_owned(),
         chain: files.chain,
         key: files.key,
+        ocsp: None,
     };
     let store = CertificateStore::load(&[files], now()).unwrap();
-    TlsServer::new(Arc::new(store), bounds).unwrap()
+    TlsServer::new(Arc::new(store), bounds, ClientCertificates::Requested).unwrap()
 }

@@ -20,8 +20,8 @@ use postern_smtp::client::{
     SessionFault, StartTlsAnswer,
 };
 use postern_tls::{
-    Attempt, Authentication, CertificateStore, Channel, HandshakeError, NotSecured, PlainChannel,
-    Profile, ProfileName, TlsClient, TrustAnchors,
+    Attempt, Authentication, CertificateStore, Channel, HandshakeError, Hello, NotSecured,
+    PlainChannel, Profile, ProfileName, Resumption, TlsClient, TrustAnchors,
 };
 use rustls_pki_types::UnixTime;
 use tokio::{
@@ -138,6 +138,8 @@ impl Callers {
             authentication: Authentication::NotDemanded,
             server_name: None,
             present: shows.and_then(|stem| self.certificates.identity(stem)),
+            hello: Hello::Full,
+            resumption: Resumption::Forbidden,
             limit: HANDSHAKE,
         };
         let secured = channel.upgrade(go_ahead, &self.tls, &attempt).await;
@@ -150,10 +152,11 @@ impl Callers {
         server: SocketAddr,
     ) -> Result<Permit<TcpStream>, CallError> {
         let host = Host::Literal(AddressLiteral::new(server.ip()));
-        let plan = self.policy.plan_delivery(&host, None);
+        let plan = self.policy.plan_delivery(&DeliveryRequest::to(&host), UnixTime::now());
+        let plan = plan.for_host(&HostFacts::configured(host.clone()));
         let permit = self
             .policy
-            .authorize(&plan, &host, channel, UnixTime::now());
+            .authorize(&plan, channel, UnixTime::now());
         permit.map_err(|refused| CallError::Letter(refused.refusal().to_string()))
     }
 }

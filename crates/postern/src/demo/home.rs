@@ -50,6 +50,7 @@ impl Home {
             name: stem.to_owned(),
             chain: self.file(&format!("{stem}.pem")),
             key: self.file(&format!("{stem}.key")),
+            ocsp: None,
         }
     }
 

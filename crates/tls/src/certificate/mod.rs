@@ -47,6 +47,8 @@ pub struct CertificateFiles {
     /// or stricter, or 0640 and 0440 as Debian's `ssl-cert` group and systemd's credentials have
     /// it. Anything wider is refused.
     pub key: PathBuf,
+    /// An OCSP response for the leaf in DER (RFC 6960 §4.2.1), to be stapled to handshakes.
+    pub ocsp: Option<PathBuf>,
 }
 
 /// A pair that passed every check.

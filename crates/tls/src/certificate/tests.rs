@@ -10,8 +10,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    Authentication, ProfileName, TlsServer,
-    testing::{attempt, bounds, client, evidence, handshake, now},
+    Authentication, ProfileName,
+    testing::{attempt, client, evidence, handshake, now, server_of},
 };
 
 /// One pair on disk, to be spoilt.
@@ -39,6 +39,7 @@ impl Pair {
             name: "default".to_owned(),
             chain: self.written.chain.clone(),
             key: self.written.key.clone(),
+            ocsp: None,
         }
     }
 
@@ -296,7 +297,7 @@ async fn no_handshake_fails_while_pairs_are_replaced() {
     let authority = Authority::new("CA");
     let pair = Pair::of(&authority.issue(&Leaf::named("mx.example")));
     let store = Arc::new(pair.load().unwrap());
-    let server = TlsServer::new(Arc::clone(&store), bounds(ProfileName::Intermediate)).unwrap();
+    let server = server_of(Arc::clone(&store), ProfileName::Intermediate);
     let done = Arc::new(AtomicBool::new(false));
     let replacing = {
         let done = Arc::clone(&done);
@@ -328,7 +329,7 @@ async fn no_handshake_fails_while_pairs_are_replaced() {
 async fn what_was_shown_is_known_to_both_ends() {
     let identity = Authority::new("CA").issue(&Leaf::named("mx.example"));
     let store = Arc::new(Pair::of(&identity).load().unwrap());
-    let server = TlsServer::new(store, bounds(ProfileName::Intermediate)).unwrap();
+    let server = server_of(store, ProfileName::Intermediate);
     let (near, far) = evidence(
         &client(ProfileName::Intermediate),
         &attempt(Authentication::Demanded),

@@ -60,6 +60,41 @@ impl CryptoBounds {
         }
     }
 
+    /// The protocol versions, the preferred first.
+    pub fn versions(&self) -> impl Iterator<Item = ProtocolVersion> {
+        in_order(ProtocolVersion::ALL, &self.versions)
+    }
+
+    /// The cipher suites, the preferred first.
+    pub fn suites(&self) -> impl Iterator<Item = CipherSuite> {
+        in_order(CipherSuite::ALL, &self.suites)
+    }
+
+    /// The key exchange groups, the preferred first.
+    pub fn groups(&self) -> impl Iterator<Item = Group> {
+        in_order(Group::ALL, &self.groups)
+    }
+
+    /// The signature schemes of handshakes, the preferred first.
+    pub fn schemes(&self) -> impl Iterator<Item = SignatureScheme> {
+        in_order(SignatureScheme::ALL, &self.schemes)
+    }
+
+    /// The kinds of key that certificates may hold.
+    pub fn keys(&self) -> impl Iterator<Item = KeyKind> {
+        in_order(KeyKind::ALL, &self.keys)
+    }
+
+    /// The least length of an RSA key in a certificate.
+    pub fn least_rsa_bits(&self) -> usize {
+        self.least_rsa_bits
+    }
+
+    /// How certificates may be signed by their issuers.
+    pub fn certificate_signatures(&self) -> impl Iterator<Item = CertificateSignature> {
+        in_order(CertificateSignature::ALL, &self.certificate_signatures)
+    }
+
     /// The bounds that allow what both allow.
     #[must_use]
     pub fn intersect(&self, other: &Self) -> Self {
@@ -143,12 +178,9 @@ impl CryptoBounds {
 
     /// A provider of exactly these suites and groups, in order of preference.
     pub fn provider(&self) -> Arc<CryptoProvider> {
-        let groups = Group::ALL
-            .iter()
-            .filter(|group| self.groups.contains(group));
         Arc::new(CryptoProvider {
             cipher_suites: self.usable_suites().map(CipherSuite::rustls).collect(),
-            kx_groups: groups.map(|group| group.rustls()).collect(),
+            kx_groups: self.groups().map(Group::rustls).collect(),
             ..aws_lc_rs::default_provider()
         })
     }
@@ -162,10 +194,7 @@ impl CryptoBounds {
 
     /// The signature schemes to offer, in order of preference.
     pub(crate) fn offered_schemes(&self) -> Vec<rustls::SignatureScheme> {
-        let allowed = SignatureScheme::ALL
-            .iter()
-            .filter(|scheme| self.schemes.contains(scheme));
-        allowed.map(|scheme| scheme.rustls()).collect()
+        self.schemes().map(SignatureScheme::rustls).collect()
     }
 
     pub(crate) fn admits_scheme(&self, scheme: rustls::SignatureScheme) -> bool {
@@ -188,10 +217,7 @@ impl CryptoBounds {
 
     /// The suites for which version, group, key and signature scheme are all to be had.
     fn usable_suites(&self) -> impl Iterator<Item = CipherSuite> {
-        CipherSuite::ALL
-            .iter()
-            .copied()
-            .filter(|suite| self.suites.contains(suite) && self.is_usable(*suite))
+        self.suites().filter(|suite| self.is_usable(*suite))
     }
 
     fn is_usable(&self, suite: CipherSuite) -> bool {
@@ -218,6 +244,11 @@ impl CipherSuite {
             | Self::EcdheRsaAes128GcmSha256 => key == KeyKind::Rsa,
         }
     }
+}
+
+/// The members of a set, in the order of preference.
+fn in_order<T: Copy + Ord>(all: &[T], set: &BTreeSet<T>) -> impl Iterator<Item = T> {
+    all.iter().copied().filter(|member| set.contains(member))
 }
 
 /// Says that `used` is outside of `allowed`, if so.

@@ -239,6 +239,21 @@ impl CertificateSignature {
     }
 }
 
+impl fmt::Display for CertificateSignature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::EcdsaSha256 => "ECDSA with SHA-256",
+            Self::EcdsaSha384 => "ECDSA with SHA-384",
+            Self::EcdsaSha512 => "ECDSA with SHA-512",
+            Self::Ed25519 => "Ed25519",
+            Self::RsaSha256 => "RSA with SHA-256",
+            Self::RsaSha384 => "RSA with SHA-384",
+            Self::RsaSha512 => "RSA with SHA-512",
+            Self::MlDsa => "ML-DSA",
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use postern_testkit::{Authority, Key, Leaf, Oddity};

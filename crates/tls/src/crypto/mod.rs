@@ -7,6 +7,7 @@
 mod bounds;
 mod key;
 mod profile;
+mod reduction;
 
 use std::fmt;
 
@@ -15,7 +16,11 @@ use rustls::crypto::{SupportedKxGroup, aws_lc_rs};
 pub use bounds::{Contradiction, CryptoBounds, Outside, ProfileViolation};
 pub use key::{CertificateSignature, KeyKind, PublicKey};
 pub(crate) use profile::LEAST_RSA_BITS;
-pub use profile::{Profile, ProfileName, ProfileNameError};
+pub use profile::{
+    Deviation, DeviationKind, Grade, Graded, Guidance, Member, Profile, ProfileName,
+    ProfileNameError,
+};
+pub use reduction::Reduction;
 
 /// A version of the TLS protocol. There is no code path below TLS 1.2 (RFC 8996).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

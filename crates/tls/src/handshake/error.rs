@@ -59,6 +59,9 @@ pub enum Incompatible {
     /// handshake attack.
     #[error("the peer does not have the extended master secret of RFC 7627")]
     ExtendedMasterSecret,
+    /// The application protocol: the peer named some, and SMTP was not among them.
+    #[error("the peer wants an application protocol that is not SMTP")]
+    ApplicationProtocol,
     /// Anything else.
     #[error("{0}")]
     Other(String),
@@ -89,6 +92,7 @@ impl HandshakeError {
             Error::PeerIncompatible(incompatible) => {
                 Self::Incompatible(Incompatible::of(incompatible))
             }
+            Error::NoApplicationProtocol => Self::Incompatible(Incompatible::ApplicationProtocol),
             Error::InvalidMessage(
                 InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
             ) => Self::NotTls,
@@ -99,8 +103,7 @@ impl HandshakeError {
             | Error::PeerMisbehaved(_)
             | Error::PeerSentOversizedRecord
             | Error::DecryptError
-            | Error::NoCertificatesPresented
-            | Error::NoApplicationProtocol => Self::Misbehaved(shown(&error.to_string())),
+            | Error::NoCertificatesPresented => Self::Misbehaved(shown(&error.to_string())),
             // What is left are faults of configuration, randomness and the clock.
             other => Self::Ours(other.to_string()),
         }

@@ -11,20 +11,21 @@ mod danger;
 mod error;
 mod record;
 mod server;
+mod sessions;
 
 use std::{future::Future, io, sync::Arc, time::Duration};
 
 use rustls::CommonState;
 
 use crate::{
-    CipherSuite, Evidence, Group, HandshakeKind, PeerCertificates, PeerChain, Possession,
-    ProtocolVersion, Side, evidence::Facts,
+    CipherSuite, Evidence, ExtendedMasterSecret, Group, HandshakeKind, PeerCertificates, PeerChain,
+    Possession, ProtocolVersion, Side, evidence::Facts,
 };
 
 pub use alert::Alert;
-pub use client::{Attempt, Authentication, TlsClient};
+pub use client::{Attempt, Authentication, Hello, Resumption, TlsClient};
 pub use error::{HandshakeError, Incompatible};
-pub use server::{TlsServer, TlsServerError};
+pub use server::{ClientCertificates, TlsServer, TlsServerError};
 
 use record::Record;
 pub(crate) use record::shown as record_shown;
@@ -43,10 +44,12 @@ async fn run<T>(
     }
 }
 
-/// Makes the evidence of a finished handshake.
+/// Makes the evidence of a finished handshake, in which the extended master secret was required
+/// or not.
 fn evidence(
     side: Side,
     connection: &CommonState,
+    ems_required: bool,
     sni: Option<String>,
     record: Record,
 ) -> Result<Evidence, HandshakeError> {
@@ -65,33 +68,42 @@ fn evidence(
         ));
     };
     let group = connection.negotiated_key_exchange_group();
+    let handshake = match kind {
+        rustls::HandshakeKind::Full => HandshakeKind::Full,
+        rustls::HandshakeKind::FullWithHelloRetryRequest => HandshakeKind::FullWithRetry,
+        rustls::HandshakeKind::Resumed => HandshakeKind::Resumed,
+    };
     Ok(Evidence(Arc::new(Facts {
         side,
         version,
         suite,
         group: group.and_then(|group| Group::of(group.name())),
-        handshake: match kind {
-            rustls::HandshakeKind::Full => HandshakeKind::Full,
-            rustls::HandshakeKind::FullWithHelloRetryRequest => HandshakeKind::FullWithRetry,
-            rustls::HandshakeKind::Resumed => HandshakeKind::Resumed,
+        handshake,
+        extended_master_secret: match (version, ems_required) {
+            (ProtocolVersion::Tls13, _) => ExtendedMasterSecret::BuiltIn,
+            (ProtocolVersion::Tls12, true) => ExtendedMasterSecret::Required,
+            (ProtocolVersion::Tls12, false) => ExtendedMasterSecret::NotKnown,
         },
         sni,
         alpn: connection.alpn_protocol().map(<[u8]>::to_vec),
-        peer: peer(connection, record.signature),
+        peer: peer(connection, handshake, record.signature),
         own_certificate: record.shown,
     })))
 }
 
 /// A chain without a recorded signature proves nothing, so that a path through the library which
 /// asks no verifier, as resumption is, cannot pass for a proof.
-fn peer(connection: &CommonState, signature: Option<record::Signature>) -> PeerCertificates {
+fn peer(
+    connection: &CommonState,
+    handshake: HandshakeKind,
+    signature: Option<record::Signature>,
+) -> PeerCertificates {
     let certificates = connection.peer_certificates().unwrap_or_default();
-    let (possession, scheme) = match signature {
-        Some(signature) => (signature.possession, signature.scheme),
-        None => (
-            Possession::Unproven("the peer signed nothing".to_owned()),
-            None,
-        ),
+    let unproven = |why: &str| (Possession::Unproven(why.to_owned()), None);
+    let (possession, scheme) = match (handshake, signature) {
+        (HandshakeKind::Resumed, _) => unproven("the session was resumed"),
+        (_, Some(signature)) => (signature.possession, signature.scheme),
+        (_, None) => unproven("the peer signed nothing"),
     };
     PeerChain::new(certificates, possession, scheme)
         .map_or(PeerCertificates::None, PeerCertificates::Chain)

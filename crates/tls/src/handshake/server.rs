@@ -10,21 +10,38 @@ use rustls::{
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use super::{Authentication, HandshakeError, danger::AnyChain};
+use super::{Authentication, HandshakeError, danger::AnyChain, sessions::Sessions};
 use crate::{
     CertificateStore, Contradiction, CryptoBounds, Evidence, Side,
     certificate::{candidates, choose, show},
 };
 
+/// The names by which clients may call SMTP in the negotiation of an application protocol
+/// (RFC 7301). The IANA registry has names for IMAP and POP3 and none for SMTP; nginx and Exim
+/// use these. A client that knows other names only came to the wrong server or was led there
+/// (ALPACA), and is refused with the alert no_application_protocol.
+const PROTOCOLS: &[&[u8]] = &[b"smtp", b"esmtp"];
+
+/// Whether a server asks clients for a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ClientCertificates {
+    /// It asks everyone, requires one of nobody, and leaves the judgement for afterwards.
+    /// Sessions are not resumed: the certificate would not be shown again.
+    Requested,
+    /// It asks nobody, and knows nobody. Sessions may be resumed.
+    NotRequested,
+}
+
 /// A server of some crypto bounds, with the certificates of a store as they are at the moment
 /// of each handshake.
 ///
 /// - The server's order of preference decides, not the client's.
-/// - A certificate is asked of every client and required of none; it is judged afterwards.
-/// - Nothing is resumed: no tickets, no session cache, no early data. A ticket would carry what
-///   was proven on one listener, or before a reload, to another.
+/// - Sessions are resumed only where no certificate is asked for, and only those of this very
+///   server: they are kept here, few and not for long, and not in tickets that another listener
+///   or a server made after a reload could read (CVE-2025-23419).
+/// - No early data is accepted (RFC 9325 §3.9).
 /// - TLS 1.2 needs the extended master secret (RFC 7627, RFC 9325 §3.5).
-/// - No application protocol is negotiated.
+/// - A client that names application protocols must name SMTP.
 #[derive(Debug, Clone)]
 pub struct TlsServer {
     config: Arc<ServerConfig>,
@@ -38,18 +55,34 @@ impl TlsServer {
     pub fn new(
         certificates: Arc<CertificateStore>,
         bounds: &CryptoBounds,
+        asking: ClientCertificates,
     ) -> Result<Self, TlsServerError> {
         let by_name = ByName::new(certificates, bounds)?;
-        let mut config = ServerConfig::builder_with_provider(bounds.provider())
+        let builder = ServerConfig::builder_with_provider(bounds.provider())
             .with_protocol_versions(&bounds.usable_versions())
-            .map_err(|_| TlsServerError::Contradiction(Contradiction::Together))?
-            .with_client_cert_verifier(Arc::new(AnyChain::new(Authentication::NotDemanded, bounds)))
-            .with_cert_resolver(Arc::new(by_name));
+            .map_err(|_| TlsServerError::Contradiction(Contradiction::Together))?;
+        let builder = match asking {
+            ClientCertificates::Requested => {
+                let any = AnyChain::new(Authentication::NotDemanded, bounds);
+                builder.with_client_cert_verifier(Arc::new(any))
+            }
+            ClientCertificates::NotRequested => builder.with_no_client_auth(),
+        };
+        let mut config = builder.with_cert_resolver(Arc::new(by_name));
         config.ignore_client_order = true;
-        config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.send_tls13_tickets = 0;
         config.max_early_data_size = 0;
         config.require_ems = true;
+        config.alpn_protocols = PROTOCOLS.iter().map(|name| name.to_vec()).collect();
+        match asking {
+            ClientCertificates::Requested => {
+                config.session_storage = Arc::new(NoServerSessionStorage {});
+                config.send_tls13_tickets = 0;
+            }
+            ClientCertificates::NotRequested => {
+                config.session_storage = Arc::new(Sessions::default());
+                config.send_tls13_tickets = 1;
+            }
+        }
         Ok(Self {
             config: Arc::new(config),
         })
@@ -64,7 +97,8 @@ impl TlsServer {
         let (stream, record) = super::run(handshake, limit).await?;
         let (_, connection) = stream.get_ref();
         let sni = connection.server_name().map(str::to_ascii_lowercase);
-        let evidence = super::evidence(Side::Server, connection, sni, record)?;
+        let required = self.config.require_ems;
+        let evidence = super::evidence(Side::Server, connection, required, sni, record)?;
         Ok((stream, evidence))
     }
 }

@@ -9,7 +9,7 @@ use tokio_rustls::TlsConnector;
 use super::{mx, rustls_schemes};
 use crate::{
     CertificateSummary, PlainServerChannel, ProfileName, SignatureScheme, TlsServer,
-    testing::{LIMIT, bounds, server, store},
+    testing::{LIMIT, server, server_of, store},
 };
 
 /// The fingerprint of what a client of these signature schemes and versions is shown.
@@ -61,7 +61,7 @@ async fn clients_are_shown_what_they_ask_for_and_never_refused_for_it() {
         issue("*.b.example"),
     );
     let store = store(&[("default", &first), ("second", &second), ("wild", &wild)]);
-    let server = TlsServer::new(store, bounds(ProfileName::Intermediate)).unwrap();
+    let server = server_of(store, ProfileName::Intermediate);
     for (name, expected) in [
         (Some("mx1.example"), &first),
         (Some("MX2.example"), &second),

@@ -9,9 +9,9 @@ use tokio_rustls::TlsConnector;
 
 use super::{mx, rustls_schemes, shown};
 use crate::{
-    Authentication, Contradiction, CryptoBounds, Evidence, HandshakeError, HandshakeKind,
-    Incompatible, KeyKind, PlainServerChannel, Possession, ProfileName, Side, SignatureScheme,
-    TlsClient, TlsServer, TlsServerError,
+    Authentication, ClientCertificates, Contradiction, CryptoBounds, Evidence, HandshakeError,
+    HandshakeKind, Incompatible, KeyKind, PlainServerChannel, Possession, ProfileName, Side,
+    SignatureScheme, TlsClient, TlsServer, TlsServerError,
     testing::{LIMIT, attempt, bounds, client, evidence, handshake, server, store},
 };
 
@@ -97,11 +97,15 @@ async fn what_a_profile_does_not_admit_is_named() {
 #[test]
 fn servers_that_cannot_serve_are_not_made() {
     let rsa = store(&[("default", &mx(Key::Rsa2048))]);
-    let made = TlsServer::new(rsa.clone(), bounds(ProfileName::SuiteB128));
+    let made = TlsServer::new(
+        rsa.clone(),
+        bounds(ProfileName::SuiteB128),
+        ClientCertificates::Requested,
+    );
     assert_eq!(made.unwrap_err(), TlsServerError::NoCertificate);
     let nothing = bounds(ProfileName::Modern).intersect(bounds(ProfileName::Foundation));
     assert_eq!(
-        TlsServer::new(rsa, &nothing).unwrap_err(),
+        TlsServer::new(rsa, &nothing, ClientCertificates::Requested).unwrap_err(),
         TlsServerError::Contradiction(Contradiction::Version)
     );
     assert_eq!(
