@@ -19,8 +19,7 @@ pub(crate) fn delivered(claim: &Claim, recipient: &ClaimedRecipient, handover: &
         "delivered"
     );
     if let Some(Shadow {
-        partner,
-        stage,
+        partner: Some((partner, stage)),
         outcome: Err(refusal),
     }) = &handover.shadow
     {

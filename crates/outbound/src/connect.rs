@@ -6,14 +6,14 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use postern_policy::DeliveryPlan;
+use postern_policy::{DaneFacts, DeliveryPlan, HostFacts, Provenance};
 use tracing::debug;
 
 use crate::{
     attempt::{FailedAttempt, Peer},
     connection::Connection,
     dial::Dial,
-    host::{self, MailHost, Origin},
+    host::{self, MailHost},
     route::Way,
     situation::Situation,
 };
@@ -48,7 +48,8 @@ pub(crate) async fn connect(
         };
         debug!(host = %host.next_hop, cause = ?failed, "a host did not serve");
         // What is behind ourselves among MX hosts hands mail to us (RFC 5321 §5.1).
-        let over = search.is_over() || (failed.is_loop() && host.origin != Origin::Configured);
+        let over =
+            search.is_over() || (failed.is_loop() && host.provenance != Provenance::Configured);
         told = Some(worse(told, failed));
         if over {
             break;
@@ -85,7 +86,13 @@ async fn try_host(
     search: &mut Search,
 ) -> Result<Connection, FailedAttempt> {
     let name = host.next_hop.host();
-    let judged = plan.judge_host(name);
+    let facts = HostFacts {
+        host: name.clone(),
+        provenance: host.provenance,
+        dane: DaneFacts::NotApplicable("nobody asked".into()),
+    };
+    let plan = plan.for_host(&facts);
+    let judged = plan.judge_host();
     let addresses = host::addresses(host, &situation.surroundings())
         .await
         .map_err(|unreachable| FailedAttempt::unreachable(&unreachable, SystemTime::now()))?;
@@ -103,9 +110,8 @@ async fn try_host(
         }
         search.dialled += 1;
         let dial = Dial {
-            plan,
+            plan: &plan,
             situation,
-            host: name,
             peer,
         };
         match dial.connection().await {

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::BytesMut;
 use postern_mail::EnhancedStatusCode;
-use postern_policy::{DeliveryPlan, Permit, Policy, Refusal};
+use postern_policy::{DeliveryPlan, HostFacts, Permit, Policy, Refusal};
 use postern_smtp::client::{Action, Delivery, Extension, RecipientOutcome, SessionFault, Stage};
 use postern_spool::{ContentReader, SpoolError};
 use postern_tls::HandshakeError;
@@ -32,6 +32,7 @@ pub(crate) struct Connection {
     delivery: Delivery,
     input: BytesMut,
     peer: Peer,
+    facts: HostFacts,
     messages: u32,
     trouble: Option<io::Error>,
 }
@@ -63,12 +64,14 @@ impl Connection {
         delivery: Delivery,
         input: BytesMut,
         peer: Peer,
+        facts: &HostFacts,
     ) -> Result<Self, NotOpened> {
         let mut connection = Self {
             permit,
             delivery,
             input,
             peer,
+            facts: facts.clone(),
             messages: 0,
             trouble: None,
         };
@@ -99,15 +102,17 @@ impl Connection {
             delivery,
             input,
             peer,
+            facts,
             messages,
             trouble,
         } = self;
-        match permit.rejudge(policy, plan, clock::unix_time()) {
+        match permit.rejudge(policy, &plan.for_host(&facts), clock::unix_time()) {
             Ok(permit) => Ok(Self {
                 permit,
                 delivery,
                 input,
                 peer,
+                facts,
                 messages,
                 trouble,
             }),

@@ -117,7 +117,14 @@ impl Dial<'_> {
             Session::AfterTls => (Delivery::after_tls(self.hostname(), now), BytesMut::new()),
             Session::InClear(opened, input) => (Delivery::in_clear(opened, now), input),
         };
-        let opened = Connection::open(permit, delivery, input, self.peer.clone(), self.plan.facts()).await;
+        let opened = Connection::open(
+            permit,
+            delivery,
+            input,
+            self.peer.clone(),
+            self.plan.facts(),
+        )
+        .await;
         opened.map_err(|not_opened| match not_opened {
             NotOpened::Session(fault) => self.failed(&fault),
             NotOpened::Handshake(error) => self.handshake_failed(&error),

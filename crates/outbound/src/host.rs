@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use postern_dns::{Answer, Dns, LookupError, Mx, Name, Proof};
 use postern_mail::{Domain, EnhancedStatusCode, Host, NextHop, is_public_address};
+use postern_policy::{DnsProof, Provenance};
 
 use crate::settings::AddressFamilies;
 
@@ -16,19 +17,8 @@ const MOST_HOSTS: usize = 10;
 pub(crate) struct MailHost {
     /// Its name or address, and port.
     pub(crate) next_hop: NextHop,
-    /// Who says that it takes the mail.
-    pub(crate) origin: Origin,
-}
-
-/// Who says that a host takes the mail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Origin {
-    /// The configuration, which is trusted: private addresses are fine.
-    Configured,
-    /// DNS, proven so well. An MX name authenticates nobody unless it is secure.
-    Dns(Proof),
-    /// The sender, who wrote an address literal.
-    Literal,
+    /// Who says that it takes the mail. Where the configuration does, private addresses are fine.
+    pub(crate) provenance: Provenance,
 }
 
 /// What the delivering side knows of itself and of the limits it keeps.
@@ -87,7 +77,7 @@ pub(crate) async fn mail_hosts(
     if !fixed.is_empty() {
         let configured = |next_hop: &NextHop| MailHost {
             next_hop: next_hop.clone(),
-            origin: Origin::Configured,
+            provenance: Provenance::Configured,
         };
         return Ok(fixed.iter().map(configured).collect());
     }
@@ -96,7 +86,7 @@ pub(crate) async fn mail_hosts(
             let next_hop = NextHop::new(destination.clone(), NextHop::SMTP);
             Ok(vec![MailHost {
                 next_hop,
-                origin: Origin::Literal,
+                provenance: Provenance::Literal,
             }])
         }
         Host::Domain(domain) => mx_hosts(domain, surroundings).await,
@@ -133,7 +123,16 @@ fn host_of(domain: Domain, proof: Proof) -> MailHost {
     let next_hop = NextHop::new(Host::Domain(domain), NextHop::SMTP);
     MailHost {
         next_hop,
-        origin: Origin::Dns(proof),
+        provenance: Provenance::Dns(dns_proof(proof)),
+    }
+}
+
+/// How well an answer is proven, as the policy says it.
+fn dns_proof(proof: Proof) -> DnsProof {
+    match proof {
+        Proof::Indeterminate => DnsProof::Indeterminate,
+        Proof::Insecure => DnsProof::Insecure,
+        Proof::Secure => DnsProof::Secure,
     }
 }
 
@@ -201,7 +200,7 @@ pub(crate) async fn addresses(
 ) -> Result<Vec<SocketAddr>, Unreachable> {
     let found = match host.next_hop.host() {
         Host::Literal(literal) => vec![literal.address()],
-        Host::Domain(domain) => resolve(domain, host.origin, surroundings.dns).await?,
+        Host::Domain(domain) => resolve(domain, host.provenance, surroundings.dns).await?,
     };
     let usable: Vec<_> = alternating(found)
         .into_iter()
@@ -238,7 +237,7 @@ fn alternating(found: Vec<IpAddr>) -> Vec<IpAddr> {
 /// one of the two, and no fault of the message.
 async fn resolve(
     domain: &Domain,
-    origin: Origin,
+    provenance: Provenance,
     dns: &dyn Dns,
 ) -> Result<Vec<IpAddr>, Unreachable> {
     let name: Name = domain.as_str().parse().map_err(|error| {
@@ -250,9 +249,9 @@ async fn resolve(
     match dns.addresses(&name).await.combined() {
         Ok(answer) => Ok(answer.records),
         Err(error @ (LookupError::NoSuchDomain(_) | LookupError::NoData(_))) => {
-            let status = match origin {
-                Origin::Configured => EnhancedStatusCode::transient(4, 4),
-                Origin::Dns(_) | Origin::Literal => EnhancedStatusCode::permanent(4, 4),
+            let status = match provenance {
+                Provenance::Configured => EnhancedStatusCode::transient(4, 4),
+                Provenance::Dns(_) | Provenance::Literal => EnhancedStatusCode::permanent(4, 4),
             };
             let text = format!("{domain} has no address: {error}");
             Err(Unreachable::new(status, text))
@@ -274,15 +273,15 @@ fn admissible(
     found: &[SocketAddr],
     surroundings: &Surroundings<'_>,
 ) -> Result<Vec<SocketAddr>, Unreachable> {
-    let trusted = match (host.origin, surroundings.private_targets) {
-        (Origin::Configured, _) | (_, PrivateTargets::Allowed) => true,
-        (Origin::Dns(_) | Origin::Literal, PrivateTargets::Refused) => false,
+    let trusted = match (host.provenance, surroundings.private_targets) {
+        (Provenance::Configured, _) | (_, PrivateTargets::Allowed) => true,
+        (Provenance::Dns(_) | Provenance::Literal, PrivateTargets::Refused) => false,
     };
     let is_own = |address: &SocketAddr| {
         let canonical = SocketAddr::new(address.ip().to_canonical(), address.port());
         surroundings.own_addresses.contains(&canonical)
     };
-    let is_ourselves = found.iter().any(is_own) && host.origin != Origin::Configured;
+    let is_ourselves = found.iter().any(is_own) && host.provenance != Provenance::Configured;
     let is_refused = |address: &SocketAddr| !trusted && !is_public_address(address.ip());
     let usable: Vec<_> = found
         .iter()

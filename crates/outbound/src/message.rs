@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::SystemTime};
 
-use postern_mail::EnhancedStatusCode;
+use postern_mail::{EnhancedStatusCode, TlsWish};
 use postern_spool::{Claim, ClaimedRecipient, SpoolError};
 use tokio::sync::mpsc;
 use tracing::error;
@@ -127,7 +127,7 @@ impl Delivery {
                 }
             };
             let part = parts
-                .entry(key_of(&way, situation))
+                .entry(key_of(&way, self.claim.envelope().tls_wish, situation))
                 .or_insert_with(|| Part {
                     claim: Arc::clone(&self.claim),
                     recipients: Vec::new(),
@@ -140,10 +140,8 @@ impl Delivery {
     }
 }
 
-fn key_of(way: &Way, situation: &Situation) -> Key {
-    let plan = situation
-        .policy
-        .plan_delivery(&way.destination, way.floor());
+fn key_of(way: &Way, wish: TlsWish, situation: &Situation) -> Key {
+    let plan = situation.plan(way, wish);
     let fixed = way.fixed_hops(&plan);
     let hops = if fixed.is_empty() {
         Hops::Found(way.destination.clone())

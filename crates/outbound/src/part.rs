@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use postern_mail::Envelope;
+use postern_mail::{Envelope, TlsWish};
 use postern_spool::{Claim, ClaimedRecipient};
 
 use crate::{attempt::Outcome, route::Way, situation::Situation};
@@ -37,6 +37,11 @@ impl Part {
             envelope_id: whole.envelope_id.clone(),
             tls_wish: whole.tls_wish,
         }
+    }
+
+    /// What the sender wishes of TLS.
+    pub(crate) fn tls_wish(&self) -> TlsWish {
+        self.claim.envelope().tls_wish
     }
 
     /// The same part for some of its recipients, by their places in it.

@@ -86,8 +86,7 @@ impl Worker {
         }
         let began = Instant::now();
         let part = job.part();
-        let policy = &part.situation.policy;
-        let plan = policy.plan_delivery(&part.way.destination, part.way.floor());
+        let plan = part.situation.plan(&part.way, part.tls_wish());
         if let Some(outcomes) = self.reuse(&job, &plan).await {
             return self.finish(job, outcomes, began);
         }

@@ -63,8 +63,7 @@ impl World {
 
     /// Puts a job in line for a destination that may have so many connections.
     fn enqueue(&self, connections: usize) -> Enqueued {
-        let policy = &self.situation.policy;
-        let plan = policy.plan_delivery(&Self::way().destination, None);
+        let plan = self.situation.plan(&Self::way(), TlsWish::Unstated);
         let key = Key {
             hops: Hops::Found(Self::way().destination),
             pool: plan.pool_key(),

@@ -90,10 +90,14 @@ async fn mx_hosts_by_preference() {
     }
 }
 
-async fn addresses_of(host: &str, origin: Origin, private_targets: PrivateTargets) -> String {
+async fn addresses_of(
+    host: &str,
+    provenance: Provenance,
+    private_targets: PrivateTargets,
+) -> String {
     let host = MailHost {
         next_hop: host.parse().unwrap(),
-        origin,
+        provenance,
     };
     let world = World::new();
     let surroundings = Surroundings {
@@ -106,8 +110,8 @@ async fn addresses_of(host: &str, origin: Origin, private_targets: PrivateTarget
 #[tokio::test]
 async fn dns_cannot_send_us_behind_our_own_firewall() {
     use PrivateTargets::{Allowed, Refused};
-    let by_dns = Origin::Dns(Proof::Secure);
-    for (host, origin, private_targets, expected) in [
+    let by_dns = Provenance::Dns(DnsProof::Secure);
+    for (host, provenance, private_targets, expected) in [
         ("a.two.example", by_dns, Refused, "198.51.101.1:25"),
         ("inside.example", by_dns, Refused, "5.4.4"),
         (
@@ -118,30 +122,30 @@ async fn dns_cannot_send_us_behind_our_own_firewall() {
         ),
         (
             "inside.example",
-            Origin::Configured,
+            Provenance::Configured,
             Refused,
             "10.1.2.3:25 127.0.0.1:25",
         ),
         ("mapped.example", by_dns, Refused, "5.4.4"),
-        ("[169.254.169.254]", Origin::Literal, Refused, "5.4.4"),
+        ("[169.254.169.254]", Provenance::Literal, Refused, "5.4.4"),
         ("own.example", by_dns, Refused, "5.4.6"),
-        ("own.example", Origin::Configured, Refused, "5.4.6"),
+        ("own.example", Provenance::Configured, Refused, "5.4.6"),
         ("cluster.example", by_dns, Refused, "5.4.6"),
         (
             "cluster.example",
-            Origin::Configured,
+            Provenance::Configured,
             Refused,
             "198.51.101.8:25",
         ),
         ("clothes.example", by_dns, Refused, "5.4.6"),
         ("none.example", by_dns, Refused, "5.4.4"),
-        ("none.example", Origin::Configured, Refused, "4.4.4"),
-        ("missing.example", Origin::Configured, Refused, "4.4.4"),
+        ("none.example", Provenance::Configured, Refused, "4.4.4"),
+        ("missing.example", Provenance::Configured, Refused, "4.4.4"),
         ("missing.example", by_dns, Refused, "5.4.4"),
         ("broken.example", by_dns, Refused, "4.4.3"),
     ] {
         assert_eq!(
-            addresses_of(host, origin, private_targets).await,
+            addresses_of(host, provenance, private_targets).await,
             expected,
             "{host}"
         );
@@ -150,7 +154,7 @@ async fn dns_cannot_send_us_behind_our_own_firewall() {
 
 #[tokio::test]
 async fn address_families_take_turns() {
-    let by_dns = Origin::Dns(Proof::Insecure);
+    let by_dns = Provenance::Dns(DnsProof::Insecure);
     assert_eq!(
         addresses_of("many.example", by_dns, PrivateTargets::Refused).await,
         "[2a00::1]:25 198.51.101.2:25 [2a00::2]:25 198.51.101.3:25 [2a00::3]:25"

@@ -7,7 +7,8 @@ use std::{fmt, path::Path};
 
 use postern_config::{Listener, Role, Settings};
 use postern_mail::{Domain, ForwardPath, Host, Mailbox, ReversePath};
-use postern_policy::{Explanation, Policy};
+use postern_policy::{DeliveryRequest, Explanation, Policy};
+use rustls_pki_types::UnixTime;
 use serde::Serialize;
 
 use crate::{
@@ -103,7 +104,8 @@ impl Outbound {
         let path = forward_path(to)?;
         let way = wiring::routes(settings).way(&path);
         let way = way.map_err(|error| Failure::new(&path, &error))?;
-        let plan = settings.policy.plan_delivery(&way.destination, way.floor());
+        let request = DeliveryRequest::to(&way.destination).over(way.floor());
+        let plan = settings.policy.plan_delivery(&request, UnixTime::now());
         let hops = way.fixed_hops(&plan);
         let partner = plan.partner().filter(|_| !plan.next_hops().is_empty());
         let route = match (partner, &way.destination) {

@@ -14,7 +14,7 @@ use postern_mail::{
     AddressLiteral, BodyType, Domain, Envelope, ForwardPath, Host, Recipient, Reply, ReversePath,
     TlsWish,
 };
-use postern_policy::{Defaults, Permit, Policy};
+use postern_policy::{Defaults, DeliveryRequest, HostFacts, Permit, Policy};
 use postern_smtp::client::{
     Action, Delivery, Opened, Opening, OpeningAction, OpeningCommand, RecipientOutcome,
     SessionFault, StartTlsAnswer,

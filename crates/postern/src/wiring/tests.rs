@@ -3,6 +3,8 @@ use std::{net::SocketAddr, path::Path};
 use postern_inbound::{Role, TlsMode};
 use postern_mail::{Domain, ForwardPath};
 use postern_outbound::{AddressFamilies, PrivateTargets};
+use postern_policy::DeliveryRequest;
+use rustls_pki_types::UnixTime;
 
 use super::*;
 
@@ -98,7 +100,7 @@ fn every_setting_arrives_where_it_counts() {
 fn check_way(wiring: &Wiring, recipient: &str, expected: &[&str]) {
     let (path, _) = ForwardPath::parse_prefix(recipient).unwrap();
     let way = wiring.delivery.routes.way(&path).unwrap();
-    let plan = wiring.policy.plan_delivery(&way.destination, way.floor());
+    let plan = wiring.policy.plan_delivery(&DeliveryRequest::to(&way.destination).over(way.floor()), UnixTime::now());
     let hops: Vec<_> = way
         .fixed_hops(&plan)
         .iter()
