@@ -143,6 +143,7 @@ fn prove_name(
         names: &names,
         wildcards: Wildcards::Permitted,
         bounds,
+        revocation: None,
     };
     let verified = pkix::verify(chain, &demand, now)?;
     match verified.name {

@@ -68,6 +68,7 @@
 //!     names: &["mx1.ministry.example".parse::<postern_mail::Domain>()?.into()],
 //!     wildcards: Wildcards::Forbidden,
 //!     bounds,
+//!     revocation: None,
 //! };
 //! let verified = pkix::verify(chain, &demand, UnixTime::now())?;
 //! assert_eq!(verified.anchor, "O=Postern tests, CN=Ministry CA");
@@ -92,10 +93,13 @@ mod handshake;
 mod library;
 mod pem;
 pub mod pkix;
+mod revocation;
+mod seen;
 mod spki;
 mod summary;
 #[cfg(test)]
 mod testing;
+mod tlsa;
 mod trust;
 mod web;
 
@@ -122,8 +126,14 @@ pub use handshake::{
     Resumption, TlsClient, TlsServer, TlsServerError,
 };
 pub use library::{LibraryVersions, library_versions};
-pub use pkix::{CertificateUsage, ChainFault, ReferenceIdentity};
+pub use pkix::{CertificateUsage, ChainFault, MatchedName, ReferenceIdentity, Whose};
+pub use revocation::{
+    CrlError, CrlFacts, CrlNumber, CrlSource, RevocationCheck, RevocationGap, RevocationStatus,
+    UnknownStatus,
+};
+pub use seen::{CertificateSerial, CertificateSerialError, SeenCertificate};
 pub use spki::{SpkiPin, SpkiPinError, verify_pin};
 pub use summary::{CertificateContents, CertificateSummary, Fingerprint};
+pub use tlsa::{TlsaDemand, TlsaFault, TlsaMatch, TlsaRecord, TlsaSet, verify_tlsa};
 pub use trust::{TrustAnchors, TrustError};
 pub use web::{WebClient, WebError, WebServer, WebStream};

@@ -225,6 +225,7 @@ mod tests {
                 names: &[],
                 wildcards: Wildcards::Permitted,
                 bounds: &CryptoBounds::everything(),
+                revocation: None,
             };
             prop_assert!(verify(&chain, &demand, UnixTime::now()).is_err());
         }

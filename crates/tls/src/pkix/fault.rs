@@ -9,7 +9,8 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::{CertificateUsage, ReferenceIdentity};
 use crate::{
-    CertificateContents, PeerChain, ProfileViolation, SpkiPin, date::Date, summary::shown,
+    CertificateContents, CertificateSerial, PeerChain, ProfileViolation, RevocationGap, SpkiPin,
+    TlsaRecord, TlsaSet, date::Date, summary::shown,
 };
 
 /// Why a chain does not satisfy a demand. Texts out of certificates have been made safe to show.
@@ -112,6 +113,35 @@ pub enum ChainFault {
         /// The pin of the key that was shown.
         presented: SpkiPin,
     },
+    /// A certificate was revoked.
+    #[error("{whose}, serial {serial}, was revoked on {since}")]
+    Revoked {
+        /// Which certificate.
+        whose: Whose,
+        /// Its serial number.
+        serial: CertificateSerial,
+        /// When its issuer revoked it.
+        since: Date,
+    },
+    /// It is not known whether a certificate was revoked, and that is not enough.
+    #[error("it is not known whether the certificate was revoked: {reason}")]
+    RevocationUnknown {
+        /// Why it is not known.
+        reason: RevocationGap,
+    },
+    /// No TLSA record speaks of what the peer showed.
+    #[error(
+        "no TLSA record vouches for the certificate, which \"{presented}\" would match; there is {wanted}"
+    )]
+    TlsaMismatch {
+        /// The records.
+        wanted: TlsaSet,
+        /// The record of the form `3 1 1` that speaks of the leaf.
+        presented: Box<TlsaRecord>,
+    },
+    /// No TLSA record can be used.
+    #[error("none of the TLSA records can be used: {}", unusable(.0))]
+    TlsaUnusable(TlsaSet),
     /// A certificate cannot be read.
     #[error("a certificate cannot be read: {0}")]
     Malformed(String),
@@ -216,8 +246,8 @@ impl ChainFault {
             | Error::MalformedDnsIdentifier
             | Error::MalformedNameConstraint
             | Error::TrailingData(_) => Self::Malformed(error.to_string()),
-            // The enum may grow, and its other faults are of revocation lists, which are not
-            // looked at. Each refuses.
+            // The enum may grow, and its other faults are of revocation lists, which are looked
+            // at elsewhere. Each refuses.
             other => Self::Other(other.to_string()),
         }
     }
@@ -320,5 +350,17 @@ fn presented_names(names: &[String], common_name: Option<&str>) -> String {
         ),
         ([], None) => "no name".to_owned(),
         (names, _) => names.join(", "),
+    }
+}
+
+/// The first few records with what is wrong with each.
+fn unusable(records: &TlsaSet) -> String {
+    let faults = records.unusable().take(4);
+    let faults: Vec<_> = faults
+        .map(|(record, fault)| format!("{record}: {fault}"))
+        .collect();
+    match faults.as_slice() {
+        [] => "there is none".to_owned(),
+        faults => faults.join("; "),
     }
 }

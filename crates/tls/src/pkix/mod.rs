@@ -9,31 +9,35 @@
 //! 4. If names are demanded, one of them is among the dNSName entries of the leaf. The common
 //!    name is not looked at (RFC 9525 §6.3), nor are addresses. A wildcard is the whole left-most
 //!    label, stands for exactly one label, and has two labels or more behind it.
+//! 5. If revocation matters, no certificate on the path is revoked, and lists say so
+//!    ([`crate::RevocationCheck`]).
 //!
 //! The path is found by rustls-webpki, which bounds its own work: a hundred signatures, six
 //! issuers in a row, 200,000 steps. Certificates of one name, each of which may have issued any
 //! other, still make it spend a third of a second on those steps, so a peer that sends more than
 //! `MOST_INTERMEDIATES` is refused; six of them cost a hundredth.
-//! Revocation is not looked at yet.
 
 mod fault;
+mod name;
+mod path;
 mod usage;
 
 use rustls_pki_types::{DnsName, ServerName, UnixTime};
-use webpki::{EndEntityCert, VerifiedPath};
-use x509_parser::{prelude::FromDer as _, x509::X509Name};
+use webpki::EndEntityCert;
 
 use postern_mail::Domain;
 
-use crate::{CryptoBounds, PeerChain, Possession, ProfileViolation, PublicKey, TrustAnchors};
+use crate::{CryptoBounds, PeerChain, Possession, RevocationCheck, RevocationStatus, TrustAnchors};
 
 pub(crate) use fault::Sent;
 pub use fault::{ChainFault, Whose};
+pub(crate) use name::shown_name;
+pub(crate) use path::Search;
 pub use usage::CertificateUsage;
 
 /// The most certificates besides the leaf that are looked at: as many as a path may have. The
 /// chains of public authorities have one to three.
-const MOST_INTERMEDIATES: usize = 6;
+pub(crate) const MOST_INTERMEDIATES: usize = 6;
 
 /// A name that a certificate must be for: a DNS-ID of RFC 9525 §6.1, an exact domain.
 ///
@@ -89,6 +93,8 @@ pub struct Demand<'a> {
     pub wildcards: Wildcards,
     /// What keys and signatures the certificates may have.
     pub bounds: &'a CryptoBounds,
+    /// What says whether a certificate was revoked; nothing where that does not matter.
+    pub revocation: Option<&'a RevocationCheck>,
 }
 
 /// What was found to hold.
@@ -98,6 +104,8 @@ pub struct Verified {
     pub name: Option<MatchedName>,
     /// The subject of the trust anchor at the end of the path.
     pub anchor: String,
+    /// What is known about revocation. Whoever accepts what is not known should say so.
+    pub revocation: RevocationStatus,
 }
 
 /// A reference identity and the presented identity that it was found in.
@@ -121,73 +129,42 @@ pub fn verify(
     if let Possession::Unproven(reason) = chain.possession() {
         return Err(ChainFault::NotProven(reason.clone()));
     }
-    if chain.intermediates().len() > MOST_INTERMEDIATES {
-        return Err(ChainFault::TooComplex);
-    }
-    let sent = Sent {
-        leaf: chain.leaf(),
-        intermediates: chain.intermediates(),
-        usage: demand.usage,
-        trusted: demand.anchors.label(),
+    let search = Search {
+        sent: Sent {
+            leaf: chain.leaf(),
+            intermediates: chain.intermediates(),
+            usage: demand.usage,
+            trusted: demand.anchors.label(),
+        },
+        anchors: demand.anchors.anchors(),
+        bounds: demand.bounds,
+        revocation: demand.revocation,
+        now,
     };
-    let leaf = EndEntityCert::try_from(sent.leaf).map_err(|error| ChainFault::of(error, &sent))?;
-    demand
-        .bounds
-        .admits_key(PublicKey::of_spki(&leaf.subject_public_key_info()))
-        .map_err(ChainFault::OutsideProfile)?;
-    let anchor = verify_path(&leaf, &sent, demand, now)?;
+    let leaf = search.leaf()?;
+    let found = search.path(&leaf)?;
     let name = match demand.names {
         [] => None,
-        names => Some(
-            names
-                .iter()
-                .find_map(|name| matched(&leaf, name, demand.wildcards))
-                .ok_or_else(|| ChainFault::name_mismatch(chain, names))?,
-        ),
+        names => Some(named(chain, &leaf, names, demand.wildcards)?),
     };
-    Ok(Verified { name, anchor })
+    Ok(Verified {
+        name,
+        anchor: shown_name(&found.anchor.subject),
+        revocation: found.revocation,
+    })
 }
 
-/// Finds a path to an anchor, and gives the subject of the anchor.
-fn verify_path(
+/// The first of the names that the leaf is for.
+pub(crate) fn named(
+    chain: &PeerChain,
     leaf: &EndEntityCert<'_>,
-    sent: &Sent<'_>,
-    demand: &Demand<'_>,
-    now: UnixTime,
-) -> Result<String, ChainFault> {
-    let violation = std::cell::Cell::new(None);
-    let keys_admitted = |path: &VerifiedPath<'_>| {
-        issuer_keys_admitted(path, demand.bounds).map_err(|found| {
-            violation.set(Some(found));
-            webpki::Error::UnknownIssuer // nobody sees this: the violation is reported instead
-        })
-    };
-    let path = leaf.verify_for_usage(
-        &demand.bounds.certificate_algorithms(),
-        demand.anchors.anchors(),
-        sent.intermediates,
-        now,
-        demand.usage,
-        None,
-        Some(&keys_admitted),
-    );
-    match (path, violation.take()) {
-        (Ok(path), _) => Ok(anchor_subject(path.anchor())),
-        (Err(_), Some(violation)) => Err(ChainFault::OutsideProfile(violation)),
-        (Err(error), None) => Err(ChainFault::of(error, sent)),
-    }
-}
-
-/// Holds the keys of all issuers, the anchor's included, against the bounds.
-fn issuer_keys_admitted(
-    path: &VerifiedPath<'_>,
-    bounds: &CryptoBounds,
-) -> Result<(), ProfileViolation> {
-    for issuer in path.intermediate_certificates() {
-        bounds.admits_key(PublicKey::of_spki(&issuer.subject_public_key_info()))?;
-    }
-    let anchor = webpki::spki_for_anchor(path.anchor());
-    bounds.admits_key(PublicKey::of_spki(&anchor))
+    names: &[ReferenceIdentity],
+    wildcards: Wildcards,
+) -> Result<MatchedName, ChainFault> {
+    names
+        .iter()
+        .find_map(|name| matched(leaf, name, wildcards))
+        .ok_or_else(|| ChainFault::name_mismatch(chain, names))
 }
 
 /// The entry of the leaf that stands for `reference`. rustls-webpki decides whether there is
@@ -222,22 +199,6 @@ pub(crate) fn stands_for(presented: &str, name: &str) -> bool {
         .strip_prefix("*.")
         .zip(parent)
         .is_some_and(|(rest, parent)| rest.eq_ignore_ascii_case(parent))
-}
-
-/// The subject of an anchor, which webpki keeps without its outer tag and length.
-fn anchor_subject(anchor: &rustls_pki_types::TrustAnchor<'_>) -> String {
-    let content = &*anchor.subject;
-    let mut der = vec![0x30];
-    match u16::try_from(content.len()).map(u16::to_be_bytes) {
-        Ok([0, low @ 0..=127]) => der.push(low),
-        Ok(length) => der.extend([&[0x82][..], &length].concat()),
-        Err(_) => return "a subject of more than 65535 octets".to_owned(),
-    }
-    der.extend_from_slice(content);
-    X509Name::from_der(&der).map_or_else(
-        |_| "a subject that cannot be read".to_owned(),
-        |(_, name)| crate::summary::shown(&name.to_string()),
-    )
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use rustls_pki_types::CertificateDer;
 
 use super::*;
 use crate::{
-    ProfileName, SignatureScheme, SpkiPin,
+    ProfileName, ProfileViolation, SignatureScheme, SpkiPin,
     testing::{anchors, bounds, now},
     verify_pin,
 };
@@ -51,6 +51,7 @@ impl Judge {
             names: &self.names,
             wildcards: self.wildcards,
             bounds: bounds(self.profile),
+            revocation: None,
         };
         verify(chain, &demand, now())
     }
@@ -359,6 +360,7 @@ fn issuers_keys_stay_within_the_bounds() {
         names: &[],
         wildcards: Wildcards::Permitted,
         bounds: &strict,
+        revocation: None,
     };
     assert_eq!(
         verify(&chain(&identity), &demand, now()),

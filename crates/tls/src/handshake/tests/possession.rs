@@ -51,6 +51,7 @@ fn judge(authority: &Authority, chain: &PeerChain) -> Result<(), ChainFault> {
             .into()],
         wildcards: Wildcards::Permitted,
         bounds: bounds(ProfileName::Intermediate),
+        revocation: None,
     };
     pkix::verify(chain, &demand, now()).map(|_| ())
 }

@@ -1,0 +1,283 @@
+//! The certificates of a path against the lists.
+
+use std::{slice, sync::Arc};
+
+use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
+use webpki::{
+    Cert, CertRevocationList, Error, ExpirationPolicy, RevocationOptionsBuilder,
+    UnknownStatusPolicy, VerifiedPath,
+};
+
+use super::{RevocationCheck, RevocationGap, RevocationStatus, UnknownStatus, list::List};
+use crate::{
+    CertificateSerial, CertificateUsage, ChainFault, Date,
+    pkix::{Whose, shown_name},
+};
+
+/// A path that holds in every other respect, and how it was found.
+pub(crate) struct JudgedPath<'a> {
+    pub(crate) path: &'a VerifiedPath<'a>,
+    pub(crate) algorithms: &'a [&'a dyn SignatureVerificationAlgorithm],
+    pub(crate) usage: CertificateUsage,
+    pub(crate) now: UnixTime,
+}
+
+/// A list and the source that it is from.
+struct Candidate<'a> {
+    label: &'a str,
+    list: Arc<List>,
+}
+
+/// What the lists turn out to be under the keys of a path.
+#[derive(Default)]
+struct Sorted<'a> {
+    /// The newest of each issuer and scope that verifies, current or not.
+    verified: Vec<Candidate<'a>>,
+    /// Those that do not, and why.
+    doubted: Vec<(Candidate<'a>, Error)>,
+    /// The first certificate that one of the verified lists.
+    revoked: Option<ChainFault>,
+}
+
+impl RevocationCheck {
+    /// What is known of the path.
+    ///
+    /// # Errors
+    /// A certificate on it is revoked, or nobody knows and that is not enough.
+    pub(crate) fn judge(&self, path: &JudgedPath<'_>) -> Result<RevocationStatus, ChainFault> {
+        let candidates = self.candidates(path);
+        let distinct = candidates.windows(2).all(|pair| match pair {
+            [a, b] => a.list.crl().issuer() != b.list.crl().issuer(),
+            _ => true,
+        });
+        // The usual case: one list for each issuer, and nothing wrong with any of them.
+        if distinct && path.is_good_by(&candidates) {
+            return Ok(RevocationStatus::Good);
+        }
+        let sorted = path.sorted(candidates);
+        if let Some(fault) = sorted.revoked {
+            return Err(fault);
+        }
+        if path.is_good_by(&sorted.verified) {
+            return Ok(RevocationStatus::Good);
+        }
+        let gap = path.gap(&sorted, || self.not_loaded());
+        match self.unknown() {
+            UnknownStatus::Refuse => Err(ChainFault::RevocationUnknown { reason: gap }),
+            UnknownStatus::Accept => Ok(RevocationStatus::Unknown(gap)),
+        }
+    }
+
+    /// The lists that bear the name of an issuer on the path; those of one name and scope stand
+    /// together, the newest first.
+    fn candidates(&self, path: &JudgedPath<'_>) -> Vec<Candidate<'_>> {
+        let mut found: Vec<_> = self
+            .sources()
+            .iter()
+            .flat_map(|source| {
+                let lists = source.lists();
+                let relevant = lists.iter().filter(|list| path.names(list.crl().issuer()));
+                let relevant: Vec<_> = relevant.cloned().collect();
+                let label = source.label();
+                relevant
+                    .into_iter()
+                    .map(move |list| Candidate { label, list })
+            })
+            .collect();
+        found.sort_by(|a, b| {
+            let subject = |of: &Candidate<'_>| {
+                let crl = of.list.crl();
+                let scope = crl.issuing_distribution_point();
+                (crl.issuer().to_vec(), scope.map(<[u8]>::to_vec))
+            };
+            let age = |of: &Candidate<'_>| {
+                let facts = of.list.facts();
+                (facts.this_update, facts.number.clone())
+            };
+            subject(a)
+                .cmp(&subject(b))
+                .then_with(|| age(b).cmp(&age(a)))
+        });
+        found
+    }
+
+    fn not_loaded(&self) -> Vec<String> {
+        let empty = self
+            .sources()
+            .iter()
+            .filter(|source| source.lists().is_empty());
+        empty.map(|source| source.label().to_owned()).collect()
+    }
+}
+
+impl JudgedPath<'_> {
+    /// The certificates that may be revoked: all but the anchor, which is trusted because
+    /// somebody said so (RFC 5280 §6.1).
+    fn certificates(&self) -> impl Iterator<Item = (Whose, &Cert<'_>)> {
+        let leaf: &Cert<'_> = self.path.end_entity();
+        let issuers = self.path.intermediate_certificates();
+        std::iter::once((Whose::Leaf, leaf)).chain(issuers.map(|issuer| (Whose::Issuer, issuer)))
+    }
+
+    fn names(&self, issuer: &[u8]) -> bool {
+        self.certificates()
+            .any(|(_, certificate)| certificate.issuer() == issuer)
+    }
+
+    fn sorted<'c>(&self, candidates: Vec<Candidate<'c>>) -> Sorted<'c> {
+        let mut sorted = Sorted::default();
+        for candidate in candidates {
+            let same = |newer: &Candidate<'_>| newer.list.is_about_the_same_as(&candidate.list);
+            if sorted.verified.iter().any(same) {
+                continue;
+            }
+            // Whether it is current does not matter yet: what it lists stays revoked.
+            let crl = [candidate.list.crl()];
+            match self.check(&crl, ExpirationPolicy::Ignore, UnknownStatusPolicy::Allow) {
+                Ok(()) => {}
+                Err(Error::CertRevoked) => {
+                    sorted
+                        .revoked
+                        .get_or_insert_with(|| self.revoked_by(&candidate.list));
+                }
+                Err(error) => {
+                    if error == Error::InvalidCrlSignatureForPublicKey {
+                        candidate.list.doubt();
+                    }
+                    sorted.doubted.push((candidate, error));
+                    continue;
+                }
+            }
+            candidate.list.prove();
+            sorted.verified.push(candidate);
+        }
+        sorted
+    }
+
+    /// Which certificate it is that a list has revoked.
+    fn revoked_by(&self, list: &List) -> ChainFault {
+        let found = self.certificates().find_map(|(whose, certificate)| {
+            if certificate.issuer() != list.crl().issuer() {
+                return None;
+            }
+            Some(ChainFault::Revoked {
+                whose,
+                serial: CertificateSerial::of_octets(certificate.serial()),
+                since: Date(list.revoked_since(certificate.serial())?),
+            })
+        });
+        // The library found the entry by the same look-up.
+        found.unwrap_or_else(|| ChainFault::Other(Error::CertRevoked.to_string()))
+    }
+
+    /// Whether current lists cover all certificates and list none.
+    fn is_good_by(&self, candidates: &[Candidate<'_>]) -> bool {
+        let crls: Vec<_> = candidates
+            .iter()
+            .map(|candidate| candidate.list.crl())
+            .collect();
+        let good = self
+            .check(&crls, ExpirationPolicy::Enforce, UnknownStatusPolicy::Deny)
+            .is_ok();
+        if good {
+            candidates
+                .iter()
+                .for_each(|candidate| candidate.list.prove());
+        }
+        good
+    }
+
+    /// Walks the very path again with these lists.
+    fn check(
+        &self,
+        crls: &[&CertRevocationList<'_>],
+        expiration: ExpirationPolicy,
+        unknown: UnknownStatusPolicy,
+    ) -> Result<(), Error> {
+        let options = RevocationOptionsBuilder::new(crls)
+            .map_err(|_| Error::UnknownRevocationStatus)?
+            .with_expiration_policy(expiration)
+            .with_status_policy(unknown)
+            .build();
+        let issuers: Vec<CertificateDer<'_>> = self
+            .path
+            .intermediate_certificates()
+            .map(|issuer| issuer.der())
+            .collect();
+        self.path
+            .end_entity()
+            .verify_for_usage(
+                self.algorithms,
+                slice::from_ref(self.path.anchor()),
+                &issuers,
+                self.now,
+                self.usage,
+                Some(options),
+                None,
+            )
+            .map(|_| ())
+    }
+
+    /// Why the lists do not show the path to be good.
+    fn gap(
+        &self,
+        Sorted {
+            verified, doubted, ..
+        }: &Sorted<'_>,
+        not_loaded: impl Fn() -> Vec<String>,
+    ) -> RevocationGap {
+        let by = |candidate: &Candidate<'_>, certificate: &Cert<'_>| {
+            candidate.list.crl().issuer() == certificate.issuer()
+        };
+        let mut last = None;
+        for (_, certificate) in self.certificates() {
+            let issuer = || shown_name(certificate.issuer());
+            let expired = verified.iter().find(|candidate| {
+                by(candidate, certificate) && candidate.list.facts().is_expired(self.now)
+            });
+            if let Some(candidate) = expired {
+                return RevocationGap::Expired {
+                    issuer: issuer(),
+                    list: candidate.label.to_owned(),
+                    since: candidate.list.facts().next_update,
+                };
+            }
+            if verified.iter().any(|candidate| by(candidate, certificate)) {
+                last.get_or_insert_with(|| RevocationGap::OutOfScope { issuer: issuer() });
+                continue;
+            }
+            let forged = doubted
+                .iter()
+                .find(|(candidate, _)| by(candidate, certificate));
+            return match forged {
+                Some((candidate, error)) => RevocationGap::NotVerified {
+                    issuer: issuer(),
+                    list: candidate.label.to_owned(),
+                    why: not_verified(error),
+                },
+                None => RevocationGap::NoList {
+                    issuer: issuer(),
+                    empty: not_loaded(),
+                },
+            };
+        }
+        last.unwrap_or_else(|| RevocationGap::NoList {
+            issuer: shown_name(self.path.end_entity().issuer()),
+            empty: not_loaded(),
+        })
+    }
+}
+
+fn not_verified(error: &Error) -> String {
+    match error {
+        Error::InvalidCrlSignatureForPublicKey => "its signature is wrong".to_owned(),
+        Error::IssuerNotCrlSigner => {
+            "the issuer may not sign revocation lists (RFC 5280 §4.2.1.3)".to_owned()
+        }
+        Error::UnsupportedCrlSignatureAlgorithmContext(_)
+        | Error::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => {
+            "it is signed with an algorithm that is not allowed".to_owned()
+        }
+        other => other.to_string(),
+    }
+}

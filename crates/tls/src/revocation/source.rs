@@ -1,0 +1,280 @@
+//! Where lists come from, and which of them replaces which.
+
+use std::{
+    cmp::Ordering,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use arc_swap::ArcSwap;
+use data_encoding::HEXLOWER;
+use rustls_pki_types::{CertificateRevocationListDer, UnixTime, pem::PemObject as _};
+
+use super::list::{List, Standing};
+use crate::{Date, pem::wrong_with};
+
+/// The most octets that a source may hold. The lists of a single authority are rarely above one
+/// mebibyte; large public authorities split theirs before they reach ten.
+const MOST_OCTETS: usize = 10 * 1024 * 1024;
+
+/// The most lists in one source: an authority, those below it, and a few for their scopes.
+const MOST_LISTS: usize = 32;
+
+/// How far ahead of ours the clock of an authority may be, in seconds.
+const CLOCK_SKEW: u64 = 60 * 60;
+
+/// The revocation lists that a file or a URL gave last. Empty until the first
+/// [`CrlSource::replace`].
+pub struct CrlSource {
+    label: String,
+    held: ArcSwap<Vec<Arc<List>>>,
+    /// Held while one set of lists is compared with its successor.
+    replacing: Mutex<()>,
+}
+
+impl CrlSource {
+    /// A source without lists, named after its file or URL.
+    pub fn new(label: impl Into<String>) -> Self {
+        Self {
+            label: label.into(),
+            held: ArcSwap::default(),
+            replacing: Mutex::new(()),
+        }
+    }
+
+    /// What the source is called.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// Takes what the source gave now: one list in DER, or some in PEM (RFC 7468 §8). Gives the
+    /// facts of the list that runs out first. A list that ran out already is taken, because what
+    /// it lists is revoked.
+    ///
+    /// # Errors
+    /// The octets are too many or no list, or one of the lists is older than the one of the same
+    /// issuer and scope that is held. Then nothing changes.
+    pub fn replace(&self, pem_or_der: &[u8], now: UnixTime) -> Result<CrlFacts, CrlError> {
+        let new = read(pem_or_der, now)?;
+        let _only_one = self
+            .replacing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let held = self.held.load_full();
+        for (old, list) in pairs(&held, &new) {
+            if old.standing() != Standing::Doubted && list.is_older_than(old) {
+                return Err(CrlError::Older {
+                    held: old.facts().clone(),
+                    offered: list.facts().clone(),
+                });
+            }
+        }
+        let facts = soonest(&new).ok_or(CrlError::NoList)?;
+        self.held.store(Arc::new(successors(&held, new)));
+        Ok(facts)
+    }
+
+    /// The facts of the list that runs out first; nothing where there is none yet.
+    pub fn facts(&self) -> Option<CrlFacts> {
+        soonest(&self.held.load())
+    }
+
+    /// The facts of all lists.
+    pub fn all_facts(&self) -> Vec<CrlFacts> {
+        let lists = self.held.load();
+        lists.iter().map(|list| list.facts().clone()).collect()
+    }
+
+    pub(super) fn lists(&self) -> Arc<Vec<Arc<List>>> {
+        self.held.load_full()
+    }
+}
+
+/// The lists of both that are about the same.
+fn pairs<'a>(
+    held: &'a [Arc<List>],
+    new: &'a [Arc<List>],
+) -> impl Iterator<Item = (&'a List, &'a List)> {
+    held.iter().flat_map(move |old| {
+        let successors = new.iter().filter(|list| list.is_about_the_same_as(old));
+        successors.map(move |list| (&**old, &**list))
+    })
+}
+
+/// The new lists, and beside them those that are proven while their successor is not. A list
+/// that came again is the one that is held, with what is known of it.
+fn successors(held: &[Arc<List>], new: Vec<Arc<List>>) -> Vec<Arc<List>> {
+    let known = |list: Arc<List>| {
+        let same = held.iter().find(|old| old.digest() == list.digest());
+        same.cloned().unwrap_or(list)
+    };
+    let mut lists: Vec<_> = new.into_iter().map(known).collect();
+    let proven = held.iter().filter(|old| old.standing() == Standing::Proven);
+    for old in proven {
+        let has_successor = lists
+            .iter()
+            .any(|list| list.standing() == Standing::Proven && list.is_about_the_same_as(old));
+        if !has_successor {
+            lists.push(Arc::clone(old));
+        }
+    }
+    lists
+}
+
+fn soonest(lists: &[Arc<List>]) -> Option<CrlFacts> {
+    let facts = lists.iter().map(|list| list.facts());
+    facts.min_by_key(|facts| facts.next_update).cloned()
+}
+
+fn read(octets: &[u8], now: UnixTime) -> Result<Vec<Arc<List>>, CrlError> {
+    if octets.len() > MOST_OCTETS {
+        return Err(CrlError::TooLarge {
+            octets: octets.len(),
+        });
+    }
+    // A SEQUENCE; no text in PEM begins with a zero.
+    if octets.first() == Some(&0x30) {
+        return Ok(vec![Arc::new(read_one(1, octets, now)?)]);
+    }
+    let mut lists = Vec::new();
+    for (at, der) in CertificateRevocationListDer::pem_slice_iter(octets).enumerate() {
+        let position = at + 1;
+        if position > MOST_LISTS {
+            return Err(CrlError::TooMany);
+        }
+        let der = der.map_err(|error| CrlError::Malformed {
+            position,
+            error: wrong_with(&error),
+        })?;
+        lists.push(Arc::new(read_one(position, &der, now)?));
+    }
+    Ok(lists)
+}
+
+fn read_one(position: usize, der: &[u8], now: UnixTime) -> Result<List, CrlError> {
+    let list = List::read(der).map_err(|error| CrlError::Malformed { position, error })?;
+    let from = list.facts().this_update;
+    if from.0.as_secs() > now.as_secs().saturating_add(CLOCK_SKEW) {
+        return Err(CrlError::NotYet { from });
+    }
+    Ok(list)
+}
+
+impl fmt::Debug for CrlSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CrlSource")
+            .field("label", &self.label)
+            .field("lists", &self.all_facts())
+            .finish()
+    }
+}
+
+/// What a revocation list says of itself (RFC 5280 §5.1.2). Whether it is by the issuer that it
+/// names is not known before it is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CrlFacts {
+    /// The issuer, made safe to show.
+    pub issuer: String,
+    /// The number of the list, where it has one.
+    pub number: Option<CrlNumber>,
+    /// When it was issued.
+    pub this_update: Date,
+    /// When the next one is due, from which moment on this one shows nothing to be good.
+    pub next_update: Date,
+    /// How many certificates it lists.
+    pub entries: usize,
+}
+
+impl CrlFacts {
+    /// Whether the next list is overdue.
+    pub fn is_expired(&self, now: UnixTime) -> bool {
+        now >= self.next_update.0
+    }
+}
+
+/// `O=Example, CN=CA, number 17, issued 2026-11-23 12:00 UTC, next due 2026-11-30 12:00 UTC`
+impl fmt::Display for CrlFacts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.issuer)?;
+        if let Some(number) = &self.number {
+            write!(f, ", number {number}")?;
+        }
+        write!(
+            f,
+            ", issued {}, next due {}",
+            self.this_update, self.next_update
+        )
+    }
+}
+
+/// The number of a revocation list, which grows with each (RFC 5280 §5.2.3). Shown in hex.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CrlNumber(Vec<u8>);
+
+impl CrlNumber {
+    pub(super) fn of_octets(octets: &[u8]) -> Self {
+        let zeros = octets.iter().take_while(|octet| **octet == 0).count();
+        Self(octets.get(zeros..).unwrap_or_default().to_vec())
+    }
+}
+
+impl PartialOrd for CrlNumber {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for CrlNumber {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let length = self.0.len().cmp(&other.0.len());
+        length.then_with(|| self.0.cmp(&other.0))
+    }
+}
+
+impl fmt::Display for CrlNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_slice() {
+            [] => f.write_str("00"),
+            octets => f.write_str(&HEXLOWER.encode(octets)),
+        }
+    }
+}
+
+/// Why octets do not become the lists of a source.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CrlError {
+    /// There are too many octets.
+    #[error("{octets} octets are too many for revocation lists, at most {MOST_OCTETS} are read")]
+    TooLarge {
+        /// How many there are.
+        octets: usize,
+    },
+    /// There are too many lists.
+    #[error("there are more than {MOST_LISTS} revocation lists in it")]
+    TooMany,
+    /// There is no list at all.
+    #[error("there is no revocation list in it, neither in DER nor in PEM (X509 CRL)")]
+    NoList,
+    /// A list cannot be read.
+    #[error("revocation list {position} cannot be used: {error}")]
+    Malformed {
+        /// Which list, counted from one.
+        position: usize,
+        /// What is wrong with it.
+        error: String,
+    },
+    /// A list is from the future.
+    #[error("the revocation list was issued on {from}, which is yet to come")]
+    NotYet {
+        /// When it says it was issued.
+        from: Date,
+    },
+    /// A list is older than the one of the same issuer and scope that is held.
+    #[error("the revocation list is older than the one held: {offered} follows {held}")]
+    Older {
+        /// The list that stays.
+        held: CrlFacts,
+        /// The list that was not taken.
+        offered: CrlFacts,
+    },
+}

@@ -1,0 +1,129 @@
+//! What a list of refused certificates is held against.
+
+use std::{fmt, str::FromStr};
+
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use crate::{PeerChain, SpkiPin, pkix::MOST_INTERMEDIATES, summary::shown};
+
+/// The most octets of a serial number (RFC 5280 §4.1.2.2).
+const LONGEST: usize = 20;
+
+/// The serial number of a certificate, which is unique for its issuer only.
+///
+/// It is read from hex with or without colons, as openssl prints it, and compared as a number:
+/// zeros in front do not count.
+///
+/// ```
+/// use postern_tls::CertificateSerial;
+///
+/// let serial: CertificateSerial = "00:D4:3A".parse()?;
+/// assert_eq!(serial.to_string(), "d43a");
+/// # Ok::<(), postern_tls::CertificateSerialError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct CertificateSerial(Vec<u8>);
+
+impl CertificateSerial {
+    /// The number in the content octets of an INTEGER. Certificates with a negative one exist;
+    /// it is told apart by its octets like any other.
+    pub(crate) fn of_octets(octets: &[u8]) -> Self {
+        let zeros = octets.iter().take_while(|octet| **octet == 0).count();
+        Self(octets.get(zeros..).unwrap_or_default().to_vec())
+    }
+}
+
+impl PartialOrd for CertificateSerial {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for CertificateSerial {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        let length = self.0.len().cmp(&other.0.len());
+        length.then_with(|| self.0.cmp(&other.0))
+    }
+}
+
+impl FromStr for CertificateSerial {
+    type Err = CertificateSerialError;
+
+    fn from_str(text: &str) -> Result<Self, CertificateSerialError> {
+        let digits = if text.contains(':') {
+            let pairs: Vec<_> = text.split(':').collect();
+            if pairs.iter().any(|pair| pair.len() != 2) {
+                return Err(CertificateSerialError);
+            }
+            pairs.concat()
+        } else if text.len() % 2 == 1 {
+            format!("0{text}")
+        } else {
+            text.to_owned()
+        };
+        let octets = HEXLOWER_PERMISSIVE.decode(digits.as_bytes());
+        let serial = Self::of_octets(&octets.map_err(|_| CertificateSerialError)?);
+        if text.is_empty() || serial.0.len() > LONGEST {
+            return Err(CertificateSerialError);
+        }
+        Ok(serial)
+    }
+}
+
+impl fmt::Display for CertificateSerial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What breaks the rule on length is shown in part; nobody writes it into a list.
+        match self.0.get(..LONGEST).unwrap_or(&self.0) {
+            [] => f.write_str("00"),
+            octets => f.write_str(&HEXLOWER.encode(octets)),
+        }
+    }
+}
+
+impl fmt::Debug for CertificateSerial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CertificateSerial({self})")
+    }
+}
+
+/// A text is not a serial number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a serial number is up to 40 hexadecimal digits, with or without colons between pairs")]
+pub struct CertificateSerialError;
+
+/// By what a certificate in the chain of a peer may be refused, whatever else speaks for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenCertificate {
+    /// The pin of its key.
+    pub spki_pin: SpkiPin,
+    /// Its serial number.
+    pub serial: CertificateSerial,
+    /// Its issuer, made safe to show.
+    pub issuer: String,
+}
+
+impl SeenCertificate {
+    fn of(der: &[u8]) -> Option<Self> {
+        let (_, certificate) = X509Certificate::from_der(der).ok()?;
+        Some(Self {
+            spki_pin: SpkiPin::of_spki(certificate.public_key().raw),
+            serial: CertificateSerial::of_octets(certificate.raw_serial()),
+            issuer: shown(&certificate.issuer().to_string()),
+        })
+    }
+}
+
+impl PeerChain {
+    /// The leaf and what came with it, leaf first, as far as each can be read: version 1 and weak
+    /// keys are no obstacle here.
+    ///
+    /// No more intermediates are looked at than a path may have: a longer chain is trusted for
+    /// nothing but the key of its leaf, and the leaf comes first.
+    pub fn certificates_seen(&self) -> impl Iterator<Item = SeenCertificate> {
+        let intermediates = self.intermediates().iter().take(MOST_INTERMEDIATES);
+        std::iter::once(self.leaf())
+            .chain(intermediates)
+            .filter_map(|der| SeenCertificate::of(der))
+    }
+}
