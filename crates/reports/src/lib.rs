@@ -63,6 +63,7 @@
 mod ascii;
 mod facts;
 mod fields;
+pub mod ledger;
 mod message;
 mod returned;
 mod words;

@@ -48,7 +48,7 @@ const KNOWLEDGE: &[Knowledge] = &[
     Knowledge {
         of: "postern-reports",
         may_know: &["postern-mail"],
-        reason: "a report is a message about a message",
+        reason: "a report is about messages and counts, whoever makes them",
     },
     Knowledge {
         of: "postern-config",
@@ -156,11 +156,6 @@ const BANS: &[Ban] = &[
         of: "postern-config",
         library: "tokio",
         reason: "settings run nothing",
-    },
-    Ban {
-        of: "postern-reports",
-        library: "tokio",
-        reason: "a report is text",
     },
 ];
 

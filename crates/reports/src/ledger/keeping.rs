@@ -1,0 +1,205 @@
+//! Recording, reading, and the task that writes.
+
+use std::{
+    error::Error,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use postern_mail::Domain;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    day::Day,
+    error::{LedgerError, Problem},
+    files::{Files, Name},
+    partner::PartnerAttempt,
+    readiness::PartnerStanding,
+    session::{PlaintextMessage, TlsSession},
+    state::{KEPT_DAYS, State},
+    tally::{Destination, DestinationTally, PlaintextReport, TlsReport},
+};
+
+/// How often what has changed is written, and so the counts that a crash costs.
+pub const FLUSH_EVERY: Duration = Duration::from_secs(5);
+
+/// What is measured about TLS. Cloning gives another handle to the same ledger.
+#[derive(Debug, Clone)]
+pub struct Ledger(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    state: Mutex<State>,
+    /// Taken before `state` where both are, and alone while the disk works.
+    files: Mutex<Files>,
+}
+
+impl Ledger {
+    /// Opens the ledger in `directory`, which is made where it is missing. Of the days there are
+    /// the last [`KEPT_DAYS`] are kept, of partners those that were attempted in the
+    /// [`MEASUREMENT_AGES`](super::MEASUREMENT_AGES) before `now`.
+    pub fn open(directory: &Path, now: SystemTime) -> Result<(Self, Vec<Problem>), LedgerError> {
+        let mut files = Files::open(directory)?;
+        let mut state = State::default();
+        let mut problems = Vec::new();
+        let days = files.days()?;
+        let surplus = days.len().saturating_sub(KEPT_DAYS);
+        for (at, day) in days.into_iter().enumerate() {
+            if at < surplus {
+                files.remove_day(day)?;
+            } else {
+                state.load_day(day, files.read(Name::Day(day), &mut problems));
+            }
+        }
+        state.load_partners(files.read(Name::Partners, &mut problems), now);
+        let inner = Inner {
+            state: Mutex::new(state),
+            files: Mutex::new(files),
+        };
+        Ok((Self(Arc::new(inner)), problems))
+    }
+
+    /// Counts a session for each policy that applied to it.
+    pub fn record_session(&self, session: &TlsSession) {
+        self.state().record_session(session);
+    }
+
+    /// Counts a message that travelled in clear.
+    pub fn record_plaintext(&self, message: &PlaintextMessage) {
+        self.state().record_plaintext(message);
+    }
+
+    /// Counts an attempt under a partner's rule.
+    pub fn record_attempt(&self, attempt: &PartnerAttempt) {
+        self.state().record_attempt(attempt);
+    }
+
+    /// The days on which something was counted, the first first.
+    pub fn days(&self) -> Vec<Day> {
+        self.state().days().collect()
+    }
+
+    /// All that was counted on a day, by destination.
+    pub fn day(&self, day: Day) -> Vec<DestinationTally> {
+        self.state().tallies(day).cloned().collect()
+    }
+
+    /// The domains to which there were sessions on a day.
+    pub fn domains(&self, day: Day) -> Vec<Domain> {
+        let state = self.state();
+        let reported = state.tallies(day).filter(|it| !it.policies.is_empty());
+        reported
+            .filter_map(|tally| match &tally.destination {
+                Destination::Host(host) => host.domain().cloned(),
+                Destination::Other => None,
+            })
+            .collect()
+    }
+
+    /// What is to be reported to a domain about a day.
+    pub fn tls_report(&self, day: Day, domain: &Domain) -> Option<TlsReport> {
+        let destination = Destination::Host(domain.clone().into());
+        let state = self.state();
+        let tally = state.tally(day, &destination)?;
+        (!tally.policies.is_empty()).then(|| TlsReport {
+            day,
+            domain: domain.clone(),
+            policies: tally.policies.clone(),
+        })
+    }
+
+    /// The destinations to which messages went in clear on a day.
+    pub fn plaintext(&self, day: Day) -> Vec<PlaintextReport> {
+        let state = self.state();
+        let clear = state.tallies(day).filter(|it| !it.plaintext.is_empty());
+        clear
+            .map(|tally| PlaintextReport {
+                destination: tally.destination.clone(),
+                plaintext: tally.plaintext.clone(),
+            })
+            .collect()
+    }
+
+    /// All partners that were measured, by name, each direction by itself.
+    pub fn partners(&self, now: SystemTime) -> Vec<PartnerStanding> {
+        let state = self.state();
+        state
+            .partners()
+            .map(|it| it.clone().standing(now))
+            .collect()
+    }
+
+    /// One partner, each direction by itself; nothing if it was not measured.
+    pub fn partner(&self, name: &str, now: SystemTime) -> Vec<PartnerStanding> {
+        let state = self.state();
+        let named = state.partners().filter(|it| it.partner == name);
+        named.map(|it| it.clone().standing(now)).collect()
+    }
+
+    /// Writes what has changed. Waits for the disk, so no task of a runtime may call it.
+    pub fn flush_blocking(&self) -> Result<(), LedgerError> {
+        let mut files = lock(&self.0.files);
+        let (lines, days) = {
+            let mut state = self.state();
+            let must = |name| files.is_stale(name);
+            let whole = |name| files.wants_whole(name);
+            (
+                state.take_lines(must, whole),
+                state.days().collect::<Vec<_>>(),
+            )
+        };
+        let mut outcome = files.retain_days(&days);
+        for (name, lines) in lines {
+            // One file that cannot be written keeps no other from being written.
+            outcome = outcome.and(files.write(name, lines));
+        }
+        outcome
+    }
+
+    /// Writes what has changed.
+    pub async fn flush(&self) -> Result<(), LedgerError> {
+        let ledger = self.clone();
+        tokio::task::spawn_blocking(move || ledger.flush_blocking())
+            .await
+            .unwrap_or(Err(LedgerError::Stopped))
+    }
+
+    /// Writes what has changed every few seconds ([`FLUSH_EVERY`]), and a last time once
+    /// `cancellation` comes. It should come after everything that records has ended.
+    pub async fn run(self, cancellation: CancellationToken) {
+        let mut failing = false;
+        loop {
+            let pause = tokio::time::timeout(FLUSH_EVERY, cancellation.cancelled());
+            let last = pause.await.is_ok();
+            match self.flush().await {
+                Ok(()) if failing => {
+                    failing = false;
+                    tracing::info!("the ledger is written again");
+                }
+                Err(error) if !failing => {
+                    failing = true;
+                    warn(&error);
+                }
+                Ok(()) | Err(_) => {}
+            }
+            if last {
+                return;
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.0.state)
+    }
+}
+
+/// A panic while the lock was held leaves counts that are whole: each is one addition.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn warn(error: &LedgerError) {
+    let cause = error.source().map(ToString::to_string).unwrap_or_default();
+    tracing::warn!(%error, cause, "the ledger is not written; its counts are kept in memory");
+}

@@ -1,0 +1,145 @@
+//! Everything that is counted, in memory.
+
+use std::{collections::BTreeMap, io, time::SystemTime};
+
+use postern_mail::Host;
+
+use super::{
+    book::Book,
+    day::Day,
+    files::Name,
+    partner::{Direction, PartnerAttempt, PartnerRecord},
+    session::{PlaintextMessage, TlsSession},
+    tally::{Destination, DestinationTally},
+};
+
+/// How many days are kept, of those on which something was counted: a report is tried for a day
+/// or two (RFC 8460 §5.5), an operator looks back over a month.
+pub const KEPT_DAYS: usize = 30;
+
+/// How much memory the counts of one day may take, roughly: some five thousand ordinary
+/// destinations.
+pub const DAY_OCTETS: usize = 2 << 20;
+
+/// Days and partners.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    days: BTreeMap<Day, DayBook>,
+    partners: Book<(String, Direction), PartnerRecord>,
+}
+
+/// The destinations of one day.
+#[derive(Debug, Default)]
+pub(super) struct DayBook {
+    tallies: Book<Destination, DestinationTally>,
+    octets: usize,
+}
+
+impl State {
+    pub(super) fn load_day(&mut self, day: Day, tallies: Vec<DestinationTally>) {
+        let book = self.days.entry(day).or_default();
+        for tally in tallies {
+            book.tallies.load(tally.destination.clone(), tally);
+        }
+        book.octets = book.tallies.values().map(DestinationTally::octets).sum();
+    }
+
+    pub(super) fn load_partners(&mut self, records: Vec<PartnerRecord>, now: SystemTime) {
+        for record in records {
+            let key = (record.partner.clone(), record.direction);
+            self.partners.load(key, record);
+        }
+        self.partners.retain(|record| !record.is_aged(now));
+    }
+
+    pub(super) fn record_session(&mut self, session: &TlsSession) {
+        self.day_mut(Day::of(session.at))
+            .count(&session.domain.clone().into(), |tally, room| {
+                tally.count_session(session, room)
+            });
+    }
+
+    pub(super) fn record_plaintext(&mut self, message: &PlaintextMessage) {
+        self.day_mut(Day::of(message.at))
+            .count(&message.destination, |tally, room| {
+                tally.count_plaintext(&message.cause, room)
+            });
+    }
+
+    pub(super) fn record_attempt(&mut self, attempt: &PartnerAttempt) {
+        let key = (attempt.partner.clone(), attempt.direction);
+        self.partners
+            .change(key, || PartnerRecord::new(attempt))
+            .count(attempt);
+    }
+
+    /// The book of a day. Days are pruned by their number, not by a clock: one that is wrong
+    /// for a moment must not cost everything that was counted before.
+    fn day_mut(&mut self, day: Day) -> &mut DayBook {
+        if !self.days.contains_key(&day) && self.days.len() >= KEPT_DAYS {
+            self.days.pop_first();
+        }
+        self.days.entry(day).or_default()
+    }
+
+    pub(super) fn days(&self) -> impl Iterator<Item = Day> {
+        self.days.keys().copied()
+    }
+
+    pub(super) fn tallies(&self, day: Day) -> impl Iterator<Item = &DestinationTally> {
+        let book = self.days.get(&day);
+        book.into_iter().flat_map(|book| book.tallies.values())
+    }
+
+    pub(super) fn tally(&self, day: Day, destination: &Destination) -> Option<&DestinationTally> {
+        self.days.get(&day)?.tallies.get(destination)
+    }
+
+    pub(super) fn partners(&self) -> impl Iterator<Item = &PartnerRecord> {
+        self.partners.values()
+    }
+
+    /// What has to be written, `whole` or as far as it has changed.
+    pub(super) fn take_lines(
+        &mut self,
+        must: impl Fn(Name) -> bool,
+        whole: impl Fn(Name) -> bool,
+    ) -> Vec<(Name, io::Result<Vec<u8>>)> {
+        let mut lines = Vec::new();
+        for (day, book) in &mut self.days {
+            let name = Name::Day(*day);
+            if book.tallies.is_dirty() || must(name) {
+                lines.push((name, book.tallies.take_lines(whole(name))));
+            }
+        }
+        if self.partners.is_dirty() || must(Name::Partners) {
+            let whole = whole(Name::Partners);
+            lines.push((Name::Partners, self.partners.take_lines(whole)));
+        }
+        lines
+    }
+}
+
+impl DayBook {
+    fn count(&mut self, host: &Host, count: impl FnOnce(&mut DestinationTally, usize) -> usize) {
+        let key = self.place(Destination::Host(host.clone()));
+        let room = DAY_OCTETS.saturating_sub(self.octets);
+        let tally = self
+            .tallies
+            .change(key.clone(), || DestinationTally::new(key));
+        self.octets += count(tally, room);
+    }
+
+    /// Where a destination is counted.
+    fn place(&mut self, destination: Destination) -> Destination {
+        if self.tallies.contains(&destination) {
+            return destination;
+        }
+        let octets = DestinationTally::new(destination.clone()).octets();
+        if self.octets + octets > DAY_OCTETS {
+            return Destination::Other;
+        }
+        self.octets += octets;
+        destination
+    }
+}

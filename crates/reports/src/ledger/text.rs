@@ -1,0 +1,40 @@
+//! Texts of others on their way into the ledger: escaped and cut.
+
+use postern_mail::Foreign;
+
+/// What stands for everything that had no room of its own. No domain and no reason of ours is
+/// written like this.
+pub(super) const OTHER: &str = "(other)";
+
+/// The most octets of one text that are kept: enough for a host name, a TLSA record with a
+/// digest, the sentence of an error.
+const KEPT: usize = 400;
+
+/// The text as it is kept.
+pub(super) fn shown(text: &str) -> String {
+    let mut shown = Foreign::new(text).to_string();
+    if shown.len() > KEPT {
+        shown.truncate(shown.floor_char_boundary(KEPT));
+        shown.push('…');
+    }
+    shown
+}
+
+/// Puts `text` in the place of `old` without work where it is the same.
+pub(super) fn keep(old: &mut String, text: &str) {
+    if old != text {
+        *old = shown(text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_escaped_and_cut() {
+        assert_eq!(shown("a\nb"), "a\\nb");
+        let long = shown(&"é".repeat(300));
+        assert_eq!(long, "é".repeat(200) + "…");
+    }
+}
