@@ -17,8 +17,8 @@ use crate::{
 /// A certificate authority that exists for one test.
 #[derive(Debug)]
 pub struct Authority {
-    params: CertificateParams,
-    key: KeyPair,
+    pub(crate) params: CertificateParams,
+    pub(crate) key: KeyPair,
     certificate: CertificateDer<'static>,
     /// This authority's certificate and those above it, without the root.
     intermediates: Vec<CertificateDer<'static>>,
@@ -69,6 +69,15 @@ impl Authority {
     pub fn intermediate_valid(&self, common_name: &str, validity: Validity) -> Self {
         let mut params = authority_params(common_name, None);
         validity.apply(&mut params);
+        self.below(params)
+    }
+
+    /// An authority below this one whose key may not sign revocation lists
+    /// (RFC 5280 §4.2.1.3).
+    #[must_use]
+    pub fn intermediate_without_lists(&self, common_name: &str) -> Self {
+        let mut params = authority_params(common_name, None);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         self.below(params)
     }
 

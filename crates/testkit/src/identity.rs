@@ -106,7 +106,7 @@ pub(crate) fn certificate_pem(der: &[u8]) -> String {
 }
 
 /// The textual encoding of RFC 7468 §2.
-fn pem(label: &str, der: &[u8]) -> String {
+pub(crate) fn pem(label: &str, der: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for group in der.chunks(3) {

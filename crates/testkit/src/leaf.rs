@@ -6,8 +6,8 @@ use std::{
 };
 
 use rcgen::{
-    CertificateParams, CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, SanType,
+    CertificateParams, CrlDistributionPoint, CustomExtension, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType, SerialNumber,
 };
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -74,8 +74,15 @@ pub enum Validity {
 
 impl Validity {
     pub(crate) fn apply(self, params: &mut CertificateParams) {
+        let (from, to) = self.dates();
+        params.not_before = from.into();
+        params.not_after = to.into();
+    }
+
+    /// From when to when.
+    pub(crate) fn dates(self) -> (SystemTime, SystemTime) {
         let now = SystemTime::now();
-        let (from, to) = match self {
+        match self {
             Self::Current => (now - DAY, now + 89 * DAY),
             Self::Expired => (now - 91 * DAY, now - DAY),
             Self::NotYet => (now + DAY, now + 91 * DAY),
@@ -83,9 +90,7 @@ impl Validity {
                 now - DAY,
                 now + DAY.saturating_mul(u32::try_from(days).expect("fewer days")),
             ),
-        };
-        params.not_before = from.into();
-        params.not_after = to.into();
+        }
     }
 }
 
@@ -119,6 +124,8 @@ pub struct Leaf {
     common_name: Option<String>,
     usage: Usage,
     validity: Validity,
+    serial: Option<Vec<u8>>,
+    lists: Option<String>,
 }
 
 impl Leaf {
@@ -133,6 +140,8 @@ impl Leaf {
             addresses: Vec::new(),
             usage: Usage::Both,
             validity: Validity::Current,
+            serial: None,
+            lists: None,
         }
     }
 
@@ -187,6 +196,20 @@ impl Leaf {
         self
     }
 
+    /// With this serial number in place of a random one.
+    #[must_use]
+    pub fn serial(mut self, octets: &[u8]) -> Self {
+        self.serial = Some(octets.to_vec());
+        self
+    }
+
+    /// Naming the place of its revocation lists (RFC 5280 §4.2.1.13).
+    #[must_use]
+    pub fn lists_at(mut self, url: impl Into<String>) -> Self {
+        self.lists = Some(url.into());
+        self
+    }
+
     /// With something that sound certificates do not have.
     #[must_use]
     pub fn oddity(mut self, oddity: Oddity) -> Self {
@@ -211,6 +234,11 @@ impl Leaf {
             Usage::CodeSigning => vec![ExtendedKeyUsagePurpose::CodeSigning],
         };
         params.use_authority_key_identifier_extension = true;
+        params.serial_number = self.serial.as_deref().map(SerialNumber::from_slice);
+        let places = self.lists.iter().cloned();
+        params.crl_distribution_points = places
+            .map(|url| CrlDistributionPoint { uris: vec![url] })
+            .collect();
         self.validity.apply(&mut params);
         self.apply_oddity(&mut params);
         params

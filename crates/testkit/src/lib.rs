@@ -1,4 +1,5 @@
-//! For tests only: a throw-away certificate authority and plain TLS peers.
+//! For tests only: a throw-away certificate authority, plain TLS peers, and signed zones
+//! ([`signed_zone`]).
 //!
 //! Production code never depends on this crate; tests bring their own authority rather than
 //! switching checks off.
@@ -25,11 +26,14 @@
 mod authority;
 mod identity;
 mod leaf;
+mod revocation;
 mod session;
+pub mod signed_zone;
 mod tls;
 
 pub use authority::{Authority, Constraint};
 pub use identity::{Files, Identity};
 pub use leaf::{Key, Leaf, Oddity, Usage, Validity};
+pub use revocation::{RevocationList, crl_pem};
 pub use session::go_ahead;
 pub use tls::{client_config, loose_client_config, server_config};
