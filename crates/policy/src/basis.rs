@@ -3,7 +3,7 @@
 use std::fmt;
 
 use postern_mail::Domain;
-use postern_tls::{CipherSuite, Evidence, Group, NotSecured, ProtocolVersion, SpkiPin};
+use postern_tls::{CipherSuite, Evidence, Group, NotSecured, ProtocolVersion, SpkiPin, TlsaRecord};
 use serde::Serialize;
 
 /// What a channel turned out to be when it was let pass.
@@ -49,6 +49,13 @@ pub enum Proof {
     },
     /// It holds this key.
     Key(SpkiPin),
+    /// It holds a certificate that this TLSA record of `base` matches.
+    Tlsa {
+        /// The TLSA base domain.
+        base: Domain,
+        /// The record.
+        record: TlsaRecord,
+    },
 }
 
 /// How a channel is protected: protocol version, cipher suite, key exchange.
@@ -86,7 +93,9 @@ impl Basis {
             Self::Plain(_) | Self::Encrypted(_) => None,
             Self::Authenticated { proofs, .. } => {
                 let name = proofs.iter().find_map(|proof| match proof {
-                    Proof::Name { name, .. } => Some(name.to_string()),
+                    Proof::Name { name, .. } | Proof::Tlsa { base: name, .. } => {
+                        Some(name.to_string())
+                    }
                     Proof::Key(_) => None,
                 });
                 name.or_else(|| proofs.first().map(Proof::to_string))
@@ -148,6 +157,7 @@ impl fmt::Display for Proof {
         match self {
             Self::Name { name, anchors } => write!(f, "{name} by {anchors}"),
             Self::Key(pin) => write!(f, "the holder of key {pin}"),
+            Self::Tlsa { base, record } => write!(f, "{base} by TLSA {record}"),
         }
     }
 }

@@ -115,7 +115,9 @@ impl CertificateIndex {
                         self.by_pin.entry(*pin).or_default().push(place);
                     }
                 }
-                IdentityConstraint::Nameless => {}
+                IdentityConstraint::Tlsa(_)
+                | IdentityConstraint::Undetermined(_)
+                | IdentityConstraint::Nameless => {}
             }
         }
     }

@@ -123,6 +123,7 @@ pub(crate) fn identity(
         };
         let anchors = terms.trust.as_ref().unwrap_or(trust).clone();
         PkixConstraint::new(names, anchors, usage)
+            .map(|pkix| pkix.with_revocation(terms.revocation.clone()))
             .map_or(IdentityConstraint::Nameless, IdentityConstraint::from)
     };
     match PinSet::new(terms.pins.iter().copied()) {

@@ -4,6 +4,8 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use postern_mail::{Domain, Host, HostError};
 
+use crate::Provenance;
+
 /// One host, or the hosts directly below a domain.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum HostPattern {
@@ -46,11 +48,28 @@ impl fmt::Display for HostPattern {
     }
 }
 
-/// Which hosts may be used: a conjunction of pattern sets, each of which must hold the host.
+/// Which hosts may be used: a conjunction of sets, each of which must hold the host.
 ///
 /// The conjunction of nothing is any host. A set without patterns holds no host.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct HostRule(BTreeSet<BTreeSet<HostPattern>>);
+pub struct HostRule(BTreeSet<HostSet>);
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum HostSet {
+    /// Hosts that one of the patterns matches.
+    Among(BTreeSet<HostPattern>),
+    /// Hosts of which it is proven that they are the destination's.
+    Proven,
+}
+
+impl HostSet {
+    fn holds(&self, host: &Host, provenance: Provenance) -> bool {
+        match self {
+            Self::Among(patterns) => patterns.iter().any(|pattern| pattern.matches(host)),
+            Self::Proven => provenance.is_proven(),
+        }
+    }
+}
 
 impl HostRule {
     /// Any host.
@@ -60,7 +79,14 @@ impl HostRule {
 
     /// Only hosts that one of the patterns matches.
     pub fn among(patterns: impl IntoIterator<Item = HostPattern>) -> Self {
-        Self(BTreeSet::from([patterns.into_iter().collect()]))
+        let patterns = patterns.into_iter().collect();
+        Self(BTreeSet::from([HostSet::Among(patterns)]))
+    }
+
+    /// Only hosts of which it is proven that they take mail for the destination: the operator
+    /// configured them, or a DNSSEC-secure answer names them.
+    pub fn proven() -> Self {
+        Self(BTreeSet::from([HostSet::Proven]))
     }
 
     /// Whether nothing is asked of the host.
@@ -68,11 +94,9 @@ impl HostRule {
         self.0.is_empty()
     }
 
-    /// Whether every set of the conjunction holds `host`.
-    pub fn admits(&self, host: &Host) -> bool {
-        self.0
-            .iter()
-            .all(|set| set.iter().any(|pattern| pattern.matches(host)))
+    /// Whether every set of the conjunction holds `host`, which came to be known so.
+    pub fn admits(&self, host: &Host, provenance: Provenance) -> bool {
+        self.0.iter().all(|set| set.holds(host, provenance))
     }
 
     /// The rule that holds where both hold.
@@ -89,15 +113,24 @@ impl fmt::Display for HostRule {
             return f.write_str("any host");
         }
         for (at, set) in self.0.iter().enumerate() {
-            f.write_str(if at == 0 { "" } else { ", and " })?;
-            if set.is_empty() {
-                f.write_str("no host")?;
-            }
-            for (at, pattern) in set.iter().enumerate() {
-                write!(f, "{}{pattern}", if at == 0 { "" } else { " or " })?;
-            }
+            write!(f, "{}{set}", if at == 0 { "" } else { ", and " })?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for HostSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Proven => f.write_str("hosts proven to be the destination's"),
+            Self::Among(patterns) if patterns.is_empty() => f.write_str("no host"),
+            Self::Among(patterns) => {
+                for (at, pattern) in patterns.iter().enumerate() {
+                    write!(f, "{}{pattern}", if at == 0 { "" } else { " or " })?;
+                }
+                Ok(())
+            }
+        }
     }
 }
 
@@ -107,7 +140,11 @@ mod tests {
 
     #[track_caller]
     fn check(rule: &HostRule, host: &str, expected: bool) {
-        assert_eq!(rule.admits(&host.parse().unwrap()), expected, "{host}");
+        assert_eq!(
+            rule.admits(&host.parse().unwrap(), Provenance::Configured),
+            expected,
+            "{host}"
+        );
     }
 
     fn among(patterns: &[&str]) -> HostRule {

@@ -1,12 +1,13 @@
 //! The axis of identity: who the peer must prove to be.
 
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
-use postern_tls::{CertificateUsage, ReferenceIdentity, SpkiPin, TrustAnchors};
+use postern_mail::Domain;
+use postern_tls::{
+    CertificateUsage, ReferenceIdentity, RevocationCheck, SpkiPin, TlsaSet, TrustAnchors,
+};
 
 /// One demand on the peer's identity.
-///
-/// A set of TLSA records (RFC 7672) will be a further variant; it joins like the others.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IdentityConstraint {
     /// A certificate for one of these names, with a chain to one of these anchors
@@ -14,6 +15,11 @@ pub enum IdentityConstraint {
     Pkix(PkixConstraint),
     /// One of these keys, whatever certificate it comes in.
     Pins(PinSet),
+    /// A certificate that matches one of these TLSA records (RFC 7672 §3).
+    Tlsa(TlsaConstraint),
+    /// As whom the peer must authenticate could not be found out, for this reason. Until it is,
+    /// nobody can.
+    Undetermined(Arc<str>),
     /// Nothing can prove it: the next hop is known by an address alone, and certificates for
     /// addresses are not judged. The demand stays, and refuses everybody.
     Nameless,
@@ -25,6 +31,7 @@ pub struct PkixConstraint {
     names: BTreeSet<ReferenceIdentity>,
     anchors: TrustAnchors,
     usage: CertificateUsage,
+    revocation: Option<RevocationCheck>,
 }
 
 impl PkixConstraint {
@@ -40,7 +47,19 @@ impl PkixConstraint {
             names,
             anchors,
             usage,
+            revocation: None,
         })
+    }
+
+    /// The same, with a certificate that is not revoked.
+    #[must_use]
+    pub fn with_revocation(self, revocation: Option<RevocationCheck>) -> Self {
+        Self { revocation, ..self }
+    }
+
+    /// Who says whether the certificate is revoked.
+    pub fn revocation(&self) -> Option<&RevocationCheck> {
+        self.revocation.as_ref()
     }
 
     /// The reference identities, of which one must be presented.
@@ -56,6 +75,48 @@ impl PkixConstraint {
     /// What the certificate must be for.
     pub fn usage(&self) -> CertificateUsage {
         self.usage
+    }
+}
+
+/// TLSA records, of which at least one is usable, and the names that count with usage 2.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TlsaConstraint {
+    base: Domain,
+    records: TlsaSet,
+    names: BTreeSet<ReferenceIdentity>,
+}
+
+impl TlsaConstraint {
+    /// The records of `base`. With usage 2 (DANE-TA) the certificate must be for that domain or
+    /// for one of `names` (RFC 7672 §3.2.2). `None` where no record is usable, because then
+    /// nothing would say who may authenticate.
+    pub fn new(
+        base: Domain,
+        records: TlsaSet,
+        names: impl IntoIterator<Item = ReferenceIdentity>,
+    ) -> Option<Self> {
+        let mut names: BTreeSet<_> = names.into_iter().collect();
+        names.insert(base.clone().into());
+        records.is_usable().then_some(Self {
+            base,
+            records,
+            names,
+        })
+    }
+
+    /// The TLSA base domain.
+    pub fn base(&self) -> &Domain {
+        &self.base
+    }
+
+    /// The records.
+    pub fn records(&self) -> &TlsaSet {
+        &self.records
+    }
+
+    /// The reference identities for usage 2.
+    pub fn names(&self) -> &BTreeSet<ReferenceIdentity> {
+        &self.names
     }
 }
 
@@ -123,11 +184,19 @@ impl From<PinSet> for IdentityConstraint {
     }
 }
 
+impl From<TlsaConstraint> for IdentityConstraint {
+    fn from(tlsa: TlsaConstraint) -> Self {
+        Self::Tlsa(tlsa)
+    }
+}
+
 impl fmt::Display for IdentityConstraint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pkix(pkix) => pkix.fmt(f),
             Self::Pins(pins) => pins.fmt(f),
+            Self::Tlsa(tlsa) => tlsa.fmt(f),
+            Self::Undetermined(reason) => write!(f, "somebody who is not known: {reason}"),
             Self::Nameless => f.write_str("a name, which an address has not"),
         }
     }
@@ -137,7 +206,18 @@ impl fmt::Display for IdentityConstraint {
 impl fmt::Display for PkixConstraint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         alternatives(f, self.names.iter())?;
-        write!(f, " by {}", self.anchors.label())
+        write!(f, " by {}", self.anchors.label())?;
+        match &self.revocation {
+            Some(check) => write!(f, ", {check}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// `mx1.example by TLSA 3 1 1 ab12..`
+impl fmt::Display for TlsaConstraint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} by TLSA {}", self.base, self.records)
     }
 }
 

@@ -1,15 +1,17 @@
-//! Whether a mail transaction may begin: the judgement at MAIL FROM.
+//! Whether a mail transaction may begin, at MAIL FROM, and whether its content may be taken, by
+//! its From: field.
 
 use std::sync::Arc;
 
-use postern_mail::{EnhancedStatusCode, Reply, ReplyCode, ReversePath};
+use postern_mail::{Domain, EnhancedStatusCode, Reply, ReplyCode, ReversePath};
 use postern_tls::{Evidence, NotSecured};
 use rustls_pki_types::UnixTime;
 
 use crate::{
-    Basis, Direction, Exclusivity, Explanation, ListenerFloor, Mismatch, Partner, PartnerName,
-    Policy, Refusal, Requirement, Source, Stage,
+    Basis, BreakGlass, Direction, Exclusivity, Explanation, ListenerFloor, Mismatch, Partner,
+    PartnerName, Policy, Refusal, Requirement, Source, Stage,
     certificates::{Completeness, Holders},
+    outbound::lowered,
     rules::Rules,
 };
 
@@ -42,7 +44,8 @@ pub enum Consequence {
 /// A rule that was not met, in force or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The partner whose rule it is; none where a listener's floor was not met.
+    /// The partner whose rule it is; none where a listener's floor was not met, or the
+    /// certificate is refused.
     pub partner: Option<PartnerName>,
     /// At what stage that partner is; what is no partner's is always in force.
     pub stage: Stage,
@@ -50,24 +53,93 @@ pub struct Finding {
     pub refusal: Refusal,
 }
 
-/// Whom the reverse-path names.
+/// By what a client says whose mail it brings.
+#[derive(Debug, Clone, Copy)]
+pub struct MailClaim<'a> {
+    /// The reverse-path of `MAIL FROM`.
+    pub reverse_path: &'a ReversePath,
+    /// The domain that it greeted with. It speaks where the reverse-path is null and names
+    /// nobody, as for SPF (RFC 7208 §2.4).
+    pub helo: Option<&'a Domain>,
+}
+
+impl<'a> From<&'a ReversePath> for MailClaim<'a> {
+    fn from(reverse_path: &'a ReversePath) -> Self {
+        Self {
+            reverse_path,
+            helo: None,
+        }
+    }
+}
+
+impl MailClaim<'_> {
+    fn domain(&self) -> Option<&Domain> {
+        match self.reverse_path {
+            ReversePath::Null => self.helo,
+            ReversePath::Mailbox(_) => self.reverse_path.domain(),
+        }
+    }
+}
+
+/// Whose mail it is said to be.
 #[derive(Debug, Clone)]
 struct Sender {
-    path: ReversePath,
+    said_by: SaidBy,
     /// The partner whose domain it is.
     claimed: Option<Arc<Rules>>,
+    /// The exception to its rule that is made at present.
+    broken: Option<Arc<BreakGlass>>,
+}
+
+/// Where it is said.
+#[derive(Debug, Clone)]
+enum SaidBy {
+    ReversePath(ReversePath),
+    /// The null reverse-path says nothing, the greeting does.
+    Greeting(Domain),
+    Author(Domain),
 }
 
 impl Policy {
-    /// Judges a `MAIL FROM` with this reverse-path on a channel of this security.
+    /// Judges a `MAIL FROM` on a channel of this security.
     pub fn judge_mail(
         &self,
-        reverse_path: &ReversePath,
+        claim: &MailClaim<'_>,
         listener: Option<&ListenerFloor>,
         security: Result<&Evidence, &NotSecured>,
         now: UnixTime,
     ) -> InboundVerdict {
-        let sender = self.sender(reverse_path);
+        self.judge_sender(self.sender(claim, now), listener, security, now)
+    }
+
+    /// Judges content whose From: field names an author at this domain; `None` where that is no
+    /// partner's.
+    ///
+    /// People see that field and nothing else, so what a partner requires of a channel that
+    /// speaks for its domains, it requires of one that brings mail of its authors.
+    pub fn judge_author(
+        &self,
+        domain: &Domain,
+        listener: Option<&ListenerFloor>,
+        security: Result<&Evidence, &NotSecured>,
+        now: UnixTime,
+    ) -> Option<InboundVerdict> {
+        let claimed = self.rules_of(domain)?;
+        let sender = Sender {
+            said_by: SaidBy::Author(domain.clone()),
+            broken: self.broken_inbound(Some(claimed), now),
+            claimed: Some(Arc::clone(claimed)),
+        };
+        Some(self.judge_sender(sender, listener, security, now))
+    }
+
+    fn judge_sender(
+        &self,
+        sender: Sender,
+        listener: Option<&ListenerFloor>,
+        security: Result<&Evidence, &NotSecured>,
+        now: UnixTime,
+    ) -> InboundVerdict {
         let (full, enforced) = self.inbound_requirements(&sender, listener);
         let holders = security.map_or_else(
             |_| Holders::default(),
@@ -79,10 +151,17 @@ impl Policy {
         );
         let judged = full.judge(security, now);
         let mut findings = Vec::new();
+        if let Err(refusal) = self.denied.judge(security) {
+            findings.push(Finding {
+                partner: None,
+                stage: Stage::Enforce,
+                refusal,
+            });
+        }
         if let Err(refusal) = &judged {
             findings.push(sender.finding(refusal.clone(), security, &enforced, now));
         }
-        findings.extend(sender.exclusivity(&holders));
+        findings.extend(self.exclusivity(&sender, &holders, now));
         InboundVerdict {
             basis: basis(judged, security, &holders),
             consequence: consequence(&findings),
@@ -94,23 +173,35 @@ impl Policy {
         }
     }
 
-    /// What a `MAIL FROM` with this reverse-path would have to meet.
+    /// What a `MAIL FROM` would have to meet.
     pub fn explain_mail(
         &self,
-        reverse_path: &ReversePath,
+        claim: &MailClaim<'_>,
         listener: Option<&ListenerFloor>,
+        now: UnixTime,
     ) -> Explanation {
-        let sender = self.sender(reverse_path);
+        let sender = self.sender(claim, now);
         let (full, enforced) = self.inbound_requirements(&sender, listener);
         sender.explanation(&full, &enforced)
     }
 
-    fn sender(&self, reverse_path: &ReversePath) -> Sender {
-        let domain = reverse_path.domain();
+    fn sender(&self, claim: &MailClaim<'_>, now: UnixTime) -> Sender {
+        let claimed = claim.domain().and_then(|domain| self.rules_of(domain));
+        let said_by = match (claim.reverse_path, claim.helo) {
+            (ReversePath::Null, Some(helo)) => SaidBy::Greeting(helo.clone()),
+            (path, _) => SaidBy::ReversePath(path.clone()),
+        };
         Sender {
-            path: reverse_path.clone(),
-            claimed: domain.and_then(|domain| self.rules_of(domain)).cloned(),
+            said_by,
+            broken: self.broken_inbound(claimed, now),
+            claimed: claimed.cloned(),
         }
+    }
+
+    fn broken_inbound(&self, rules: Option<&Arc<Rules>>, now: UnixTime) -> Option<Arc<BreakGlass>> {
+        let partner = &rules?.partner;
+        self.broken_glass(partner.name(), Direction::Inbound, now)
+            .cloned()
     }
 
     /// The requirement with the partner's rule, and the one in force.
@@ -130,65 +221,43 @@ impl Policy {
             }
             Some(rules) => {
                 let full = floored(&rules.inbound);
-                let enforced = match rules.partner.stage() {
-                    Stage::Enforce => Arc::clone(&full),
-                    Stage::Observe | Stage::Warn => floored(&self.default),
+                let enforced = match (rules.partner.stage(), &sender.broken) {
+                    (Stage::Enforce, None) => Arc::clone(&full),
+                    (Stage::Enforce, Some(broken)) => {
+                        Arc::new(floored(&self.default).join(&lowered(broken).into()))
+                    }
+                    (Stage::Observe | Stage::Warn, _) => floored(&self.default),
                 };
                 (full, enforced)
             }
         }
     }
-}
-
-impl Sender {
-    /// A refusal by the full rule, as a finding at the stage at which it counts.
-    fn finding(
-        &self,
-        refusal: Refusal,
-        security: Result<&Evidence, &NotSecured>,
-        enforced: &Requirement,
-        now: UnixTime,
-    ) -> Finding {
-        let measured = || self.claimed.as_ref().map(|rules| rules.partner.stage());
-        let (refusal, stage) = match enforced.judge(security, now) {
-            Err(in_force) => (in_force, Stage::Enforce),
-            Ok(_) => (refusal, measured().unwrap_or(Stage::Enforce)),
-        };
-        let partner = refusal
-            .demanded_by()
-            .iter()
-            .find_map(|source| match source {
-                Source::PartnerRule(name) => Some(name.clone()),
-                Source::Default | Source::ListenerFloor(_) | Source::RouteFloor(_) => None,
-            });
-        Finding {
-            partner,
-            stage,
-            refusal,
-        }
-    }
 
     /// What speaks against the holders of the certificate sending for this sender. A null
-    /// reverse-path names no domain, so it is no other domain.
-    fn exclusivity(&self, holders: &Holders) -> Vec<Finding> {
-        let ReversePath::Mailbox(mailbox) = &self.path else {
-            return Vec::new();
+    /// reverse-path names no domain, so it is no other domain; and authors elsewhere may have
+    /// written what an exclusive partner passes on, unless they are another partner's.
+    fn exclusivity(&self, sender: &Sender, holders: &Holders, now: UnixTime) -> Vec<Finding> {
+        let domain = match &sender.said_by {
+            SaidBy::ReversePath(ReversePath::Mailbox(mailbox)) => mailbox.host().clone(),
+            SaidBy::Author(domain) => domain.clone().into(),
+            SaidBy::ReversePath(ReversePath::Null) | SaidBy::Greeting(_) => return Vec::new(),
         };
         let exclusive = holders
             .partners
             .iter()
-            .map(|rules| &rules.partner)
-            .filter(|partner| partner.inbound().exclusive == Exclusivity::Exclusive);
+            .filter(|rules| rules.partner.inbound().exclusive == Exclusivity::Exclusive);
         let mut findings: Vec<_> = exclusive
-            .map(|partner| {
+            .map(|rules| {
+                let partner = &rules.partner;
                 let mismatch = Mismatch::Exclusive {
                     holder: partner.name().clone(),
-                    domain: mailbox.host().clone(),
+                    domain: domain.clone(),
                 };
                 let source = Source::PartnerRule(partner.name().clone());
+                let broken = self.broken_inbound(Some(rules), now);
                 Finding {
                     partner: Some(partner.name().clone()),
-                    stage: partner.stage(),
+                    stage: measured_at(partner.stage(), broken.as_deref()),
                     refusal: Refusal::new(mismatch, "mail of their own domains only", vec![source]),
                 }
             })
@@ -203,13 +272,64 @@ impl Sender {
         }
         findings
     }
+}
+
+/// At what stage a rule counts: while the glass is broken, an enforced one only warns.
+fn measured_at(stage: Stage, broken: Option<&BreakGlass>) -> Stage {
+    match (stage, broken) {
+        (Stage::Enforce, Some(_)) => Stage::Warn,
+        (stage, _) => stage,
+    }
+}
+
+impl Sender {
+    /// A refusal by the full rule, as a finding at the stage at which it counts.
+    fn finding(
+        &self,
+        refusal: Refusal,
+        security: Result<&Evidence, &NotSecured>,
+        enforced: &Requirement,
+        now: UnixTime,
+    ) -> Finding {
+        let measured = || {
+            let stage = self.claimed.as_ref().map(|rules| rules.partner.stage())?;
+            Some(measured_at(stage, self.broken.as_deref()))
+        };
+        let (refusal, stage) = match enforced.judge(security, now) {
+            Err(in_force) => (in_force, Stage::Enforce),
+            Ok(_) => (refusal, measured().unwrap_or(Stage::Enforce)),
+        };
+        let partner = refusal
+            .demanded_by()
+            .iter()
+            .find_map(|source| match source {
+                Source::PartnerRule(name) => Some(name.clone()),
+                Source::Default
+                | Source::ListenerFloor(_)
+                | Source::RouteFloor(_)
+                | Source::BreakGlass(_)
+                | Source::Denylist
+                | Source::MtaSts(_)
+                | Source::Dane(_)
+                | Source::RequireTls => None,
+            });
+        Finding {
+            partner,
+            stage,
+            refusal,
+        }
+    }
 
     fn explanation(&self, full: &Requirement, enforced: &Requirement) -> Explanation {
         let explanation = Explanation::new(Direction::Inbound, full, enforced)
             .of_partner(self.claimed.as_ref().map(|rules| &rules.partner));
-        match self.path.mailbox() {
-            Some(mailbox) => explanation.about(mailbox.host().to_string()),
-            None => explanation,
+        match &self.said_by {
+            SaidBy::ReversePath(ReversePath::Mailbox(mailbox)) => {
+                explanation.about(mailbox.host().to_string())
+            }
+            SaidBy::ReversePath(ReversePath::Null) => explanation,
+            SaidBy::Greeting(domain) => explanation.about(format!("<> (EHLO {domain})")),
+            SaidBy::Author(domain) => explanation.about(format!("author at {domain}")),
         }
     }
 }
@@ -252,9 +372,12 @@ fn reply(refusal: &Refusal) -> Reply {
         Mismatch::NotEncrypted(_) => (ReplyCode::STARTTLS_FIRST, 10),
         Mismatch::NoCertificate => (ReplyCode::STARTTLS_FIRST, 0),
         Mismatch::Profile(_)
+        | Mismatch::Denied { .. }
         | Mismatch::Chain { .. }
         | Mismatch::Nameless
+        | Mismatch::Undetermined(_)
         | Mismatch::Host(_)
+        | Mismatch::HostUnproven(..)
         | Mismatch::Exclusive { .. }
         | Mismatch::TooManyPartners
         | Mismatch::StalePlan => (ReplyCode::UNAVAILABLE, 1),
@@ -263,7 +386,7 @@ fn reply(refusal: &Refusal) -> Reply {
 }
 
 impl InboundVerdict {
-    /// The partner whose domain the reverse-path names.
+    /// The partner whose domain the client claims.
     pub fn partner(&self) -> Option<&Partner> {
         self.sender.claimed.as_ref().map(|rules| &rules.partner)
     }
@@ -271,6 +394,11 @@ impl InboundVerdict {
     /// Other partners whose certificate the client proved to hold.
     pub fn certificate_holders(&self) -> impl Iterator<Item = &Partner> {
         self.holders.iter().map(|rules| &rules.partner)
+    }
+
+    /// The exception to that partner's rule that is made at present.
+    pub fn broken_glass(&self) -> Option<&BreakGlass> {
+        self.sender.broken.as_deref()
     }
 
     /// What the channel turned out to be; it prints as the channel verdict to record.

@@ -1,16 +1,18 @@
 //! Holding what is known of a channel against a requirement.
 
+use std::sync::Arc;
+
 use postern_mail::Host;
 use postern_tls::{
-    ChainFault, CryptoBounds, Evidence, NotSecured, PeerCertificates, PeerChain,
+    ChainFault, CryptoBounds, Evidence, NotSecured, PeerCertificates, PeerChain, TlsaDemand,
     pkix::{self, Demand, Wildcards},
-    verify_pin,
+    verify_pin, verify_tlsa,
 };
 use rustls_pki_types::UnixTime;
 
 use crate::{
-    Basis, ChannelDemand, IdentityConstraint, Mismatch, PinSet, PkixConstraint, Proof, Protection,
-    Refusal, Requirement, Source,
+    Basis, ChannelDemand, Identity, IdentityConstraint, Mismatch, PinSet, PkixConstraint, Proof,
+    Protection, Provenance, Refusal, Requirement, Source, TlsaConstraint,
 };
 
 impl Requirement {
@@ -49,17 +51,40 @@ impl Requirement {
         }
     }
 
-    /// Whether mail may be handed to `host`.
+    /// Whether mail may be handed to `host`, which came to be known so.
     ///
     /// # Errors
     /// Says which hosts are allowed, and who demands it.
-    pub fn judge_host(&self, host: &Host) -> Result<(), Refusal> {
-        if self.hosts().admits(host) {
+    pub fn judge_host(&self, host: &Host, provenance: Provenance) -> Result<(), Refusal> {
+        if self.hosts().admits(host, provenance) {
             return Ok(());
         }
-        let sources = self.sources(|contribution| !contribution.hosts().admits(host));
+        let sources = self.sources(|contribution| !contribution.hosts().admits(host, provenance));
         let demand = format!("a next hop among {}", self.hosts());
-        Err(Refusal::new(Mismatch::Host(host.clone()), demand, sources))
+        // A pattern that is not met is the plainer reason.
+        let mismatch = if self.hosts().admits(host, Provenance::Configured) {
+            Mismatch::HostUnproven(host.clone(), provenance)
+        } else {
+            Mismatch::Host(host.clone())
+        };
+        Err(Refusal::new(mismatch, demand, sources))
+    }
+
+    /// Whether there is anybody at all who could meet the requirement: a demand for an identity
+    /// that could not be found out is met by nobody, and spares the dialling.
+    ///
+    /// # Errors
+    /// Says what could not be found out.
+    pub fn judge_prospect(&self) -> Result<(), Refusal> {
+        let constraints = self.identity().into_iter().flat_map(Identity::constraints);
+        for constraint in constraints {
+            if let IdentityConstraint::Undetermined(reason) = constraint {
+                let mismatch = Mismatch::Undetermined(Arc::clone(reason));
+                let demand = "a channel authenticated as what that would say";
+                return Err(Refusal::new(mismatch, demand, self.demanding(constraint)));
+            }
+        }
+        Ok(())
     }
 
     fn refuse_plain(&self, reason: &NotSecured) -> Refusal {
@@ -122,6 +147,10 @@ pub(crate) fn prove(
     let proof = match constraint {
         IdentityConstraint::Pkix(pkix) => prove_name(pkix, bounds, chain, now),
         IdentityConstraint::Pins(pins) => prove_key(pins, bounds, chain),
+        IdentityConstraint::Tlsa(tlsa) => prove_tlsa(tlsa, bounds, chain, now),
+        IdentityConstraint::Undetermined(reason) => {
+            return Err(Mismatch::Undetermined(Arc::clone(reason)));
+        }
         IdentityConstraint::Nameless => return Err(Mismatch::Nameless),
     };
     proof.map_err(|fault| Mismatch::Chain {
@@ -143,7 +172,7 @@ fn prove_name(
         names: &names,
         wildcards: Wildcards::Permitted,
         bounds,
-        revocation: None,
+        revocation: pkix.revocation(),
     };
     let verified = pkix::verify(chain, &demand, now)?;
     match verified.name {
@@ -153,6 +182,25 @@ fn prove_name(
         }),
         None => Err(ChainFault::Other("no name was demanded".to_owned())),
     }
+}
+
+fn prove_tlsa(
+    tlsa: &TlsaConstraint,
+    bounds: &CryptoBounds,
+    chain: &PeerChain,
+    now: UnixTime,
+) -> Result<Proof, ChainFault> {
+    let names: Vec<_> = tlsa.names().iter().cloned().collect();
+    let demand = TlsaDemand {
+        records: tlsa.records(),
+        names: &names,
+        bounds,
+    };
+    let matched = verify_tlsa(chain, &demand, now)?;
+    Ok(Proof::Tlsa {
+        base: tlsa.base().clone(),
+        record: matched.record,
+    })
 }
 
 /// A pin speaks of the key alone, so neither names nor dates of the certificate count; the

@@ -16,9 +16,10 @@
 //! evidence and the time are arguments, and the verdict is a [`Basis`] or a [`Refusal`], whose
 //! one sentence is what logs, queue, notices and explanations say.
 //!
-//! * **Outbound**, [`Policy::plan_delivery`] resolves the requirement before anybody is dialled,
-//!   and [`Policy::authorize`] turns a channel that meets it into a [`Permit`], which owns the
-//!   channel. There is no other way to a channel that can carry mail.
+//! * **Outbound**, [`Policy::plan_delivery`] resolves what holds for a delivery before anybody is
+//!   dialled, [`DeliveryPlan::for_host`] what holds at one next hop, and [`Policy::authorize`]
+//!   turns a channel that meets it into a [`Permit`], which owns the channel. There is no other
+//!   way to a channel that can carry mail.
 //! * **Inbound**, [`Policy::judge_mail`] answers `MAIL FROM`: only an authenticated channel
 //!   speaks for the domains of a partner that requires it, and an exclusive partner's
 //!   certificate speaks for no other domain.
@@ -28,7 +29,8 @@
 //!
 //! ```
 //! use postern_policy::{
-//!     ChannelLevel, Defaults, IdentityTerms, OutboundTerms, Partner, Policy, Stage,
+//!     ChannelLevel, Defaults, DeliveryRequest, HostFacts, IdentityTerms, OutboundTerms, Partner,
+//!     Policy, Stage,
 //! };
 //! use postern_tls::{NotSecured, Profile, ProfileName, TrustAnchors};
 //! use rustls_pki_types::UnixTime;
@@ -44,9 +46,10 @@
 //! };
 //! let policy = Policy::new(defaults, vec![ministry]).expect("a sound policy");
 //!
-//! let plan = policy.plan_delivery(&"ministry.example".parse()?, None);
+//! let to = "ministry.example".parse()?;
+//! let plan = policy.plan_delivery(&DeliveryRequest::to(&to), UnixTime::now());
 //! let refusal = plan
-//!     .enforced()
+//!     .for_host(&HostFacts::configured("mx1.ministry.example".parse()?))
 //!     .judge(Err(&NotSecured::NotOffered), UnixTime::now())
 //!     .expect_err("no plaintext");
 //! assert_eq!(refusal.status().to_string(), "4.7.10");
@@ -60,21 +63,25 @@
 //! replies of RFC 3207 §4. TLS is never demanded of everybody on a public listener
 //! (RFC 3207 §4): what is demanded is demanded of a partner.
 //!
-//! Not here yet, each with its place in the algebra: DANE (RFC 7672) and MTA-STS (RFC 8461) are
-//! further [`Source`]s, the one with a further [`IdentityConstraint`], the other with a
-//! [`HostRule`] of patterns; REQUIRETLS (RFC 8689) is a further source at
-//! [`ChannelDemand::Authenticated`]; revocation is a further reason of a chain to fail.
+//! What the network says comes in as facts and becomes contributions like any other: DANE
+//! (RFC 7672), MTA-STS (RFC 8461), REQUIRETLS (RFC 8689). None of them has precedence over
+//! another or over a rule of ours, because a join lowers nothing.
 
 mod basis;
+mod break_glass;
 mod certificates;
+mod denylist;
 mod explanation;
+mod facts;
 mod floor;
+mod host_plan;
 mod hosts;
 mod identity;
 mod inbound;
 mod judge;
 mod level;
 pub mod mta_sts;
+mod network;
 mod outbound;
 mod partner;
 mod permit;
@@ -85,18 +92,22 @@ mod rules;
 mod source;
 
 pub use basis::{Basis, Proof, Protection, Verdict};
+pub use break_glass::{BreakGlass, Lowered};
+pub use denylist::{Denied, DeniedCertificate};
 pub use explanation::{Axis, Demanded, Effect, Explanation, RuleExplanation};
+pub use facts::{DaneFacts, DaneRecords, DnsProof, HostFacts, Provenance};
 pub use floor::{ListenerFloor, RouteFloor, RouteFloorError};
+pub use host_plan::{HostPlan, RuleVerdict};
 pub use hosts::{HostPattern, HostRule};
-pub use identity::{Identity, IdentityConstraint, PinSet, PkixConstraint};
-pub use inbound::{Consequence, Finding, InboundVerdict};
+pub use identity::{Identity, IdentityConstraint, PinSet, PkixConstraint, TlsaConstraint};
+pub use inbound::{Consequence, Finding, InboundVerdict, MailClaim};
 pub use level::{ChannelLevel, Stage, UnknownWord};
 pub use mta_sts::{
     KnownPolicy, StsId, StsMode, StsPolicy, StsPolicyError, StsRecord, StsRecordError,
 };
-pub use outbound::{DeliveryPlan, PoolKey};
+pub use outbound::{DeliveryPlan, DeliveryRequest, PoolKey};
 pub use partner::{
-    CertificateName, ClientUsage, Direction, Exclusivity, IdentityTerms, InboundTerms,
+    CertificateName, ClientUsage, Dane, Direction, Exclusivity, IdentityTerms, InboundTerms,
     OutboundTerms, Partner, PartnerBuilder, PartnerError, PartnerName, PartnerNameError,
 };
 pub use permit::{Permit, Refused, Shadow};

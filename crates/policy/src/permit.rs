@@ -12,7 +12,7 @@ use rustls_pki_types::UnixTime;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 
 use crate::{
-    Basis, DeliveryPlan, Mismatch, PartnerName, Policy, Refusal, Source, Stage, policy::Generation,
+    Basis, HostPlan, Mismatch, PartnerName, Policy, Refusal, Source, Stage, policy::Generation,
 };
 
 /// The right to hand mail to a next hop over the channel that this permit owns.
@@ -40,14 +40,13 @@ struct Grant {
     shadow: Option<Shadow>,
 }
 
-/// What a rule that is not enforced yet would have said: the measure of readiness.
+/// What the rules that are judged without being in force would have said: the measure of
+/// readiness.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shadow {
-    /// Whose rule it is.
-    pub partner: PartnerName,
-    /// At what stage it is.
-    pub stage: Stage,
-    /// What it would have said.
+    /// The partner, where the destination is one's, and at what stage its rule is.
+    pub partner: Option<(PartnerName, Stage)>,
+    /// What they would have said.
     pub outcome: Result<Basis, Refusal>,
 }
 
@@ -60,18 +59,17 @@ pub struct Refused<S> {
 }
 
 impl Policy {
-    /// Decides whether the delivery of `plan` may use `channel`, which leads to `host`.
+    /// Decides whether the delivery of `plan` may use `channel`, which leads to its next hop.
     ///
     /// # Errors
     /// The channel does not meet what is in force, or the plan is one of an older policy.
     pub fn authorize<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
-        plan: &DeliveryPlan,
-        host: &Host,
+        plan: &HostPlan,
         channel: Channel<S>,
         now: UnixTime,
     ) -> Result<Permit<S>, Refused<S>> {
-        let granted = grant(self.generation, plan, host, channel.security(), now);
+        let granted = grant(self.generation, plan, channel.security(), now);
         let stream = channel.release();
         match granted {
             Ok(grant) => Ok(Permit { stream, grant }),
@@ -85,15 +83,21 @@ impl<S> Permit<S> {
     /// was proven before: the policy may have changed, and certificates expire.
     ///
     /// # Errors
-    /// The channel does not meet what is in force now.
+    /// The channel does not meet what is in force now, or leads to another host than the plan
+    /// is for.
     pub fn rejudge(
         self,
         policy: &Policy,
-        plan: &DeliveryPlan,
+        plan: &HostPlan,
         now: UnixTime,
     ) -> Result<Self, Refused<S>> {
         let Self { stream, grant: old } = self;
-        match grant(policy.generation, plan, &old.host, stream.security(), now) {
+        let granted = if *plan.host() == old.host {
+            grant(policy.generation, plan, stream.security(), now)
+        } else {
+            Err(elsewhere(&old.host))
+        };
+        match granted {
             Ok(grant) => Ok(Self { stream, grant }),
             Err(refusal) => Err(Refused { refusal, stream }),
         }
@@ -119,7 +123,7 @@ impl<S> Permit<S> {
         &self.grant.basis
     }
 
-    /// What the partner's rule would have said, where it is not enforced yet.
+    /// What the rules that are not in force would have said, where there are any.
     pub fn shadow(&self) -> Option<&Shadow> {
         self.grant.shadow.as_ref()
     }
@@ -152,36 +156,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Refused<S> {
 /// The one place where a channel is found good enough to carry mail.
 fn grant(
     generation: Generation,
-    plan: &DeliveryPlan,
-    host: &Host,
+    plan: &HostPlan,
     security: Result<&Evidence, &NotSecured>,
     now: UnixTime,
 ) -> Result<Grant, Refusal> {
-    if plan.generation != generation {
-        let demand = "that deliveries are planned anew";
-        return Err(Refusal::new(
-            Mismatch::StalePlan,
-            demand,
-            vec![Source::Default],
-        ));
-    }
-    plan.judge_host(host)?;
-    let basis = plan.enforced().judge(security, now)?;
-    let shadow = plan.shadowed_partner().map(|partner| Shadow {
-        partner: partner.name().clone(),
-        stage: partner.stage(),
-        outcome: plan
-            .full()
-            .judge_host(host)
-            .and_then(|()| plan.full().judge(security, now)),
+    plan.check(generation, now)?;
+    let basis = plan.judge(security, now)?;
+    let shadow = plan.measures_more().then(|| Shadow {
+        partner: plan
+            .partner()
+            .map(|partner| (partner.name().clone(), partner.stage())),
+        outcome: plan.judge_in_full(security, now),
     });
     Ok(Grant {
         destination: plan.destination().clone(),
         partner: plan.partner().map(|partner| partner.name().clone()),
-        host: host.clone(),
+        host: plan.host().clone(),
         basis,
         shadow,
     })
+}
+
+/// A plan for one host does not judge a channel to another.
+fn elsewhere(host: &Host) -> Refusal {
+    let demand = "a plan for the host at the other end";
+    Refusal::new(Mismatch::Host(host.clone()), demand, vec![Source::Default])
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Permit<S> {

@@ -10,9 +10,11 @@ use std::{
 
 use postern_mail::{Domain, DomainMap, DomainPattern};
 use postern_tls::{Contradiction, ProfileName};
+use rustls_pki_types::UnixTime;
 
 use crate::{
-    Defaults, Partner, PartnerName, Requirement, certificates::CertificateIndex, rules::Rules,
+    BreakGlass, Defaults, Denied, Direction, Partner, PartnerName, Requirement,
+    certificates::CertificateIndex, denylist::Denylist, rules::Rules,
 };
 
 /// Everything that decides over channels, checked and ready to be asked.
@@ -26,6 +28,8 @@ pub struct Policy {
     pub(crate) default: Arc<Requirement>,
     table: PartnerTable,
     pub(crate) certificates: CertificateIndex,
+    pub(crate) denied: Arc<Denylist>,
+    broken_glass: HashMap<PartnerName, Vec<Arc<BreakGlass>>>,
 }
 
 impl Policy {
@@ -52,7 +56,51 @@ impl Policy {
             default,
             table,
             certificates,
+            denied: Arc::default(),
+            broken_glass: HashMap::new(),
         })
+    }
+
+    /// The same policy, which refuses these certificates and keys.
+    #[must_use]
+    pub fn with_denied(self, denied: Vec<Denied>) -> Self {
+        let denied = Arc::new(Denylist::new(denied));
+        Self { denied, ..self }
+    }
+
+    /// The same policy with these exceptions, of partners that it knows.
+    ///
+    /// # Errors
+    /// Every exception for a partner that there is not.
+    pub fn with_broken_glass(mut self, entries: Vec<BreakGlass>) -> Result<Self, Vec<PolicyError>> {
+        let mut errors = Vec::new();
+        for entry in entries {
+            if self.partner(&entry.partner).is_none() {
+                errors.push(PolicyError::UnknownPartner(entry.partner.clone()));
+            }
+            let of_partner = self.broken_glass.entry(entry.partner.clone());
+            of_partner.or_default().push(Arc::new(entry));
+        }
+        if errors.is_empty() {
+            Ok(self)
+        } else {
+            Err(errors)
+        }
+    }
+
+    /// The exception to a partner's rule that is made at `now`, if any: of several the one that
+    /// ends first, so that none is given longer than it was approved for.
+    pub(crate) fn broken_glass(
+        &self,
+        partner: &PartnerName,
+        direction: Direction,
+        now: UnixTime,
+    ) -> Option<&Arc<BreakGlass>> {
+        self.broken_glass
+            .get(partner)?
+            .iter()
+            .filter(|entry| entry.holds(partner, direction, now))
+            .min_by_key(|entry| entry.until)
     }
 
     /// What holds where no rule says more.
@@ -153,6 +201,9 @@ pub enum PolicyError {
     /// Two partners of one name.
     #[error("another partner is called {0}")]
     DuplicatePartner(PartnerName),
+    /// The glass is broken for somebody who is no partner.
+    #[error("there is no partner {0}")]
+    UnknownPartner(PartnerName),
     /// Two partners have the same domain or suffix.
     #[error("{pattern} is a domain of partner {other} already")]
     DomainTaken {
@@ -196,6 +247,7 @@ impl PolicyError {
     pub fn partner(&self) -> &PartnerName {
         match self {
             Self::DuplicatePartner(partner)
+            | Self::UnknownPartner(partner)
             | Self::DomainTaken { partner, .. }
             | Self::ProfilesExclude { partner, .. }
             | Self::ExclusiveShared { partner, .. } => partner,
@@ -206,6 +258,7 @@ impl PolicyError {
     pub fn key(&self) -> &'static str {
         match self {
             Self::DuplicatePartner(_) => "name",
+            Self::UnknownPartner(_) => "partner",
             Self::DomainTaken { .. } => "domains",
             Self::ProfilesExclude { .. } => "profile",
             Self::ExclusiveShared { .. } => "inbound.exclusive",

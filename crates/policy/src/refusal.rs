@@ -1,11 +1,11 @@
 //! Why a channel may not be used, as one sentence and one status code.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use postern_mail::{EnhancedStatusCode, Host};
-use postern_tls::{ChainFault, Fingerprint, NotSecured, ProfileViolation};
+use postern_tls::{CertificateSerial, ChainFault, Fingerprint, NotSecured, ProfileViolation};
 
-use crate::{PartnerName, Source};
+use crate::{PartnerName, Provenance, Source};
 
 /// A requirement that was not met: what was found, what was demanded, and by whom.
 ///
@@ -41,8 +41,21 @@ pub enum Mismatch {
     },
     /// The peer has no name that a certificate could prove.
     Nameless,
+    /// The operator refuses this certificate, or its key.
+    Denied {
+        /// Its serial number.
+        serial: CertificateSerial,
+        /// Its issuer.
+        issuer: String,
+        /// Why it is refused.
+        reason: Arc<str>,
+    },
+    /// As whom the peer must authenticate could not be found out, for this reason.
+    Undetermined(Arc<str>),
     /// The next hop is not among those allowed.
     Host(Host),
+    /// Nothing proves that the next hop is the destination's.
+    HostUnproven(Host, Provenance),
     /// The certificate is one partner's, the domain is not that partner's.
     Exclusive {
         /// Whose certificate it is.
@@ -101,9 +114,12 @@ impl Refusal {
             Mismatch::NotEncrypted(NotSecured::HandshakeFailed(_))
             | Mismatch::Profile(_)
             | Mismatch::NoCertificate
+            | Mismatch::Denied { .. }
             | Mismatch::Chain { .. } => CRYPTOGRAPHIC_FAILURE,
             Mismatch::Nameless
+            | Mismatch::Undetermined(_)
             | Mismatch::Host(_)
+            | Mismatch::HostUnproven(..)
             | Mismatch::Exclusive { .. }
             | Mismatch::TooManyPartners
             | Mismatch::StalePlan => OTHER,
@@ -136,7 +152,22 @@ impl fmt::Display for Mismatch {
                 write!(f, "{fault} (certificate SHA-256 {fingerprint})")
             }
             Self::Nameless => f.write_str("the next hop is known by its address only"),
+            Self::Denied {
+                serial,
+                issuer,
+                reason,
+            } => write!(
+                f,
+                "the peer showed certificate {serial} of {issuer}, which is refused: {reason}"
+            ),
+            Self::Undetermined(reason) => f.write_str(reason),
             Self::Host(host) => write!(f, "the next hop is {host}"),
+            Self::HostUnproven(host, provenance) => {
+                write!(
+                    f,
+                    "the next hop is {host}, which is not proven ({provenance})"
+                )
+            }
             Self::Exclusive { holder, domain } => write!(
                 f,
                 "the certificate is that of {holder}, and {domain} is not a domain of theirs"

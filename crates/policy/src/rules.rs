@@ -6,8 +6,8 @@ use postern_mail::{DomainPattern, Host};
 use postern_tls::{CertificateUsage, Profile, ReferenceIdentity, TrustAnchors};
 
 use crate::{
-    ChannelDemand, ClientUsage, Contribution, Direction, HostPattern, HostRule, Partner,
-    ProfileDemand, Requirement, Source,
+    ChannelDemand, ChannelLevel, ClientUsage, Contribution, Direction, HostPattern, HostRule,
+    Partner, ProfileDemand, Requirement, Source,
     floor::{demand, identity, names_or_destination},
 };
 
@@ -54,7 +54,8 @@ impl Rules {
     /// A destination that stands for all, where the rule is the same for all.
     fn any_destination(&self) -> Option<Host> {
         let terms = &self.partner.outbound();
-        let named = !terms.identity.names.is_empty()
+        let named = terms.is_by_dane_alone()
+            || !terms.identity.names.is_empty()
             || !terms.identity.uses_pkix()
             || terms.hosts.iter().any(|hop| hop.host().domain().is_some());
         let same = named || !terms.require.requires_authenticated_peer();
@@ -86,7 +87,13 @@ impl Rules {
 
 fn outbound(partner: &Partner, destination: &Host, trust: &TrustAnchors) -> Contribution {
     let terms = partner.outbound();
-    let channel = demand(terms.require, || {
+    // The records that say who the partner is differ from host to host, and are joined there.
+    let require = if terms.is_by_dane_alone() {
+        ChannelLevel::Encrypted
+    } else {
+        terms.require
+    };
+    let channel = demand(require, || {
         let names = names_or_destination(&terms.hosts, destination);
         identity(&terms.identity, names, trust, CertificateUsage::ServerAuth)
     });

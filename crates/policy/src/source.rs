@@ -2,16 +2,16 @@
 
 use std::{fmt, sync::Arc};
 
-use postern_mail::Foreign;
+use postern_mail::{Domain, Foreign, Host};
 use serde::Serialize;
 
 use crate::PartnerName;
 
 /// Whose demand a contribution is.
 ///
-/// Sources that the network speaks through (TLSA records, MTA-STS policies, REQUIRETLS) are
-/// further variants when they come. They need no rule of precedence: a join cannot lower
-/// anything, whoever says it (RFC 8461 §2, RFC 8689 §4.1).
+/// The sources that the network speaks through (TLSA records, MTA-STS policies, REQUIRETLS) need
+/// no rule of precedence: a join cannot lower anything, whoever says it (RFC 8461 §2,
+/// RFC 8689 §4.1).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
@@ -23,6 +23,32 @@ pub enum Source {
     RouteFloor(Label),
     /// The rule of this partner.
     PartnerRule(PartnerName),
+    /// What is left of the rule of this partner while somebody has broken the glass.
+    BreakGlass(PartnerName),
+    /// The list of certificates that are refused.
+    Denylist,
+    /// The MTA-STS policy of this domain.
+    MtaSts(Domain),
+    /// The TLSA records of this host.
+    Dane(Host),
+    /// The sender, by REQUIRETLS.
+    RequireTls,
+}
+
+impl Source {
+    /// Whether the operator of this machine says it. What the network says can add to that and
+    /// never takes from it.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Default
+            | Self::ListenerFloor(_)
+            | Self::RouteFloor(_)
+            | Self::PartnerRule(_)
+            | Self::BreakGlass(_)
+            | Self::Denylist => true,
+            Self::MtaSts(_) | Self::Dane(_) | Self::RequireTls => false,
+        }
+    }
 }
 
 impl fmt::Display for Source {
@@ -32,6 +58,11 @@ impl fmt::Display for Source {
             Self::ListenerFloor(label) => write!(f, "listener {label}"),
             Self::RouteFloor(label) => write!(f, "route {label}"),
             Self::PartnerRule(name) => write!(f, "partner {name}"),
+            Self::BreakGlass(name) => write!(f, "break-glass for partner {name}"),
+            Self::Denylist => f.write_str("the list of refused certificates"),
+            Self::MtaSts(domain) => write!(f, "MTA-STS of {domain}"),
+            Self::Dane(host) => write!(f, "DANE of {host}"),
+            Self::RequireTls => f.write_str("REQUIRETLS of the sender"),
         }
     }
 }

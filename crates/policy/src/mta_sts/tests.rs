@@ -135,7 +135,7 @@ fn what_is_no_policy_is_refused_with_the_line() {
     let lines = |text: &str| format!("{SOUND}{}", text.repeat(500));
     check_refused(
         &lines("mx: a.example\n"),
-        "the policy has more than 500 `mx` lines",
+        "the policy has more than 200 `mx` lines",
     );
     check_refused(
         &lines(&"x: y\n".repeat(30)),

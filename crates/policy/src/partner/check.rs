@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use postern_mail::DomainPattern;
 
-use super::{Direction, Exclusivity, IdentityTerms, Partner};
+use super::{Dane, Direction, Exclusivity, IdentityTerms, Partner};
 use crate::ChannelLevel;
 
 /// A mistake in a partner's rules, or something in them that would have no effect.
@@ -33,6 +33,15 @@ pub enum PartnerError {
         /// At which key.
         key: &'static str,
     },
+    /// Revocation of certificates that are not looked at.
+    #[error("has no effect where the key alone identifies the partner; use [[deny]]")]
+    RevocationUnused {
+        /// Of which direction.
+        direction: Direction,
+    },
+    /// TLSA records, and nothing they could be held against.
+    #[error("has an effect only with require = \"authenticated\"")]
+    DaneUnused,
     /// A certificate that identifies nobody cannot be kept to anybody's domains.
     #[error("has an effect only with require = \"authenticated\"")]
     ExclusiveUnused,
@@ -51,6 +60,8 @@ impl PartnerError {
             Self::NoDomains | Self::EveryDomain | Self::DuplicateDomain(_) => "domains".into(),
             Self::NoIdentity => "inbound.names".into(),
             Self::IdentityUnused { direction, key } => format!("{direction}.{key}"),
+            Self::RevocationUnused { direction } => format!("{direction}.crl"),
+            Self::DaneUnused => "outbound.dane".into(),
             Self::ExclusiveUnused => "inbound.exclusive".into(),
             Self::UsageUnused => "inbound.server-auth-certificates".into(),
             Self::ProfileUnused => "profile".into(),
@@ -74,6 +85,9 @@ pub(super) fn check(partner: &Partner) -> Vec<PartnerError> {
         &inbound.identity,
         &mut errors,
     );
+    if outbound.dane == Dane::Demanded && !outbound.require.requires_authenticated_peer() {
+        errors.push(PartnerError::DaneUnused);
+    }
     check_inbound(partner, &mut errors);
     let plain = outbound.require.accepts_plain() && inbound.require.accepts_plain();
     if partner.profile.is_some() && plain {
@@ -103,12 +117,16 @@ fn check_identity(
     errors: &mut Vec<PartnerError>,
 ) {
     if require.requires_authenticated_peer() {
+        if identity.revocation.is_some() && !identity.uses_pkix() {
+            errors.push(PartnerError::RevocationUnused { direction });
+        }
         return;
     }
     let given = [
         ("names", !identity.names.is_empty()),
         ("spki-pins", !identity.pins.is_empty()),
         ("trust", identity.trust.is_some()),
+        ("crl", identity.revocation.is_some()),
     ];
     for (key, _) in given.into_iter().filter(|(_, given)| *given) {
         errors.push(PartnerError::IdentityUnused { direction, key });

@@ -10,7 +10,7 @@ use postern_tls::Profile;
 pub use check::PartnerError;
 pub use name::{PartnerName, PartnerNameError};
 pub use terms::{
-    CertificateName, ClientUsage, Direction, Exclusivity, IdentityTerms, InboundTerms,
+    CertificateName, ClientUsage, Dane, Direction, Exclusivity, IdentityTerms, InboundTerms,
     OutboundTerms,
 };
 

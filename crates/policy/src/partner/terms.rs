@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use postern_mail::NextHop;
-use postern_tls::{ReferenceIdentity, SpkiPin, TrustAnchors};
+use postern_tls::{ReferenceIdentity, RevocationCheck, SpkiPin, TrustAnchors};
 use serde::Serialize;
 
 use crate::ChannelLevel;
@@ -46,6 +46,8 @@ pub struct IdentityTerms {
     pub pins: Vec<SpkiPin>,
     /// `trust`: who may vouch for the names, where it is not the general set.
     pub trust: Option<TrustAnchors>,
+    /// `crl`, `crl-unknown`: who says whether a certificate is revoked.
+    pub revocation: Option<RevocationCheck>,
 }
 
 impl IdentityTerms {
@@ -70,6 +72,18 @@ pub struct OutboundTerms {
     pub present: Option<CertificateName>,
     /// `hosts`: fixed next hops in place of routes and MX records.
     pub hosts: Vec<NextHop>,
+    /// `dane`
+    pub dane: Dane,
+}
+
+/// Whether a partner must authenticate by TLSA records (RFC 7672 §6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Dane {
+    /// Where there are such records they count, as they do for everybody.
+    #[default]
+    WherePublished,
+    /// Without usable records, proven by DNSSEC, nothing is sent.
+    Demanded,
 }
 
 impl OutboundTerms {
@@ -80,7 +94,14 @@ impl OutboundTerms {
             identity: IdentityTerms::default(),
             present: None,
             hosts: Vec::new(),
+            dane: Dane::WherePublished,
         }
+    }
+
+    /// Whether TLSA records alone say who the partner is.
+    pub(crate) fn is_by_dane_alone(&self) -> bool {
+        let given = !self.identity.names.is_empty() || !self.identity.pins.is_empty();
+        self.dane == Dane::Demanded && !given && self.identity.trust.is_none()
     }
 }
 

@@ -32,8 +32,11 @@ fn route() -> RouteFloor {
 
 #[test]
 fn an_enforced_rule_is_explained_axis_by_axis() {
-    let plan = with_ministry(Stage::Enforce)
-        .plan_delivery(&"ministry.example".parse().unwrap(), Some(&route()));
+    let plan = policies::plan(
+        &with_ministry(Stage::Enforce),
+        &"ministry.example".parse().unwrap(),
+        Some(&route()),
+    );
     assert_eq!(
         plan.explanation().to_string(),
         "\
@@ -53,8 +56,11 @@ ministry.pem, profile suite-b-128, hosts mx1.ministry.example; its outbound rule
 
 #[test]
 fn a_rule_that_is_only_measured_says_so() {
-    let plan = with_ministry(Stage::Observe)
-        .plan_delivery(&"ministry.example".parse().unwrap(), Some(&route()));
+    let plan = policies::plan(
+        &with_ministry(Stage::Observe),
+        &"ministry.example".parse().unwrap(),
+        Some(&route()),
+    );
     assert_eq!(
         plan.explanation().to_string(),
         "\
@@ -81,7 +87,7 @@ observe, measured only
 #[test]
 fn programs_are_told_the_same() {
     let policy = with_ministry(Stage::Enforce);
-    let plan = policy.plan_delivery(&"office.ministry.example".parse().unwrap(), None);
+    let plan = policies::plan(&policy, &"office.ministry.example".parse().unwrap(), None);
     let json = serde_json::to_value(plan.explanation()).unwrap();
     assert_eq!(json["direction"], "outbound");
     assert_eq!(json["domain"], "office.ministry.example");
@@ -98,7 +104,7 @@ fn programs_are_told_the_same() {
 fn an_outcome_is_told_in_the_words_of_the_refusal() {
     let policy = with_ministry(Stage::Enforce);
     let from = ReversePath::Mailbox("clerk@ministry.example".parse().unwrap());
-    let verdict = policy.judge_mail(&from, None, Err(&NotSecured::NotOffered), now());
+    let verdict = policy.judge_mail(&(&from).into(), None, Err(&NotSecured::NotOffered), now());
     let refusal = verdict.findings()[0].refusal.to_string();
     assert!(refusal.ends_with("; partner Ministry of Examples demands an encrypted channel"));
     let explained = verdict.explanation().to_string();
@@ -115,7 +121,11 @@ fn an_outcome_is_told_in_the_words_of_the_refusal() {
 
 #[test]
 fn strangers_are_explained_too() {
-    let plan = with_ministry(Stage::Enforce).plan_delivery(&"[192.0.2.1]".parse().unwrap(), None);
+    let plan = policies::plan(
+        &with_ministry(Stage::Enforce),
+        &"[192.0.2.1]".parse().unwrap(),
+        None,
+    );
     let explained = plan.explanation().to_string();
     assert!(explained.starts_with("to [192.0.2.1]: no partner\n  channel   any  (the default)\n"));
 }

@@ -19,7 +19,7 @@ fn path(text: &str) -> ReversePath {
 }
 
 fn judged(policy: &Policy, from: &str, peer: &Peer) -> InboundVerdict {
-    policy.judge_mail(&path(from), None, peer.security.as_ref(), now())
+    policy.judge_mail(&(&path(from)).into(), None, peer.security.as_ref(), now())
 }
 
 /// `accepted, VERDICT` or the reply.
@@ -293,7 +293,12 @@ fn a_listener_that_requires_tls_takes_part() {
     let policy = policies::policy(vec![]);
     let listener = ListenerFloor::encrypted(Label::new("10.0.0.1:25"));
     let from = path("<a@stranger.test>");
-    let verdict = policy.judge_mail(&from, Some(&listener), Err(&NotSecured::NotOffered), now());
+    let verdict = policy.judge_mail(
+        &(&from).into(),
+        Some(&listener),
+        Err(&NotSecured::NotOffered),
+        now(),
+    );
     let told = told(&verdict);
     assert!(told.starts_with("530 5.7.10 "), "{told}");
     assert!(
@@ -301,7 +306,9 @@ fn a_listener_that_requires_tls_takes_part() {
         "{told}"
     );
     assert_eq!(verdict.findings()[0].partner, None);
-    let explained = policy.explain_mail(&from, Some(&listener)).to_string();
+    let explained = policy
+        .explain_mail(&(&from).into(), Some(&listener), now())
+        .to_string();
     assert!(
         explained.contains("channel   encrypted  (listener 10.0.0.1:25)"),
         "{explained}"

@@ -108,7 +108,7 @@ fn every_server_at_every_level_and_stage() {
 
 #[track_caller]
 fn check_server(policy: &Policy, stage: Stage, peer: &Peer, expected: Option<Verdict>) {
-    let plan = policy.plan_delivery(&"ministry.example".parse().unwrap(), None);
+    let plan = policies::plan(&policy, &"ministry.example".parse().unwrap(), None);
     let full = peer
         .judged_by(plan.full())
         .ok()
@@ -146,7 +146,7 @@ fn every_client_at_every_level_and_stage() {
 #[track_caller]
 fn check_client(policy: &Policy, stage: Stage, peer: &Peer, expected: Option<Verdict>) {
     let path = ReversePath::Mailbox("clerk@ministry.example".parse().unwrap());
-    let verdict = policy.judge_mail(&path, None, peer.security.as_ref(), now());
+    let verdict = policy.judge_mail(&(&path).into(), None, peer.security.as_ref(), now());
     let accepted = *verdict.consequence() == Consequence::Accept;
     assert_eq!(
         accepted,

@@ -1,11 +1,23 @@
 //! Policies for tests.
 
+use postern_mail::Host;
 use postern_policy::{
-    Defaults, IdentityTerms, InboundTerms, OutboundTerms, Partner, PartnerBuilder, Policy, Stage,
+    Defaults, DeliveryPlan, DeliveryRequest, HostFacts, HostPlan, IdentityTerms, InboundTerms,
+    OutboundTerms, Partner, PartnerBuilder, Policy, RouteFloor, Stage,
 };
 use postern_tls::{Profile, ProfileName};
 
-use crate::peers::{self, ANCHORS, PINS};
+use crate::peers::{self, ANCHORS, PINS, now};
+
+/// The plan of a delivery of which the network says nothing.
+pub(crate) fn plan(policy: &Policy, to: &Host, route: Option<&RouteFloor>) -> DeliveryPlan {
+    policy.plan_delivery(&DeliveryRequest::to(to).over(route), now())
+}
+
+/// What it must meet at a host that the configuration names.
+pub(crate) fn at(plan: &DeliveryPlan, host: &Host) -> HostPlan {
+    plan.for_host(&HostFacts::configured(host.clone()))
+}
 
 pub(crate) fn defaults() -> Defaults {
     Defaults {

@@ -54,9 +54,9 @@ fn a_decision_does_not_go_through_the_partners() {
     let to: Host = "mx.p9.example".parse().unwrap();
     let from = ReversePath::Mailbox("a@stranger.test".parse().unwrap());
     let stranger = peers::client("other authority");
-    let plan = |policy: &Policy| time(|| drop(policy.plan_delivery(&to, None)));
+    let plan = |policy: &Policy| time(|| drop(policies::plan(&policy, &to, None)));
     let judge = |policy: &Policy| {
-        time(|| drop(policy.judge_mail(&from, None, stranger.security.as_ref(), now())))
+        time(|| drop(policy.judge_mail(&(&from).into(), None, stranger.security.as_ref(), now())))
     };
     for (few, many) in [(plan(&few), plan(&many)), (judge(&few), judge(&many))] {
         assert!(
@@ -81,7 +81,12 @@ fn customers_of_one_provider_share_its_verification() {
     };
     let policy = policies::policy((0..1000).map(customer).collect());
     let right = peers::client("right");
-    let verdict = policy.judge_mail(&ReversePath::Null, None, right.security.as_ref(), now());
+    let verdict = policy.judge_mail(
+        &(&ReversePath::Null).into(),
+        None,
+        right.security.as_ref(),
+        now(),
+    );
     assert_eq!(verdict.certificate_holders().count(), 1000);
     let basis = verdict.basis().to_string();
     assert_eq!(basis.matches("mx1.ministry.example").count(), 1, "{basis}");
@@ -106,7 +111,7 @@ fn a_certificate_that_names_too_many_exclusive_partners_is_refused() {
     let wildcard = peers::client("wildcard");
     for (partners, overflows) in [(16, false), (17, true)] {
         let policy = policies::policy((0..partners).map(exclusive).collect());
-        let verdict = policy.judge_mail(&from, None, wildcard.security.as_ref(), now());
+        let verdict = policy.judge_mail(&(&from).into(), None, wildcard.security.as_ref(), now());
         assert!(matches!(verdict.consequence(), Consequence::Refuse(_)));
         let too_many = |finding: &Finding| *finding.refusal.mismatch() == Mismatch::TooManyPartners;
         assert_eq!(verdict.findings().iter().any(too_many), overflows);

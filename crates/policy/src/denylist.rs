@@ -1,0 +1,94 @@
+//! Certificates and keys that the operator refuses, whatever else speaks for them.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use postern_tls::{CertificateSerial, Evidence, NotSecured, PeerCertificates, SpkiPin};
+
+use crate::{Mismatch, Refusal, Source};
+
+/// `[[deny]]`: a key or a certificate that is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denied {
+    /// Which.
+    pub what: DeniedCertificate,
+    /// Why, in the operator's words.
+    pub reason: Arc<str>,
+}
+
+/// By what a certificate is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeniedCertificate {
+    /// By its key, whoever certifies it.
+    Key(SpkiPin),
+    /// By its serial number, and by its issuer where one is given: numbers are unique within an
+    /// issuer only.
+    Serial {
+        /// The number.
+        serial: CertificateSerial,
+        /// A part of the issuer's name as certificates show it.
+        issuer: Option<Arc<str>>,
+    },
+}
+
+/// All that is refused. It is asked for every message, on new connections and on kept ones, at
+/// every level and stage: a channel that shows one of these carries nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Denylist {
+    keys: HashMap<SpkiPin, Arc<str>>,
+    serials: BTreeMap<CertificateSerial, Vec<(Option<Arc<str>>, Arc<str>)>>,
+}
+
+impl Denylist {
+    pub(crate) fn new(denied: Vec<Denied>) -> Self {
+        let mut list = Self::default();
+        for Denied { what, reason } in denied {
+            match what {
+                DeniedCertificate::Key(pin) => {
+                    list.keys.insert(pin, reason);
+                }
+                DeniedCertificate::Serial { serial, issuer } => {
+                    list.serials
+                        .entry(serial)
+                        .or_default()
+                        .push((issuer, reason));
+                }
+            }
+        }
+        list
+    }
+
+    /// Whether the peer shows nothing that is refused, in its whole chain.
+    pub(crate) fn judge(&self, security: Result<&Evidence, &NotSecured>) -> Result<(), Refusal> {
+        if self.keys.is_empty() && self.serials.is_empty() {
+            return Ok(());
+        }
+        let Some(PeerCertificates::Chain(chain)) = security.ok().map(Evidence::peer) else {
+            return Ok(());
+        };
+        for seen in chain.certificates_seen() {
+            let by_key = self.keys.get(&seen.spki_pin);
+            let by_serial = || self.by_serial(&seen.serial, &seen.issuer);
+            if let Some(reason) = by_key.or_else(by_serial) {
+                let mismatch = Mismatch::Denied {
+                    serial: seen.serial.clone(),
+                    issuer: seen.issuer.clone(),
+                    reason: Arc::clone(reason),
+                };
+                let demand = "another certificate and key";
+                return Err(Refusal::new(mismatch, demand, vec![Source::Denylist]));
+            }
+        }
+        Ok(())
+    }
+
+    fn by_serial(&self, serial: &CertificateSerial, issuer: &str) -> Option<&Arc<str>> {
+        self.serials
+            .get(serial)?
+            .iter()
+            .find(|(part, _)| part.as_deref().is_none_or(|part| issuer.contains(part)))
+            .map(|(_, reason)| reason)
+    }
+}
