@@ -156,7 +156,7 @@ fn inbound(
 }
 
 fn requirement(policy: &Policy, sender: &ReversePath, listener: &Listener) -> Explanation {
-    policy.explain_mail(sender, wiring::floor(listener).as_ref())
+    policy.explain_mail(&sender.into(), wiring::floor(listener).as_ref(), UnixTime::now())
 }
 
 fn accepted_from(settings: &Settings, recipient: &ForwardPath, listener: &Listener) -> String {
