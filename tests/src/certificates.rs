@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, RsaKeySize, date_time_ymd,
+    KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, PublicKeyData, RsaKeySize,
+    date_time_ymd,
 };
 
 use crate::fault::Fault;
@@ -125,9 +126,21 @@ pub struct Credentials {
     /// The private key, PEM (PKCS #8).
     pub key: PathBuf,
     certificate: String,
+    der: Vec<u8>,
+    spki: Vec<u8>,
 }
 
 impl Credentials {
+    /// The certificate in DER.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// The key in it, as a SubjectPublicKeyInfo in DER.
+    pub fn spki(&self) -> &[u8] {
+        &self.spki
+    }
+
     /// The certificate's PEM without label and line ends: what certificates are compared by.
     pub fn certificate(&self) -> &str {
         &self.certificate
@@ -139,6 +152,7 @@ impl Credentials {
 pub struct Authority {
     home: Home,
     issuer: CertifiedIssuer<'static, KeyPair>,
+    spki: Vec<u8>,
     root: PathBuf,
     issued: AtomicU32,
 }
@@ -154,12 +168,15 @@ impl Authority {
         parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         parameters.not_before = date_time_ymd(2020, 1, 1);
         parameters.not_after = date_time_ymd(2049, 1, 1);
-        let issuer = CertifiedIssuer::self_signed(parameters, key.generate()?)?;
+        let key = key.generate()?;
+        let spki = key.subject_public_key_info();
+        let issuer = CertifiedIssuer::self_signed(parameters, key)?;
         let home = Home::new("authority")?;
         let root = home.write("root.pem", issuer.pem())?;
         Ok(Self {
             home,
             issuer,
+            spki,
             root,
             issued: AtomicU32::new(0),
         })
@@ -170,10 +187,31 @@ impl Authority {
         &self.root
     }
 
+    /// The same certificate in DER.
+    pub fn der(&self) -> &[u8] {
+        self.issuer.der()
+    }
+
+    /// The key in it, as a SubjectPublicKeyInfo in DER.
+    pub fn spki(&self) -> &[u8] {
+        &self.spki
+    }
+
+    /// Issues a certificate whose file has the authority's own behind it, as usage 2 of TLSA records
+    /// needs it (RFC 7672 §3.1.2).
+    pub fn issue_with_root(&self, leaf: &Leaf) -> Result<Credentials, Fault> {
+        self.issue_followed_by(leaf, &self.issuer.pem())
+    }
+
     /// Issues a certificate.
     pub fn issue(&self, leaf: &Leaf) -> Result<Credentials, Fault> {
+        self.issue_followed_by(leaf, "")
+    }
+
+    fn issue_followed_by(&self, leaf: &Leaf, others: &str) -> Result<Credentials, Fault> {
         let key_pair = leaf.key.generate()?;
-        let certificate = leaf.parameters()?.signed_by(&key_pair, &self.issuer)?.pem();
+        let issued = leaf.parameters()?.signed_by(&key_pair, &self.issuer)?;
+        let certificate = [&issued.pem(), others].concat();
         let number = self.issued.fetch_add(1, Ordering::Relaxed);
         let chain = self
             .home
@@ -189,6 +227,8 @@ impl Authority {
             chain,
             key,
             certificate,
+            der: issued.der().to_vec(),
+            spki: key_pair.subject_public_key_info(),
         })
     }
 }

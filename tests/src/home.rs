@@ -1,8 +1,10 @@
 //! Temporary directories that daemons under other users can reach.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 
@@ -46,6 +48,16 @@ impl Home {
         fs::create_dir_all(&path).map_err(Fault::at(&path))?;
         Ok(path)
     }
+}
+
+/// Writes a file that looks old. Postfix waits until a file it reads has not changed for a second,
+/// lest it be half written; here nobody writes any more.
+pub(crate) fn write_aged(path: &Path, text: &str) -> Result<(), Fault> {
+    let mut file = File::create(path).map_err(Fault::at(path))?;
+    file.write_all(text.as_bytes()).map_err(Fault::at(path))?;
+    let age = Duration::from_secs(10);
+    file.set_modified(SystemTime::now() - age)
+        .map_err(Fault::at(path))
 }
 
 pub(crate) fn set_mode(path: &Path, mode: u32) -> Result<(), Fault> {

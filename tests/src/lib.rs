@@ -1,9 +1,10 @@
 //! The harness of the whole-daemon tests: real mail software as throw-away instances on loopback.
 //!
-//! Postfix, Exim, OpenSMTPD, swaks and openssl come from Debian's packages
+//! Postfix, Exim, OpenSMTPD, swaks, openssl, nsd and unbound come from Debian's packages
 //! (`.ci/install-test-programs`). An instance lives in a temporary directory, on a port of its own,
 //! and is gone with the value that stands for it; what it delivered is read back octet by octet.
-//! Nothing here asks the DNS or leaves the machine.
+//! Nothing here leaves the machine: where a scenario needs the DNS it has one of its own, from the
+//! root down ([`zones`]).
 //!
 //! ```no_run
 //! use postern_tests::certificates::{Authority, Key, Leaf};
@@ -40,6 +41,7 @@ pub mod exim;
 pub mod fault;
 pub mod home;
 pub mod load;
+pub mod loopback;
 pub mod mailbox;
 pub mod message;
 pub mod opensmtpd;
@@ -47,6 +49,7 @@ pub mod openssl;
 pub mod ports;
 pub mod postern;
 pub mod postfix;
+pub mod posttls_finger;
 mod process;
 pub mod programs;
 pub mod queue;
@@ -55,5 +58,7 @@ pub mod sink;
 pub mod smtp_dialogue;
 pub mod stranger;
 pub mod swaks;
+pub mod tlsa;
 mod users;
 pub mod wait;
+pub mod zones;

@@ -28,6 +28,18 @@ pub enum Program {
     Exim,
     /// The OpenSMTPD daemon.
     OpenSmtpd,
+    /// nsd, an authoritative DNS server.
+    Nsd,
+    /// unbound, a recursive DNS resolver.
+    Unbound,
+    /// The signer of zones in ldns, with its generator of keys beside it.
+    LdnsSignzone,
+    /// BIND's validating DNS client.
+    Delv,
+    /// Postfix's prober of TLS.
+    PosttlsFinger,
+    /// unshare, with the right to mount in a name space of its own.
+    Unshare,
 }
 
 /// A program cannot be used here.
@@ -78,7 +90,15 @@ impl Program {
     /// Users that a daemon takes on.
     fn users(self) -> &'static [&'static str] {
         match self {
-            Self::Swaks | Self::Openssl | Self::SmtpSource | Self::SmtpSink => &[],
+            Self::Swaks
+            | Self::Openssl
+            | Self::SmtpSource
+            | Self::SmtpSink
+            | Self::LdnsSignzone
+            | Self::Delv
+            | Self::PosttlsFinger => &[],
+            // Ports below 1024 and mounts are root's.
+            Self::Nsd | Self::Unbound | Self::Unshare => &["root"],
             Self::Postfix => &["postfix", "nobody"],
             Self::Exim => &["Debian-exim"],
             Self::OpenSmtpd => &["opensmtpd", "opensmtpq", "nobody"],
@@ -94,6 +114,12 @@ impl Program {
             Self::SmtpSink => in_path("smtp-sink"),
             Self::Exim => vec![unpacked("exim4").join("usr/sbin/exim4")],
             Self::OpenSmtpd => vec![unpacked("opensmtpd").join("usr/sbin/smtpd")],
+            Self::Nsd => in_path("nsd"),
+            Self::Unbound => in_path("unbound"),
+            Self::LdnsSignzone => in_path("ldns-signzone"),
+            Self::Delv => in_path("delv"),
+            Self::PosttlsFinger => in_path("posttls-finger"),
+            Self::Unshare => in_path("unshare"),
         }
     }
 

@@ -6,6 +6,8 @@
 
 #[path = "interop/certificates.rs"]
 mod certificates;
+#[path = "interop/dane/mod.rs"]
+mod dane;
 #[path = "interop/durability.rs"]
 mod durability;
 #[path = "interop/foreign.rs"]
@@ -75,10 +77,13 @@ fn main() {
         ("loops", loops::SCENARIOS),
         ("octets", octets::SCENARIOS),
         ("starttls", starttls::SCENARIOS),
+        ("dane", dane::SCENARIOS),
     ];
     let trials = topics
         .into_iter()
         .flat_map(|(topic, scenarios)| scenarios.iter().map(move |it| it.trial(topic, absence)))
         .collect();
-    libtest_mimic::run(&arguments, trials).exit();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    dane::end();
+    conclusion.exit();
 }

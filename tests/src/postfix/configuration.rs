@@ -1,16 +1,13 @@
 //! What is written into `main.cf` and `master.cf`.
 
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
-use super::Setup;
+use super::{Listener, Setup};
 use crate::certificates::Credentials;
 use crate::fault::Fault;
-use crate::home::Home;
+use crate::home::{Home, write_aged};
 use crate::openssl;
 use crate::users::User;
 
@@ -75,17 +72,8 @@ pub(super) fn write(setup: &Setup, home: &Home, address: SocketAddr) -> Result<(
         main.set(name, value);
     }
     write_aged(&etc.join("main.cf"), &main.text)?;
-    write_aged(&etc.join("master.cf"), &services(address))
-}
-
-/// Writes a file that looks old. Postfix waits until a file it reads has not changed for a second,
-/// lest it be half written; here nobody writes any more.
-fn write_aged(path: &Path, text: &str) -> Result<(), Fault> {
-    let mut file = File::create(path).map_err(Fault::at(path))?;
-    file.write_all(text.as_bytes()).map_err(Fault::at(path))?;
-    let age = Duration::from_secs(10);
-    file.set_modified(SystemTime::now() - age)
-        .map_err(Fault::at(path))
+    let further: String = setup.further.iter().map(service).collect();
+    write_aged(&etc.join("master.cf"), &(services(address) + &further))
 }
 
 /// `main.cf` in the making. A parameter set twice has its last value.
@@ -132,14 +120,7 @@ impl Parameters {
     }
 
     fn server(&mut self, setup: &Setup, etc: &Path) -> Result<(), Fault> {
-        self.set(
-            "smtpd_tls_security_level",
-            match setup.server_tls {
-                ServerTls::Off => "none",
-                ServerTls::Offered => "may",
-                ServerTls::Demanded => "encrypt",
-            },
-        );
+        self.set("smtpd_tls_security_level", level(setup.server_tls));
         self.set("smtpd_tls_loglevel", "1");
         self.set("smtpd_tls_received_header", "yes");
         if let Some(certificate) = &setup.certificate {
@@ -244,4 +225,27 @@ scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 "
     )
+}
+
+/// The service of one more address. What it says of TLS overrides `main.cf`.
+fn service(listener: &Listener) -> String {
+    let mut text = format!(
+        "{} inet n - n - - smtpd\n  -o smtpd_tls_security_level={}\n",
+        listener.address,
+        level(listener.server_tls)
+    );
+    if let Some(Credentials { chain, key, .. }) = &listener.certificate {
+        for (name, file) in [("cert", chain), ("key", key)] {
+            let _ = writeln!(text, "  -o smtpd_tls_{name}_file={}", file.display());
+        }
+    }
+    text
+}
+
+fn level(server_tls: ServerTls) -> &'static str {
+    match server_tls {
+        ServerTls::Off => "none",
+        ServerTls::Offered => "may",
+        ServerTls::Demanded => "encrypt",
+    }
 }

@@ -39,6 +39,15 @@ pub struct Setup {
     upstream: Upstream,
     presented: Option<Credentials>,
     parameters: Vec<(String, String)>,
+    further: Vec<Listener>,
+}
+
+/// One more address on which a Postfix listens, as if it were another host.
+#[derive(Debug)]
+struct Listener {
+    address: SocketAddr,
+    server_tls: ServerTls,
+    certificate: Option<Credentials>,
 }
 
 impl Setup {
@@ -54,6 +63,7 @@ impl Setup {
             upstream: Upstream::Clear,
             presented: None,
             parameters: Vec::new(),
+            further: Vec::new(),
         }
     }
 
@@ -109,6 +119,17 @@ impl Setup {
     #[must_use]
     pub fn parameter(mut self, name: &str, value: &str) -> Self {
         self.parameters.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Listens on `address` too, and shows this certificate there, or knows no TLS there.
+    #[must_use]
+    pub fn also_at(mut self, address: SocketAddr, certificate: Option<&Credentials>) -> Self {
+        self.further.push(Listener {
+            address,
+            server_tls: certificate.map_or(ServerTls::Off, |_| ServerTls::Offered),
+            certificate: certificate.cloned(),
+        });
         self
     }
 

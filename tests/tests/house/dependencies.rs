@@ -56,6 +56,21 @@ const KNOWLEDGE: &[Knowledge] = &[
         reason: "it makes checked settings and runs nothing",
     },
     Knowledge {
+        of: "postern-fetch",
+        may_know: &[
+            "postern-mail",
+            "postern-tls",
+            "postern-dns",
+            "postern-policy",
+        ],
+        reason: "what is published for senders is fetched without knowing of deliveries",
+    },
+    Knowledge {
+        of: "postern-web",
+        may_know: &["postern-mail", "postern-tls", "postern-policy"],
+        reason: "a page is served to whoever comes, without knowing of mail",
+    },
+    Knowledge {
         of: "postern-inbound",
         may_know: &[
             "postern-mail",
@@ -76,6 +91,7 @@ const KNOWLEDGE: &[Knowledge] = &[
             "postern-policy",
             "postern-spool",
             "postern-reports",
+            "postern-fetch",
         ],
         reason: "delivery meets reception at the spool alone",
     },
@@ -98,6 +114,8 @@ const KNOWLEDGE: &[Knowledge] = &[
             "postern-inbound",
             "postern-outbound",
             "postern-admin",
+            "postern-fetch",
+            "postern-web",
         ],
         reason: "it wires everything together, save what is for tests only",
     },

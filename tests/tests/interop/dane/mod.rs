@@ -1,0 +1,111 @@
+//! DANE (RFC 7672 with RFC 7671), from signed zones to the message that is handed over or not.
+//!
+//! Every destination of the table is judged three times: BIND's validator says whether its records
+//! are what they claim, Postfix's own client says what it would do, and Postern does it.
+
+mod destination;
+mod destinations;
+mod world;
+
+use postern_tests::fault::Fault;
+use postern_tests::posttls_finger;
+use postern_tests::programs::Program;
+use postern_tests::zones::Proof;
+
+use crate::Scenario;
+use destinations::{DESTINATIONS, EXPIRED, FORGED, LOST, OTHER_KEY};
+
+pub(crate) use world::end;
+
+/// What all scenarios need.
+const NEEDS: &[Program] = &[
+    Program::Nsd,
+    Program::Unbound,
+    Program::LdnsSignzone,
+    Program::Delv,
+    Program::Postfix,
+    Program::PosttlsFinger,
+    Program::Unshare,
+    Program::Swaks,
+];
+
+/// All of this file.
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "the_zones_are_what_they_claim",
+        needs: NEEDS,
+        run: zones_are_what_they_claim,
+    },
+    Scenario {
+        name: "postfix_agrees",
+        needs: NEEDS,
+        run: postfix_agrees,
+    },
+];
+
+fn zones_are_what_they_claim() -> Result<(), Fault> {
+    let world = world::shared()?;
+    let relaying = world.dns.relaying();
+    for (name, kind, proof) in [
+        ("ee.secure.example", "MX", Proof::Secure),
+        ("mx.ee.secure.example", "A", Proof::Secure),
+        ("_25._tcp.mx.ee.secure.example", "TLSA", Proof::Secure),
+        (
+            "_25._tcp.mx.none.secure.example",
+            "TLSA",
+            Proof::SecurelyAbsent,
+        ),
+        ("nsec3.example", "MX", Proof::Secure),
+        ("_25._tcp.mx.nsec3.example", "TLSA", Proof::SecurelyAbsent),
+        ("mx.insecure.example", "MX", Proof::Insecure),
+        ("mx.host-insecure.insecure.example", "A", Proof::Insecure),
+        (
+            "_25._tcp.mx.host-insecure.insecure.example",
+            "TLSA",
+            Proof::Insecure,
+        ),
+        (EXPIRED, "MX", Proof::Bogus),
+        (OTHER_KEY, "MX", Proof::Bogus),
+        (FORGED, "MX", Proof::Bogus),
+        ("mx.forged.example", "A", Proof::Secure),
+        (LOST, "MX", Proof::Failed),
+        ("mx.expired-tlsa.secure.example", "A", Proof::Secure),
+        (
+            "_25._tcp.mx.expired-tlsa.secure.example",
+            "TLSA",
+            Proof::Bogus,
+        ),
+        (
+            "_25._tcp.mx.lost-tlsa.secure.example",
+            "TLSA",
+            Proof::Failed,
+        ),
+    ] {
+        assert_eq!(
+            world.dns.proof(relaying, name, kind)?,
+            proof,
+            "{name} {kind}"
+        );
+    }
+    let stripped = world
+        .dns
+        .proof(world.dns.stripping(), "ee.secure.example", "MX")?;
+    assert_eq!(stripped, Proof::Bogus);
+    Ok(())
+}
+
+fn postfix_agrees() -> Result<(), Fault> {
+    let world = world::shared()?;
+    let mut wrong = Vec::new();
+    for destination in DESTINATIONS {
+        let finding = posttls_finger::judge(destination.domain, world.dns.validating())?;
+        if finding.verdict != destination.postfix {
+            wrong.push(format!(
+                "{}: {:?} instead of {:?}:\n{}",
+                destination.domain, finding.verdict, destination.postfix, finding.transcript
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
+}
