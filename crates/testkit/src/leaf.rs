@@ -57,6 +57,8 @@ pub enum Usage {
     Unstated,
     /// One that has nothing to do with TLS: codeSigning.
     CodeSigning,
+    /// Answering for the issuer which certificates it revoked (RFC 6960 §4.2.2.2).
+    OcspSigning,
 }
 
 /// When the certificate holds, seen from the moment it is made.
@@ -232,6 +234,7 @@ impl Leaf {
             ],
             Usage::Unstated => Vec::new(),
             Usage::CodeSigning => vec![ExtendedKeyUsagePurpose::CodeSigning],
+            Usage::OcspSigning => vec![ExtendedKeyUsagePurpose::OcspSigning],
         };
         params.use_authority_key_identifier_extension = true;
         params.serial_number = self.serial.as_deref().map(SerialNumber::from_slice);

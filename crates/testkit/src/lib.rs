@@ -26,6 +26,7 @@
 mod authority;
 mod identity;
 mod leaf;
+mod ocsp;
 mod revocation;
 mod session;
 pub mod signed_zone;
@@ -34,6 +35,7 @@ mod tls;
 pub use authority::{Authority, Constraint};
 pub use identity::{Files, Identity};
 pub use leaf::{Key, Leaf, Oddity, Usage, Validity};
+pub use ocsp::{OcspAnswer, OcspStatus, ocsp_try_later};
 pub use revocation::{RevocationList, crl_pem};
 pub use session::go_ahead;
 pub use tls::{client_config, loose_client_config, server_config};

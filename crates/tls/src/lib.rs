@@ -105,16 +105,17 @@ mod web;
 
 pub use certificate::{
     Certificate, CertificateError, CertificateFault, CertificateFiles, CertificateStore,
-    ClientIdentity,
+    ClientIdentity, OcspStaple, StapleFault,
 };
 pub use channel::{
     Channel, NotSecured, PlainChannel, PlainServerChannel, Released, ServerChannel, TlsChannel,
     TlsServerChannel, Transport,
 };
 pub use crypto::{
-    CertificateSignature, CipherSuite, Contradiction, CryptoBounds, Deviation, DeviationKind,
-    Grade, Graded, Group, Guidance, KeyKind, Member, Outside, Profile, ProfileName,
-    ProfileNameError, ProfileViolation, ProtocolVersion, PublicKey, Reduction, SignatureScheme,
+    CertificateSignature, CipherSuite, Conformance, Contradiction, Criterion, CryptoBounds,
+    Deviation, DeviationKind, Finding, Grade, Graded, Group, Guidance, KeyKind, Member, Outside,
+    Profile, ProfileName, ProfileNameError, ProfileViolation, ProtocolVersion, PublicKey,
+    Reduction, SignatureScheme, Standing, conformance,
 };
 pub use date::Date;
 pub use evidence::{

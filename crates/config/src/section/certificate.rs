@@ -252,6 +252,7 @@ fn remedy(fault: &CertificateFault) -> &'static str {
         CertificateFault::NoKey | CertificateFault::BadKey(_) => "give the private key in PEM",
         CertificateFault::EncryptedKey => "store it without a passphrase, readable for us alone",
         CertificateFault::OpenToOthers { .. } => "take those rights away",
+        CertificateFault::Staple(_) => "have a new one fetched, or leave the key out",
         CertificateFault::KeyMismatch => "give the key that the certificate was issued for",
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::StapleFault;
 use crate::{ChainFault, PublicKey, date::Date};
 
 /// A pair that did not pass.
@@ -102,6 +103,9 @@ pub enum CertificateFault {
         /// The permissions of the file.
         mode: u32,
     },
+    /// The OCSP response cannot be served.
+    #[error("the OCSP response cannot be served: {0}")]
+    Staple(StapleFault),
     /// The private key belongs to another certificate.
     #[error("the private key does not belong to the certificate")]
     KeyMismatch,

@@ -16,7 +16,9 @@ use rustls_pki_types::{
 use webpki::EndEntityCert;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::{Certificate, CertificateError, CertificateFault, CertificateFiles};
+use super::{
+    Certificate, CertificateError, CertificateFault, CertificateFiles, OcspStaple, staple,
+};
 use crate::{
     CertificateSummary, CertificateUsage, ChainFault, CryptoBounds, PublicKey,
     crypto::LEAST_RSA_BITS,
@@ -29,7 +31,7 @@ use crate::{
 /// The longest file that is read. Chains take a few KiB.
 const LONGEST: u64 = 1024 * 1024;
 
-/// Loads one pair.
+/// Loads one pair, without its staple.
 pub(super) fn pair(
     files: &CertificateFiles,
     now: UnixTime,
@@ -50,10 +52,27 @@ pub(super) fn pair(
         name: files.name.as_str().into(),
         files: files.clone(),
         certified: Arc::new(certified),
+        staple: None,
         names,
         key: key_of_leaf,
         not_after,
         summary: Arc::new(summary),
+    })
+}
+
+/// Loads the staple of a pair that was loaded, if it has one.
+pub(super) fn staple(
+    pair: &Certificate,
+    now: UnixTime,
+) -> Result<Option<OcspStaple>, CertificateError> {
+    let Some(file) = &pair.files.ocsp else {
+        return Ok(None);
+    };
+    let staple = staple::read(file, &pair.certified.cert, now);
+    staple.map(Some).map_err(|fault| CertificateError {
+        name: pair.files.name.clone(),
+        file: file.clone(),
+        fault,
     })
 }
 
@@ -95,11 +114,11 @@ fn is_encrypted(octets: &[u8]) -> bool {
 }
 
 /// Permissions are asked of the file that was opened, so it cannot be exchanged in between.
-fn open(path: &Path) -> Result<File, CertificateFault> {
+pub(super) fn open(path: &Path) -> Result<File, CertificateFault> {
     File::open(path).map_err(|error| unreadable(&error))
 }
 
-fn read(file: &mut File) -> Result<Vec<u8>, CertificateFault> {
+pub(super) fn read(file: &mut File) -> Result<Vec<u8>, CertificateFault> {
     let mut octets = Vec::new();
     let read = file.take(LONGEST + 1).read_to_end(&mut octets);
     match read.map_err(|error| unreadable(&error))? as u64 {
@@ -175,7 +194,7 @@ fn check_certificate(
 }
 
 /// The name of a signature algorithm with a hash for which collisions can be made.
-fn weak_signature(oid: &str) -> Option<&'static str> {
+pub(crate) fn weak_signature(oid: &str) -> Option<&'static str> {
     match oid {
         "1.2.840.113549.1.1.2" => Some("MD2 and RSA"),
         "1.2.840.113549.1.1.4" => Some("MD5 and RSA"),

@@ -11,10 +11,13 @@
 //! RSA and an ECDSA pair for the same host stand beside each other.
 //!
 //! A reload replaces each pair on its own, and only by one that has passed every check of
-//! [`CertificateFault`]. Handshakes that have begun keep what they have.
+//! [`CertificateFault`]. Handshakes that have begun keep what they have. An OCSP response that
+//! does not pass keeps no renewed pair back: the one from before is served on, as long as it
+//! holds and is for the same certificate.
 
 mod fault;
 mod load;
+mod staple;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -30,6 +33,8 @@ use crate::{
 };
 
 pub use fault::{CertificateError, CertificateFault};
+pub(crate) use load::weak_signature;
+pub use staple::{OcspStaple, StapleFault};
 
 /// How long before its end a certificate is worth a warning.
 const SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
@@ -51,12 +56,21 @@ pub struct CertificateFiles {
     pub ocsp: Option<PathBuf>,
 }
 
+impl CertificateFiles {
+    /// Whether these are the files of the same pair, staple aside.
+    fn are_those_of(&self, other: &Self) -> bool {
+        (&self.name, &self.chain, &self.key) == (&other.name, &other.chain, &other.key)
+    }
+}
+
 /// A pair that passed every check.
 #[derive(Debug)]
 pub struct Certificate {
     files: CertificateFiles,
     name: Arc<str>,
     certified: Arc<CertifiedKey>,
+    /// What is served beside it, and both together.
+    staple: Option<(OcspStaple, Arc<CertifiedKey>)>,
     names: Vec<String>,
     key: PublicKey,
     not_after: Date,
@@ -87,6 +101,34 @@ impl Certificate {
     /// What the certificate says.
     pub fn summary(&self) -> &CertificateSummary {
         &self.summary
+    }
+
+    /// The OCSP response that is served with the certificate as long as it holds.
+    pub fn staple(&self) -> Option<&OcspStaple> {
+        self.staple.as_ref().map(|(staple, _)| staple)
+    }
+
+    fn with_staple(self, staple: Option<OcspStaple>) -> Self {
+        let staple = staple.map(|staple| {
+            let mut stapled = CertifiedKey::clone(&self.certified);
+            stapled.ocsp = Some(staple.response().to_vec());
+            (staple, Arc::new(stapled))
+        });
+        Self { staple, ..self }
+    }
+
+    /// What is served at this moment: with the OCSP response, while that holds.
+    fn servable(&self, now: UnixTime) -> &Arc<CertifiedKey> {
+        match &self.staple {
+            Some((staple, stapled)) if !staple.has_expired(now) => stapled,
+            Some(_) | None => &self.certified,
+        }
+    }
+
+    /// The staple of this pair, where it is one for the certificate of `other` as well.
+    fn staple_for(&self, other: &Self) -> Option<OcspStaple> {
+        let same = self.certified.cert.first() == other.certified.cert.first();
+        self.staple().filter(|_| same).cloned()
     }
 
     /// Whether a certificate of the chain has ended.
@@ -164,10 +206,17 @@ impl CertificateStore {
         let mut pairs = Vec::new();
         let mut errors = Vec::new();
         for files in files {
+            let old = before.iter().find(|old| old.files.are_those_of(files));
             match load::pair(files, now) {
-                Ok(pair) => pairs.push(Arc::new(pair)),
+                Ok(pair) => {
+                    let staple = load::staple(&pair, now).unwrap_or_else(|error| {
+                        errors.push(error);
+                        old.and_then(|old| old.staple_for(&pair))
+                    });
+                    pairs.push(Arc::new(pair.with_staple(staple)));
+                }
                 Err(error) => {
-                    pairs.extend(before.iter().find(|old| old.files == *files).cloned());
+                    pairs.extend(old.cloned());
                     errors.push(error);
                 }
             }
@@ -193,8 +242,24 @@ impl CertificateStore {
     }
 }
 
-/// Loads a pair as it was when the first of its certificates ended, if one has.
+/// Loads a pair as it was when the first of its certificates ended, if one has, and without a
+/// staple whose time is over.
 fn even_expired(files: &CertificateFiles, now: UnixTime) -> Result<Certificate, CertificateError> {
+    let pair = pair_even_expired(files, now)?;
+    let staple = match load::staple(&pair, now) {
+        Err(CertificateError {
+            fault: CertificateFault::Staple(StapleFault::Expired { .. }),
+            ..
+        }) => None,
+        loaded => loaded?,
+    };
+    Ok(pair.with_staple(staple))
+}
+
+fn pair_even_expired(
+    files: &CertificateFiles,
+    now: UnixTime,
+) -> Result<Certificate, CertificateError> {
     let mut at = now;
     loop {
         match load::pair(files, at) {
@@ -253,18 +318,18 @@ pub(crate) fn show(pair: &Certificate, bounds: &CryptoBounds) -> Arc<CertifiedKe
         name: Arc::clone(&pair.name),
         certificate: Arc::clone(&pair.summary),
     });
+    let servable = pair.servable(UnixTime::now());
     // Where the bounds leave out no scheme, nothing needs to be copied.
     if bounds.allows_every_scheme() {
-        return Arc::clone(&pair.certified);
+        return Arc::clone(servable);
     }
     let key = BoundedKey {
-        key: Arc::clone(&pair.certified.key),
+        key: Arc::clone(&servable.key),
         bounds: bounds.clone(),
     };
-    Arc::new(CertifiedKey::new(
-        pair.certified.cert.clone(),
-        Arc::new(key),
-    ))
+    let mut bounded = CertifiedKey::new(servable.cert.clone(), Arc::new(key));
+    bounded.ocsp.clone_from(&servable.ocsp);
+    Arc::new(bounded)
 }
 
 fn within(

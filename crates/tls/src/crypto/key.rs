@@ -7,10 +7,12 @@ use webpki::aws_lc_rs as algorithm;
 use x509_parser::{
     oid_registry::{
         OID_EC_P256, OID_KEY_TYPE_EC_PUBLIC_KEY, OID_NIST_EC_P384, OID_NIST_EC_P521,
-        OID_PKCS1_RSAENCRYPTION, OID_SIG_ED25519, Oid, asn1_rs::oid,
+        OID_PKCS1_RSAENCRYPTION, OID_SIG_ED25519, Oid,
+        asn1_rs::{Any, oid},
     },
-    prelude::FromDer as _,
+    prelude::{FromDer as _, X509Certificate},
     public_key::PublicKey as Parsed,
+    signature_algorithm::RsaSsaPssParams,
     x509::SubjectPublicKeyInfo,
 };
 
@@ -196,6 +198,34 @@ impl CertificateSignature {
         Self::MlDsa,
     ];
 
+    /// How a certificate says that it is signed.
+    pub(crate) fn of(certificate: &X509Certificate<'_>) -> Option<Self> {
+        let identifier = &certificate.signature_algorithm;
+        Some(match identifier.algorithm.to_string().as_str() {
+            "1.2.840.10045.4.3.2" => Self::EcdsaSha256,
+            "1.2.840.10045.4.3.3" => Self::EcdsaSha384,
+            "1.2.840.10045.4.3.4" => Self::EcdsaSha512,
+            "1.3.101.112" => Self::Ed25519,
+            "1.2.840.113549.1.1.11" => Self::RsaSha256,
+            "1.2.840.113549.1.1.12" => Self::RsaSha384,
+            "1.2.840.113549.1.1.13" => Self::RsaSha512,
+            "1.2.840.113549.1.1.10" => Self::of_pss(identifier.parameters.as_ref()?)?,
+            _ if ML_DSA.contains(&identifier.algorithm) => Self::MlDsa,
+            _ => return None,
+        })
+    }
+
+    /// The hash that stands in the parameters of RSASSA-PSS (RFC 4055 §3.1).
+    fn of_pss(parameters: &Any<'_>) -> Option<Self> {
+        let parameters = RsaSsaPssParams::try_from(parameters).ok()?;
+        match parameters.hash_algorithm_oid().to_string().as_str() {
+            "2.16.840.1.101.3.4.2.1" => Some(Self::RsaSha256),
+            "2.16.840.1.101.3.4.2.2" => Some(Self::RsaSha384),
+            "2.16.840.1.101.3.4.2.3" => Some(Self::RsaSha512),
+            _ => None,
+        }
+    }
+
     /// What verifies such signatures. RSA keys below 2048 bits verify nothing.
     pub(crate) fn algorithms(self) -> Vec<&'static dyn SignatureVerificationAlgorithm> {
         match self {
@@ -256,10 +286,8 @@ impl fmt::Display for CertificateSignature {
 
 #[cfg(test)]
 mod tests {
-    use postern_testkit::{Authority, Key, Leaf, Oddity};
-    use x509_parser::prelude::X509Certificate;
-
     use super::*;
+    use postern_testkit::{Authority, Key, Leaf, Oddity};
 
     #[track_caller]
     fn check(leaf: &Leaf, expected: &str) {

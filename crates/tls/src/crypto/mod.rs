@@ -5,6 +5,7 @@
 //! and an auditor want), and a `match` over them is complete.
 
 mod bounds;
+mod conformance;
 mod key;
 mod profile;
 mod reduction;
@@ -14,6 +15,7 @@ use std::fmt;
 use rustls::crypto::{SupportedKxGroup, aws_lc_rs};
 
 pub use bounds::{Contradiction, CryptoBounds, Outside, ProfileViolation};
+pub use conformance::{Conformance, Criterion, Finding, Standing, conformance};
 pub use key::{CertificateSignature, KeyKind, PublicKey};
 pub(crate) use profile::LEAST_RSA_BITS;
 pub use profile::{
