@@ -7,24 +7,29 @@
 //! signer anew, as deep as signers are named. So the number of names that a zone makes us ask for
 //! is the zone's choice.
 //!
-//! Here is the bound for the whole: all responses of one look-up pass through [`Guarded`] before
-//! anybody checks them. A response with more signatures or keys than honest zones have is
-//! refused, and so is everything once the look-up has asked or received too much; that ends in
-//! *not knowing*. The additional section is dropped, since nothing in it counts as an answer and
-//! all of it would be checked.
+//! Here is the bound for the whole, in two parts. All responses of one look-up pass through
+//! [`Guarded`] before anybody checks them: one with more signatures or keys than honest zones
+//! have is refused, and so is everything once the look-up has asked or received too much. So the
+//! work between two pauses is small, and others get their turn. And the time of the processor
+//! that a look-up takes is measured, whatever it is spent on: it is abandoned when that is too
+//! long. Both end in *not knowing*, and that is remembered for a while.
+//!
+//! The additional section is dropped, since nothing in it counts as an answer and all of it would
+//! be checked.
 //!
 //! NSEC3 iterations (CVE-2023-50868) need no bound from here: hickory refuses to count beyond
 //! five hundred, and calls a zone insecure beyond a hundred (RFC 9276 §3.2).
 
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
     net::IpAddr,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use futures_core::Stream;
@@ -41,6 +46,11 @@ use hickory_resolver::{
         rr::RecordType,
     },
 };
+use rustix::time::{ClockId, clock_gettime};
+
+/// The longest time of the processor for one look-up. Honest ones take a few milliseconds when
+/// nothing is known yet, and hundredths of that afterwards.
+const MOST_TIME: Duration = Duration::from_millis(100);
 
 /// The most questions of one look-up. A first look-up below four signed zones takes about
 /// twenty; eleven aliases, each into other zones, with two servers asked at once, some three
@@ -68,6 +78,7 @@ const LONGEST_TTL: u32 = 86_400;
 pub(crate) struct Work {
     questions: AtomicUsize,
     signatures: AtomicUsize,
+    is_exceeded: AtomicBool,
     /// Everything that came, where somebody wants to look at it.
     tape: Option<Mutex<Vec<Message>>>,
 }
@@ -85,9 +96,29 @@ impl Work {
         })
     }
 
-    /// Runs a look-up whose costs are counted here.
-    pub(crate) async fn measure<F: Future>(self: &Arc<Self>, look_up: F) -> F::Output {
-        WORK.scope(Arc::clone(self), look_up).await
+    /// Runs a look-up whose costs are counted here. `None` when it took too much time.
+    pub(crate) async fn measure<F: Future>(self: &Arc<Self>, look_up: F) -> Option<F::Output> {
+        let mut look_up = pin!(WORK.scope(Arc::clone(self), look_up));
+        let mut spent = Duration::ZERO;
+        poll_fn(|cx| {
+            let before = processor_time();
+            let polled = look_up.as_mut().poll(cx);
+            spent += processor_time().saturating_sub(before);
+            match polled {
+                Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+                Poll::Pending if spent > MOST_TIME => {
+                    self.is_exceeded.store(true, Ordering::Relaxed);
+                    Poll::Ready(None)
+                }
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// Whether a bound was met.
+    pub(crate) fn is_exceeded(&self) -> bool {
+        self.is_exceeded.load(Ordering::Relaxed)
     }
 
     /// Whether a server was asked at all, or memory was enough.
@@ -103,7 +134,8 @@ impl Work {
     }
 
     fn count_question(&self) -> Result<(), NetError> {
-        count(&self.questions, 1, MOST_QUESTIONS, "questions")
+        let asked = self.questions.fetch_add(1, Ordering::Relaxed);
+        self.bound(asked + 1, MOST_QUESTIONS, "questions")
     }
 
     fn count_response(&self, response: &Message) -> Result<(), NetError> {
@@ -111,26 +143,29 @@ impl Work {
             let mut tape = tape.lock().unwrap_or_else(PoisonError::into_inner);
             tape.push(response.clone());
         }
+        let keys = records(response, RecordType::DNSKEY);
+        self.bound(keys, MOST_KEYS_AT_ONCE, "keys in a response")?;
         let signatures = records(response, RecordType::RRSIG);
-        count(
-            &self.signatures,
-            signatures,
-            MOST_SIGNATURES,
-            "signatures in all",
-        )
+        let (most, what) = (MOST_SIGNATURES_AT_ONCE, "signatures in a response");
+        self.bound(signatures, most, what)?;
+        let before = self.signatures.fetch_add(signatures, Ordering::Relaxed);
+        self.bound(before + signatures, MOST_SIGNATURES, "signatures in all")
+    }
+
+    fn bound(&self, number: usize, most: usize, what: &str) -> Result<(), NetError> {
+        if number > most {
+            self.is_exceeded.store(true, Ordering::Relaxed);
+            return Err(NetError::from(format!("more than {most} {what}")));
+        }
+        Ok(())
     }
 }
 
-fn count(so_far: &AtomicUsize, more: usize, most: usize, what: &str) -> Result<(), NetError> {
-    let before = so_far.fetch_add(more, Ordering::Relaxed);
-    bound(before.saturating_add(more), most, what)
-}
-
-fn bound(number: usize, most: usize, what: &str) -> Result<(), NetError> {
-    if number > most {
-        return Err(NetError::from(format!("more than {most} {what}")));
-    }
-    Ok(())
+/// The time that the processor has spent on this thread.
+fn processor_time() -> Duration {
+    clock_gettime(ClockId::ThreadCPUTime)
+        .try_into()
+        .unwrap_or_default()
 }
 
 fn records(message: &Message, kind: RecordType) -> usize {
@@ -213,16 +248,6 @@ pub(crate) struct Responses {
 impl Responses {
     fn admit(&self, mut response: DnsResponse) -> Result<DnsResponse, NetError> {
         response.additionals.clear();
-        bound(
-            records(&response, RecordType::RRSIG),
-            MOST_SIGNATURES_AT_ONCE,
-            "signatures in a response",
-        )?;
-        bound(
-            records(&response, RecordType::DNSKEY),
-            MOST_KEYS_AT_ONCE,
-            "keys in a response",
-        )?;
         self.work.count_response(&response)?;
         let message = &mut *response;
         let all = message.answers.iter_mut().chain(&mut message.authorities);

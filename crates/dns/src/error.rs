@@ -79,6 +79,8 @@ pub enum Cause {
     Malformed,
     /// Aliases led in a circle, or on and on.
     Aliases,
+    /// To find out would have been more work than any honest answer is.
+    Excessive,
 }
 
 impl fmt::Display for Cause {
@@ -91,6 +93,7 @@ impl fmt::Display for Cause {
             Self::Network => "no name server could be reached",
             Self::Malformed => "the answer does not fit the question",
             Self::Aliases => "aliases do not lead to an end",
+            Self::Excessive => "the answer takes too much work",
         })
     }
 }

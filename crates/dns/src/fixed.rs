@@ -26,6 +26,7 @@ use crate::{
 ///       / name ( "PTR" / "CNAME" ) name
 ///       / name [ type ] "FAIL" cause           ; one type of record, or all of them
 /// cause = "timeout" / "servfail" / "refused" / "bogus" / "network" / "malformed"
+///       / "excessive"
 /// ```
 /// A word that begins with a semicolon begins a comment.
 ///

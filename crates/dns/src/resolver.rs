@@ -100,7 +100,8 @@ impl Resolver {
         // The future is large, and callers hold several of them.
         let search = Box::pin(work.measure(search.run(Way::from(name), wanted)));
         let outcome = match tokio::time::timeout(self.deadline, search).await {
-            Ok(outcome) => outcome,
+            Ok(Some(outcome)) => outcome,
+            Ok(None) => Err(Trouble::from(Cause::Excessive)),
             Err(_) => Err(Trouble::from(Cause::Timeout)),
         };
         let received = if work.has_asked() {
@@ -114,6 +115,12 @@ impl Resolver {
             Ok(answer) => Ok(Answer { received, ..answer }),
             Err(Trouble::Denied(error)) => Err(error.received_at(received)),
             Err(Trouble::Unknown { cause, detail }) => {
+                // What a bound cuts off looks like trouble of some other kind to hickory.
+                let cause = if work.is_exceeded() {
+                    Cause::Excessive
+                } else {
+                    cause
+                };
                 let failure = failure(name, wanted.kind, cause, &detail);
                 self.failures
                     .remember(question, failure.clone(), Instant::now());

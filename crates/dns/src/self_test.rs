@@ -147,7 +147,7 @@ async fn test(
         let work = Work::recording();
         let look_up = hickory.lookup(zone.as_wire().clone(), RecordType::SOA);
         let outcome = tokio::time::timeout(DEADLINE, Box::pin(work.measure(look_up))).await;
-        let outcome = outcome.unwrap_or(Err(NetError::Timeout));
+        let outcome = outcome.ok().flatten().unwrap_or(Err(NetError::Timeout));
         let verdict = judge(zone, anchors, &outcome, &work.tape(), SystemTime::now());
         if verdict != Verdict::Passed {
             return verdict;

@@ -198,3 +198,44 @@ fn at_port(address: &SocketAddr) -> NameServerConfig {
     }
     server
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Validation;
+
+    fn upstream(system: &Path) -> Upstream {
+        let settings = Settings {
+            validation: Validation::Off,
+            ..Settings::default()
+        };
+        Upstream::new(&settings, system).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_system_without_name_servers_is_asked_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("resolv.conf");
+        let upstream = upstream(&file);
+        let start = Instant::now();
+        let why = upstream.servers(start).unwrap_err();
+        assert!(
+            why.contains("resolv.conf cannot be used: No such file"),
+            "{why}"
+        );
+        assert!(upstream.hickory(start).is_err());
+        std::fs::write(&file, "search example.org\n").unwrap();
+        let why = upstream.servers(start + 2 * PAUSE).unwrap_err();
+        assert!(why.contains("no nameservers"), "{why}");
+        std::fs::write(&file, "nameserver 192.0.2.53\nnameserver 2001:db8::53\n").unwrap();
+        // Not yet: the last look was just now.
+        assert!(upstream.hickory(start + 2 * PAUSE).is_err());
+        let servers = upstream.servers(start + 4 * PAUSE).unwrap();
+        let addresses: Vec<_> = servers.iter().map(|server| server.ip.to_string()).collect();
+        assert_eq!(addresses, ["192.0.2.53", "2001:db8::53"]);
+        assert!(upstream.hickory(start + 4 * PAUSE).is_ok());
+        // What was found once stays.
+        std::fs::remove_file(&file).unwrap();
+        assert!(upstream.hickory(start + 9 * PAUSE).is_ok());
+    }
+}

@@ -92,6 +92,7 @@ fn parse_cause(word: &str) -> Option<Cause> {
         "bogus" => Cause::Bogus,
         "network" => Cause::Network,
         "malformed" => Cause::Malformed,
+        "excessive" => Cause::Excessive,
         _ => return None,
     })
 }

@@ -1,41 +1,31 @@
 //! Servers that answer something other than what was asked, or would have us believe that a
 //! signed zone has nothing to say. Whoever sits on the way to a server can be such a server.
 
-use hickory_server::proto::rr::RecordType;
 use postern_dns::{Cause, Dns, LookupError, Name, Proof, Resolver};
+use postern_testkit::signed_zone::{NameServer, Scripted, ServedTree, Signing, Zone, records};
 
-use crate::{
-    assert_cause, name,
-    server::{Scripted, Server, Zone, record},
-    signed, unvalidated,
-};
-
-const MX: RecordType = RecordType::MX;
-
-fn records(lines: &[&str]) -> Vec<hickory_server::proto::rr::Record> {
-    lines.iter().map(|line| record(line)).collect()
-}
+use crate::{assert_cause, name, serve, signed, unvalidated};
 
 #[tokio::test]
 async fn records_off_the_chain_of_aliases_do_not_count() {
-    let answer = |lines: &[&str]| Scripted::Sections([records(lines), vec![], vec![]]);
+    let answer = |lines: &[&str]| Scripted::answer(lines);
     let additional = |lines: &[&str]| Scripted::Sections([vec![], vec![], records(lines)]);
-    let server = Server::start(
-        vec![Zone::unsigned("plain.test.", &[])],
+    let server = NameServer::start(
+        vec![Zone::new(Signing::None, "plain.test.", &[])],
         vec![
             (
                 "a.plain.test.",
-                MX,
+                "MX",
                 answer(&["b.plain.test. MX 10 evil.test."]),
             ),
             (
                 "c.plain.test.",
-                MX,
+                "MX",
                 additional(&["c.plain.test. MX 10 evil.test."]),
             ),
             (
                 "d.plain.test.",
-                MX,
+                "MX",
                 answer(&[
                     "d.plain.test. MX 10 good.test.",
                     "e.plain.test. MX 5 evil.test.",
@@ -43,7 +33,7 @@ async fn records_off_the_chain_of_aliases_do_not_count() {
             ),
             (
                 "g.plain.test.",
-                MX,
+                "MX",
                 answer(&[
                     "g.plain.test. CNAME h.plain.test.",
                     "i.plain.test. MX 5 evil.test.",
@@ -66,9 +56,9 @@ fn tlsa_owner() -> Name {
     name("mx.secure").tlsa_owner(25).unwrap()
 }
 
-async fn serve_denial(authorities: &[&str]) -> (Server, Resolver) {
-    let denial = Scripted::Sections([vec![], records(authorities), vec![]]);
-    signed::serve(vec![("_25._tcp.mx.secure.", RecordType::TLSA, denial)]).await
+async fn serve_denial(authorities: &[&str]) -> (ServedTree, Resolver) {
+    let denial = Scripted::denial(authorities);
+    serve(signed::tree().answer("_25._tcp.mx.secure.", "TLSA", denial)).await
 }
 
 #[tokio::test]
@@ -107,19 +97,18 @@ async fn a_forged_denial_does_not_make_tlsa_records_disappear() {
 
 #[tokio::test]
 async fn an_unsigned_record_in_a_signed_zone_is_bogus() {
-    let forged = Scripted::Sections([records(&["secure. MX 10 evil.test."]), vec![], vec![]]);
-    let (_server, dns) = signed::serve(vec![("secure.", MX, forged)]).await;
+    let forged = Scripted::answer(&["secure. MX 10 evil.test."]);
+    let (_server, dns) = serve(signed::tree().answer("secure.", "MX", forged)).await;
     assert_cause(dns.mx(&name("secure")).await, Cause::Bogus);
 }
 
 #[tokio::test]
 async fn an_unsigned_alias_in_a_signed_zone_is_never_secure() {
-    let forged = records(&[
+    let forged = Scripted::answer(&[
         "alias.secure. CNAME mx.insecure.",
         "mx.insecure. MX 1 evil.test.",
     ]);
-    let forged = Scripted::Sections([forged, vec![], vec![]]);
-    let (_server, dns) = signed::serve(vec![("alias.secure.", MX, forged)]).await;
+    let (_server, dns) = serve(signed::tree().answer("alias.secure.", "MX", forged)).await;
     match dns.mx(&name("alias.secure")).await {
         Err(LookupError::Temporary(_)) => {}
         other => panic!("{other:?}"),

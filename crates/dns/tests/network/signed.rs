@@ -2,59 +2,40 @@
 
 use std::io::Write;
 
-use hickory_server::{net::xfer::Protocol, proto::rr::RecordType};
 use postern_dns::{
     Cause, Dns, LookupError, Name, Proof, Resolver, ResolverError, TrustAnchors, Validation,
 };
+use postern_testkit::signed_zone::{DnsTree, Signing, Transport, Zone};
 
-use crate::{
-    assert_cause, name,
-    server::{Scripted, Server, Zone},
-    settings,
-};
+use crate::{assert_cause, name, serve, settings};
 
-/// A root, a signed zone, one without a DS, and one whose DS belongs to another key.
-pub(crate) async fn serve(scripted: Vec<(&str, RecordType, Scripted)>) -> (Server, Resolver) {
-    let secure = Zone::signed(
-        "secure.",
-        &[
-            "secure. MX 10 mx.secure.",
-            "mx.secure. A 192.0.2.1",
-            "_25._tcp.mx.secure. TLSA 3 1 1 00ff",
-            "inside.secure. CNAME mx.secure.",
-            "outside.secure. CNAME mx.insecure.",
-            "nowhere.secure. CNAME absent.insecure.",
-            "spoilt.secure. CNAME mx.bogus.",
-        ],
-    );
-    let expired = Zone::expired("expired.", &["mx.expired. A 192.0.2.1"]);
-    let insecure = Zone::unsigned(
-        "insecure.",
-        &[
-            "insecure. MX 10 mx.secure.",
-            "mx.insecure. A 192.0.2.2",
-            "inside.insecure. CNAME mx.secure.",
-        ],
-    );
-    let bogus = Zone::signed("bogus.", &["mx.bogus. A 192.0.2.3"]);
-    let stranger = Zone::signed("bogus.", &[]);
-    let delegations = [
-        "secure. NS ns.test.".to_owned(),
-        "insecure. NS ns.test.".to_owned(),
-        "bogus. NS ns.test.".to_owned(),
-        "expired. NS ns.test.".to_owned(),
-        secure.ds(),
-        expired.ds(),
-        stranger.ds(),
-    ];
-    let lines: Vec<_> = delegations.iter().map(String::as_str).collect();
-    let root = Zone::signed(".", &lines);
-    let mut anchors = tempfile::NamedTempFile::new().unwrap();
-    anchors.write_all(root.anchor().as_bytes()).unwrap();
-    let server = Server::start(vec![root, secure, insecure, bogus, expired], scripted).await;
-    let validation = Validation::With(TrustAnchors::File(anchors.path().to_owned()));
-    let resolver = Resolver::new(&settings(&server, validation)).unwrap();
-    (server, resolver)
+/// A signed zone, one without a DS, one whose DS belongs to another key, and one that is old.
+pub(crate) fn tree() -> DnsTree {
+    DnsTree::new()
+        .zone(
+            Signing::Good,
+            "secure.",
+            &[
+                "secure. MX 10 mx.secure.",
+                "mx.secure. A 192.0.2.1",
+                "_25._tcp.mx.secure. TLSA 3 1 1 00ff",
+                "inside.secure. CNAME mx.secure.",
+                "outside.secure. CNAME mx.insecure.",
+                "nowhere.secure. CNAME absent.insecure.",
+                "spoilt.secure. CNAME mx.bogus.",
+            ],
+        )
+        .zone(
+            Signing::None,
+            "insecure.",
+            &[
+                "insecure. MX 10 mx.secure.",
+                "mx.insecure. A 192.0.2.2",
+                "inside.insecure. CNAME mx.secure.",
+            ],
+        )
+        .zone(Signing::OtherKey, "bogus.", &["mx.bogus. A 192.0.2.3"])
+        .zone(Signing::Expired, "expired.", &["mx.expired. A 192.0.2.1"])
 }
 
 fn tlsa_owner(host: &str) -> Name {
@@ -63,7 +44,7 @@ fn tlsa_owner(host: &str) -> Name {
 
 #[tokio::test]
 async fn answers_say_how_well_they_are_proven() {
-    let (_server, dns) = serve(vec![]).await;
+    let (_server, dns) = serve(tree()).await;
     let mx = dns.mx(&name("secure")).await.unwrap();
     assert_eq!(mx.proof, Proof::Secure);
     let tlsa = dns.tlsa(&tlsa_owner("mx.secure")).await.unwrap();
@@ -74,7 +55,7 @@ async fn answers_say_how_well_they_are_proven() {
 
 #[tokio::test]
 async fn a_chain_is_as_good_as_its_worst_step() {
-    let (_server, dns) = serve(vec![]).await;
+    let (_server, dns) = serve(tree()).await;
     for (asked, proof, steps) in [
         ("inside.secure", Proof::Secure, &[Proof::Secure][..]),
         ("outside.secure", Proof::Insecure, &[Proof::Secure]),
@@ -90,7 +71,7 @@ async fn a_chain_is_as_good_as_its_worst_step() {
 
 #[tokio::test]
 async fn denials_say_how_well_they_are_proven() {
-    let (_server, dns) = serve(vec![]).await;
+    let (_server, dns) = serve(tree()).await;
     for (asked, ends_at, exists, proof) in [
         ("mx.secure", "mx.secure", true, Proof::Secure),
         ("absent.secure", "absent.secure", false, Proof::Secure),
@@ -115,17 +96,17 @@ async fn denials_say_how_well_they_are_proven() {
 
 #[tokio::test]
 async fn a_validated_denial_is_remembered() {
-    let (server, dns) = serve(vec![]).await;
+    let (server, dns) = serve(tree()).await;
     for _ in 0..5 {
         assert!(dns.tlsa(&tlsa_owner("absent.secure")).await.is_err());
     }
     let question = "_25._tcp.absent.secure.";
-    assert_eq!(server.times(Protocol::Udp, question, RecordType::TLSA), 1);
+    assert_eq!(server.times(Transport::Udp, question, "TLSA"), 1);
 }
 
 #[tokio::test]
 async fn what_signatures_do_not_bear_out_is_not_known() {
-    let (_server, dns) = serve(vec![]).await;
+    let (_server, dns) = serve(tree()).await;
     for host in ["mx.bogus", "absent.bogus", "mx.expired"] {
         assert_cause(dns.addresses(&name(host)).await.ipv4, Cause::Bogus);
     }
@@ -133,12 +114,12 @@ async fn what_signatures_do_not_bear_out_is_not_known() {
 
 #[tokio::test]
 async fn trust_anchors_come_from_a_file_that_holds_some() {
-    let (server, _) = serve(vec![]).await;
+    let (server, _) = serve(tree()).await;
     let with_file = |text: &str| {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(text.as_bytes()).unwrap();
         let anchors = TrustAnchors::File(file.path().to_owned());
-        Resolver::new(&settings(&server, Validation::With(anchors)))
+        Resolver::new(&settings(server.address(), Validation::With(anchors)))
     };
     for text in [
         "",
@@ -152,10 +133,10 @@ async fn trust_anchors_come_from_a_file_that_holds_some() {
             "{text:?}: {error}"
         );
     }
-    let other_root = Zone::signed(".", &[]);
+    let other_root = Zone::new(Signing::Good, ".", &[]);
     let dns = with_file(&other_root.anchor()).unwrap();
     assert_cause(dns.mx(&name("secure")).await, Cause::Bogus);
     let absent = Validation::With(TrustAnchors::File("/nonexistent/root.key".into()));
-    let error = Resolver::new(&settings(&server, absent)).unwrap_err();
+    let error = Resolver::new(&settings(server.address(), absent)).unwrap_err();
     assert!(matches!(error, ResolverError::Unreadable(..)), "{error}");
 }
