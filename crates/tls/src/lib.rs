@@ -10,6 +10,8 @@
 //! | what it proved | [`Evidence`], [`PeerChain`], [`Possession`] | |
 //! | the web's order of things | [`WebClient`], [`WebServer`] | 8461 §3.3, 9525 |
 //! | whether that is enough | [`pkix::verify`], [`verify_pin`] | 5280 §6, 9525 |
+//! | the same by records of DNS | [`verify_tlsa`], [`TlsaSet`] | 6698, 7671, 7672 §3.1 |
+//! | whether it was taken back | [`RevocationCheck`], [`CrlSource`] | 5280 §6.3 |
 //!
 //! A handshake lets any certificate through and says in its [`Evidence`] what happened; the
 //! judgement follows, as pure functions of the evidence, the demand and the time. That order is
@@ -82,7 +84,8 @@
 //!
 //! Left out, on purpose: early data, renegotiation, protocols below TLS 1.2, CBC, static RSA
 //! and finite-field groups (the library has none of them), common names (RFC 9525 §6.3). Left
-//! out so far: revocation (RFC 5280 §6.3), OCSP, TLSA records (RFC 7672).
+//! out so far: delta and indirect revocation lists (RFC 5280 §5.2.4, §5.2.5), revocation of a
+//! peer's certificate by OCSP (RFC 6960), revocation below the authority of a TLSA record.
 
 mod certificate;
 mod channel;

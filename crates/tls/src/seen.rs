@@ -127,3 +127,48 @@ impl PeerChain {
             .filter_map(|der| SeenCertificate::of(der))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: Option<&str>) {
+        let read: Result<CertificateSerial, _> = text.parse();
+        let shown = read.as_ref().map(ToString::to_string).ok();
+        assert_eq!(shown.as_deref(), expected, "{text}");
+        if let Some(shown) = shown {
+            assert_eq!(shown.parse(), read);
+        }
+    }
+
+    #[test]
+    fn serials_in_every_spelling() {
+        check("d43a", Some("d43a"));
+        check("D4:3A", Some("d43a"));
+        check("00:d4:3a", Some("d43a"));
+        check("0d4", Some("d4"));
+        check("abc", Some("0abc"));
+        check("0", Some("00"));
+        check("00:00", Some("00"));
+        check(&"7f".repeat(20), Some(&"7f".repeat(20)));
+        check(&format!("00{}", "ff".repeat(20)), Some(&"ff".repeat(20)));
+        check(&"7f".repeat(21), None);
+        check("", None);
+        check(":", None);
+        check("d4:3", None);
+        check("d4::3a", None);
+        check("d4 3a", None);
+        check("0xd43a", None);
+        check("-1", None);
+    }
+
+    #[test]
+    fn serials_are_numbers() {
+        let serial = |text: &str| text.parse::<CertificateSerial>().unwrap();
+        assert!(serial("ff") < serial("0100"));
+        assert!(serial("0101") > serial("0100"));
+        assert_eq!(serial("0001"), serial("1"));
+        assert_eq!(CertificateSerial::of_octets(&[0, 0]), serial("0"));
+    }
+}

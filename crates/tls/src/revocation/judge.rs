@@ -52,16 +52,24 @@ impl RevocationCheck {
         });
         // The usual case: one list for each issuer, and nothing wrong with any of them.
         if distinct && path.is_good_by(&candidates) {
+            // Each issuer has one list, and each certificate is covered: by that one.
+            candidates
+                .iter()
+                .for_each(|candidate| candidate.list.prove());
             return Ok(RevocationStatus::Good);
         }
         let sorted = path.sorted(candidates);
         if let Some(fault) = sorted.revoked {
             return Err(fault);
         }
-        if path.is_good_by(&sorted.verified) {
+        let (expired, current): (Vec<_>, Vec<_>) = sorted
+            .verified
+            .into_iter()
+            .partition(|candidate| candidate.list.facts().is_expired(path.now));
+        if path.is_good_by(&current) {
             return Ok(RevocationStatus::Good);
         }
-        let gap = path.gap(&sorted, || self.not_loaded());
+        let gap = path.gap(&current, &expired, &sorted.doubted, || self.not_loaded());
         match self.unknown() {
             UnknownStatus::Refuse => Err(ChainFault::RevocationUnknown { reason: gap }),
             UnknownStatus::Accept => Ok(RevocationStatus::Unknown(gap)),
@@ -132,13 +140,15 @@ impl JudgedPath<'_> {
                 continue;
             }
             // Whether it is current does not matter yet: what it lists stays revoked.
-            let crl = [candidate.list.crl()];
-            match self.check(&crl, ExpirationPolicy::Ignore, UnknownStatusPolicy::Allow) {
-                Ok(()) => {}
+            let crl = candidate.list.crl();
+            match self.check(&[crl], ExpirationPolicy::Ignore, UnknownStatusPolicy::Allow) {
+                // One for a scope may have been passed over, its signature unseen.
+                Ok(()) if crl.issuing_distribution_point().is_some() => {}
+                Ok(()) => candidate.list.prove(),
                 Err(Error::CertRevoked) => {
-                    sorted
-                        .revoked
-                        .get_or_insert_with(|| self.revoked_by(&candidate.list));
+                    candidate.list.prove();
+                    let revoked = || self.revoked_by(&candidate.list);
+                    sorted.revoked.get_or_insert_with(revoked);
                 }
                 Err(error) => {
                     if error == Error::InvalidCrlSignatureForPublicKey {
@@ -148,7 +158,6 @@ impl JudgedPath<'_> {
                     continue;
                 }
             }
-            candidate.list.prove();
             sorted.verified.push(candidate);
         }
         sorted
@@ -176,15 +185,8 @@ impl JudgedPath<'_> {
             .iter()
             .map(|candidate| candidate.list.crl())
             .collect();
-        let good = self
-            .check(&crls, ExpirationPolicy::Enforce, UnknownStatusPolicy::Deny)
-            .is_ok();
-        if good {
-            candidates
-                .iter()
-                .for_each(|candidate| candidate.list.prove());
-        }
-        good
+        self.check(&crls, ExpirationPolicy::Enforce, UnknownStatusPolicy::Deny)
+            .is_ok()
     }
 
     /// Walks the very path again with these lists.
@@ -218,53 +220,44 @@ impl JudgedPath<'_> {
             .map(|_| ())
     }
 
-    /// Why the lists do not show the path to be good.
+    /// Why the lists do not show the path to be good: what is wrong with those of the first
+    /// issuer, from the leaf upwards, that has no current one.
     fn gap(
         &self,
-        Sorted {
-            verified, doubted, ..
-        }: &Sorted<'_>,
+        current: &[Candidate<'_>],
+        expired: &[Candidate<'_>],
+        doubted: &[(Candidate<'_>, Error)],
         not_loaded: impl Fn() -> Vec<String>,
     ) -> RevocationGap {
-        let by = |candidate: &Candidate<'_>, certificate: &Cert<'_>| {
-            candidate.list.crl().issuer() == certificate.issuer()
-        };
-        let mut last = None;
-        for (_, certificate) in self.certificates() {
-            let issuer = || shown_name(certificate.issuer());
-            let expired = verified.iter().find(|candidate| {
-                by(candidate, certificate) && candidate.list.facts().is_expired(self.now)
-            });
-            if let Some(candidate) = expired {
-                return RevocationGap::Expired {
-                    issuer: issuer(),
-                    list: candidate.label.to_owned(),
-                    since: candidate.list.facts().next_update,
-                };
-            }
-            if verified.iter().any(|candidate| by(candidate, certificate)) {
-                last.get_or_insert_with(|| RevocationGap::OutOfScope { issuer: issuer() });
-                continue;
-            }
-            let forged = doubted
-                .iter()
-                .find(|(candidate, _)| by(candidate, certificate));
-            return match forged {
-                Some((candidate, error)) => RevocationGap::NotVerified {
-                    issuer: issuer(),
-                    list: candidate.label.to_owned(),
-                    why: not_verified(error),
-                },
-                None => RevocationGap::NoList {
-                    issuer: issuer(),
-                    empty: not_loaded(),
-                },
+        let by = |list: &List, issuer: &[u8]| list.crl().issuer() == issuer;
+        let mut issuers = self
+            .certificates()
+            .map(|(_, certificate)| certificate.issuer());
+        let uncovered = issuers.find(|issuer| !current.iter().any(|found| by(&found.list, issuer)));
+        let Some(issuer) = uncovered else {
+            return RevocationGap::OutOfScope {
+                issuer: shown_name(self.path.end_entity().issuer()),
             };
+        };
+        let ran_out = expired.iter().find(|found| by(&found.list, issuer));
+        let forged = doubted.iter().find(|(found, _)| by(&found.list, issuer));
+        let issuer = shown_name(issuer);
+        match (ran_out, forged) {
+            (Some(found), _) => RevocationGap::Expired {
+                issuer,
+                list: found.label.to_owned(),
+                since: found.list.facts().next_update,
+            },
+            (None, Some((found, error))) => RevocationGap::NotVerified {
+                issuer,
+                list: found.label.to_owned(),
+                why: not_verified(error),
+            },
+            (None, None) => RevocationGap::NoList {
+                issuer,
+                empty: not_loaded(),
+            },
         }
-        last.unwrap_or_else(|| RevocationGap::NoList {
-            issuer: shown_name(self.path.end_entity().issuer()),
-            empty: not_loaded(),
-        })
     }
 }
 

@@ -164,10 +164,12 @@ pub enum RevocationGap {
         /// What is wrong.
         why: String,
     },
-    /// There are lists of the issuer, but for other certificates (RFC 5280 §5.2.5).
-    #[error("no revocation list of {issuer} is about this kind of certificate")]
+    /// All issuers have lists, but those of some are for other certificates (RFC 5280 §5.2.5).
+    #[error(
+        "a revocation list of {issuer} or of one above it is not about this kind of certificate"
+    )]
     OutOfScope {
-        /// The issuer of the certificate.
+        /// The issuer of the leaf.
         issuer: String,
     },
 }
