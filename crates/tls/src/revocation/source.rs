@@ -64,8 +64,8 @@ impl CrlSource {
         for (old, list) in pairs(&held, &new) {
             if old.standing() != Standing::Doubted && list.is_older_than(old) {
                 return Err(CrlError::Older {
-                    held: old.facts().clone(),
-                    offered: list.facts().clone(),
+                    held: Box::new(old.facts().clone()),
+                    offered: Box::new(list.facts().clone()),
                 });
             }
         }
@@ -273,8 +273,8 @@ pub enum CrlError {
     #[error("the revocation list is older than the one held: {offered} follows {held}")]
     Older {
         /// The list that stays.
-        held: CrlFacts,
+        held: Box<CrlFacts>,
         /// The list that was not taken.
-        offered: CrlFacts,
+        offered: Box<CrlFacts>,
     },
 }
