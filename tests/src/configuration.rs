@@ -194,6 +194,13 @@ impl Rule {
         }
     }
 
+    /// TLS, with whomever.
+    pub fn encrypted() -> Self {
+        Self {
+            lines: vec![format!("require = {}", quoted("encrypted"))],
+        }
+    }
+
     /// Our certificate of this name is shown.
     #[must_use]
     pub fn presenting(self, certificate: &str) -> Self {

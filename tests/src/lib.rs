@@ -53,6 +53,7 @@ pub mod posttls_finger;
 mod process;
 pub mod programs;
 pub mod queue;
+pub mod scripted;
 mod server;
 pub mod sink;
 pub mod smtp_dialogue;

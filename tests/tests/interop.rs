@@ -14,6 +14,8 @@ mod durability;
 mod foreign;
 #[path = "interop/gateway.rs"]
 mod gateway;
+#[path = "interop/hostile_hosts.rs"]
+mod hostile_hosts;
 #[path = "interop/loops.rs"]
 mod loops;
 #[path = "interop/octets.rs"]
@@ -77,6 +79,7 @@ fn main() {
         ("loops", loops::SCENARIOS),
         ("octets", octets::SCENARIOS),
         ("starttls", starttls::SCENARIOS),
+        ("hostile_hosts", hostile_hosts::SCENARIOS),
         ("dane", dane::SCENARIOS),
     ];
     let trials = topics

@@ -69,7 +69,7 @@ impl Dns {
         let nsd = Nsd::start(
             &served(zones),
             loopback.address(NSD),
-            home.directory("nsd")?,
+            &home.directory("nsd")?,
         )?;
         let hints = home.write("hints", hints(loopback.address(NSD)))?;
         let resolver = |manner, number| {

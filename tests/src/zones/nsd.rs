@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Command;
 
 use crate::fault::Fault;
@@ -23,7 +23,7 @@ impl Nsd {
     pub(super) fn start(
         zones: &[(String, String)],
         address: Ipv4Addr,
-        place: PathBuf,
+        place: &Path,
     ) -> Result<Self, Fault> {
         let here = place.display();
         let log = place.join("log");

@@ -42,6 +42,18 @@ pub(crate) enum Outcome {
     Deferred,
 }
 
+impl Outcome {
+    /// What Postfix's client says where it would do the same.
+    const fn in_words_of_postfix(self) -> Verdict {
+        match self {
+            Self::Authenticated => Verdict::Verified,
+            Self::Encrypted => Verdict::Untrusted,
+            Self::Clear => Verdict::Clear,
+            Self::Deferred => Verdict::Refused,
+        }
+    }
+}
+
 /// A mail domain.
 #[derive(Clone, Debug)]
 pub(crate) struct Destination {
@@ -110,15 +122,9 @@ impl Destination {
 
     /// Both clients must come to this.
     pub(crate) const fn gives(self, ours: Outcome) -> Self {
-        let postfix = match ours {
-            Outcome::Authenticated => Verdict::Verified,
-            Outcome::Encrypted => Verdict::Untrusted,
-            Outcome::Clear => Verdict::Clear,
-            Outcome::Deferred => Verdict::Refused,
-        };
         Self {
             ours,
-            postfix,
+            postfix: ours.in_words_of_postfix(),
             ..self
         }
     }
@@ -139,5 +145,11 @@ impl Destination {
             Mx::At(name) => name.to_owned(),
             Mx::Absent => self.domain.to_owned(),
         }
+    }
+
+    /// Where the two come to different things, and only there, the table must say why.
+    pub(crate) fn check_explained(&self) {
+        let differ = self.postfix != self.ours.in_words_of_postfix();
+        assert_eq!(differ, self.difference.is_some(), "{self:#?}");
     }
 }

@@ -5,6 +5,7 @@
 
 mod destination;
 mod destinations;
+mod mail;
 mod world;
 
 use postern_tests::fault::Fault;
@@ -13,6 +14,7 @@ use postern_tests::programs::Program;
 use postern_tests::zones::Proof;
 
 use crate::Scenario;
+use destination::Destination;
 use destinations::{DESTINATIONS, EXPIRED, FORGED, LOST, OTHER_KEY};
 
 pub(crate) use world::end;
@@ -40,6 +42,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "postfix_agrees",
         needs: NEEDS,
         run: postfix_agrees,
+    },
+    Scenario {
+        name: "mail_is_handed_over_as_the_records_allow",
+        needs: NEEDS,
+        run: mail_is_handed_over_as_the_records_allow,
     },
 ];
 
@@ -98,12 +105,29 @@ fn postfix_agrees() -> Result<(), Fault> {
     let world = world::shared()?;
     let mut wrong = Vec::new();
     for destination in DESTINATIONS {
+        destination.check_explained();
         let finding = posttls_finger::judge(destination.domain, world.dns.validating())?;
         if finding.verdict != destination.postfix {
             wrong.push(format!(
                 "{}: {:?} instead of {:?}:\n{}",
                 destination.domain, finding.verdict, destination.postfix, finding.transcript
             ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
+}
+
+/// Through a resolver that judges nothing: what is bogus is found out by Postern alone.
+fn mail_is_handed_over_as_the_records_allow() -> Result<(), Fault> {
+    let world = world::shared()?;
+    let gateway = mail::gateway(&world, world.dns.relaying(), |it| it)?;
+    mail::send(&gateway, DESTINATIONS.iter().map(|it| it.domain))?;
+    let mut wrong = Vec::new();
+    for Destination { domain, ours, .. } in DESTINATIONS {
+        let (outcome, why) = mail::outcome(&gateway, &world, domain)?;
+        if outcome != *ours {
+            wrong.push(format!("{domain}: {outcome:?} instead of {ours:?}: {why}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
