@@ -50,8 +50,12 @@ impl Resolver {
     /// # Errors
     /// Says what is wrong with the settings, or with the files they name.
     pub fn new(settings: &Settings) -> Result<Self, ResolverError> {
+        Self::on_system(settings, Path::new(SYSTEM))
+    }
+
+    fn on_system(settings: &Settings, system: &Path) -> Result<Self, ResolverError> {
         Ok(Self {
-            upstream: Upstream::new(settings, Path::new(SYSTEM))?,
+            upstream: Upstream::new(settings, system)?,
             validation: settings.validation.clone(),
             deadline: settings.deadline,
             failures: Failures::default(),
@@ -210,5 +214,28 @@ impl Dns for Resolver {
 
     async fn ptr(&self, address: IpAddr) -> Result<Answer<Name>, LookupError> {
         self.find(&Name::reverse(address), &chain::PTR).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn without_servers_every_look_up_says_why_it_fails() {
+        let absent = Path::new("/nonexistent/resolv.conf");
+        let dns = Resolver::on_system(&Settings::default(), absent).unwrap();
+        let why = dns.trouble().unwrap();
+        assert!(
+            why.starts_with("/nonexistent/resolv.conf cannot be used"),
+            "{why}"
+        );
+        assert!(dns.servers().is_empty());
+        let error = dns.mx(&"example.org".parse().unwrap()).await.unwrap_err();
+        assert!(matches!(&error, LookupError::Temporary(f) if f.cause == Cause::Network));
+        assert!(error.to_string().contains(&why), "{error}");
+        let tested = dns.self_test().await;
+        assert_eq!(tested, SelfTest::NoServers(why.clone()));
+        assert!(!tested.is_passed() && tested.to_string().starts_with(&why));
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -155,7 +155,7 @@ impl Ready {
     /// Begins anew with an empty memory when the old one has seen enough. Look-ups under way
     /// keep the old one.
     fn forget_much(&mut self, upstream: &Upstream) {
-        if self.guarded.received() < MOST_RECEIVED {
+        if self.guarded.received.load(Ordering::Relaxed) < MOST_RECEIVED {
             return;
         }
         let servers = self.servers.clone();
@@ -237,5 +237,25 @@ mod tests {
         // What was found once stays.
         std::fs::remove_file(&file).unwrap();
         assert!(upstream.hickory(start + 9 * PAUSE).is_ok());
+    }
+
+    #[tokio::test]
+    async fn the_memory_of_signatures_does_not_grow_without_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("resolv.conf");
+        std::fs::write(&file, "nameserver 192.0.2.53\n").unwrap();
+        let upstream = upstream(&file);
+        let counter = || {
+            upstream.hickory(Instant::now()).unwrap();
+            match &*upstream.lock() {
+                State::Ready(ready) => Arc::clone(&ready.guarded.received),
+                State::Waiting { why, .. } => panic!("{why}"),
+            }
+        };
+        let first = counter();
+        first.store(MOST_RECEIVED - 1, Ordering::Relaxed);
+        assert!(Arc::ptr_eq(&first, &counter()));
+        first.store(MOST_RECEIVED, Ordering::Relaxed);
+        assert!(!Arc::ptr_eq(&first, &counter()));
     }
 }

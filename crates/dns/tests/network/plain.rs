@@ -108,6 +108,38 @@ async fn a_denial_is_remembered() {
 }
 
 #[tokio::test]
+async fn an_answer_and_a_denial_say_when_they_came() {
+    let server = serve(&["plain.test. MX 10 mx.plain.test."], vec![]).await;
+    let dns = unvalidated(&server);
+    let start = Instant::now();
+    let first = dns.mx(&name("plain.test")).await.unwrap();
+    let now = Instant::now();
+    assert!(first.received.is_some_and(|it| start <= it && it <= now));
+    assert!(first.age(now).is_some_and(|age| age <= now - start));
+    assert!(first.ttl(now) > Duration::from_secs(3590));
+    let again = dns.mx(&name("plain.test")).await.unwrap();
+    assert_eq!(again.received, first.received);
+    let denial = || async {
+        match dns.mx(&name("absent.plain.test")).await {
+            Err(LookupError::NoSuchDomain(denial)) => denial,
+            other => panic!("{other:?}"),
+        }
+    };
+    let first = denial().await;
+    assert!(first.received.is_some_and(|it| now <= it));
+    assert_eq!(denial().await.received, first.received);
+}
+
+#[tokio::test]
+async fn nobody_is_believed_to_have_validated() {
+    // What is scripted comes with the AD bit (RFC 7672 §2.1: it counts on the loopback at most).
+    let answer = Scripted::answer(&["plain.test. MX 10 evil.test."]);
+    let server = serve(&[], vec![("plain.test.", "MX", answer)]).await;
+    let mx = unvalidated(&server).mx(&name("plain.test")).await.unwrap();
+    assert_eq!(mx.proof, Proof::Indeterminate);
+}
+
+#[tokio::test]
 async fn aliases_are_followed_to_a_bound_and_never_in_a_circle() {
     let chain = |letter: char, length: usize| -> Vec<String> {
         (0..length)

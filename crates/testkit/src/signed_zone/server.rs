@@ -44,7 +44,8 @@ pub enum Scripted {
     NotImplemented,
     /// A truncated answer, whatever the transport.
     Truncated,
-    /// These records in the answer, authority and additional sections.
+    /// These records in the answer, authority and additional sections, with the claim that they
+    /// are validated (the AD bit).
     Sections([Vec<Record>; 3]),
 }
 
@@ -187,7 +188,10 @@ impl RequestHandler for Handler {
             Scripted::Refused => metadata.response_code = ResponseCode::Refused,
             Scripted::NotImplemented => metadata.response_code = ResponseCode::NotImp,
             Scripted::Truncated => metadata.truncation = true,
-            Scripted::Sections(records) => sections.clone_from(records),
+            Scripted::Sections(records) => {
+                metadata.authentic_data = true;
+                sections.clone_from(records);
+            }
         }
         let [answers, authorities, additionals] = &sections;
         let message = MessageResponseBuilder::from_message_request(request).build(
