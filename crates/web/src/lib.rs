@@ -1,0 +1,1 @@
+//! What Postern serves to the web: its own MTA-STS policy.
