@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use rcgen::{
     BasicConstraints, CertificateParams, GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    NameConstraints, PublicKeyData,
+    NameConstraints, PublicKeyData, SerialNumber,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -79,6 +79,24 @@ impl Authority {
         let mut params = authority_params(common_name, None);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         self.below(params)
+    }
+
+    /// This authority with a second certificate for its key, by `above`.
+    #[must_use]
+    pub fn certified_again(&self, above: &Self) -> Self {
+        let key = KeyPair::try_from(&private_key(&self.key)).expect("a key pair");
+        let mut params = self.params.clone();
+        // Otherwise it would be derived from the key and be the same as before.
+        params.serial_number = Some(SerialNumber::from(2));
+        let certificate = above.sign(&params, &key);
+        let mut intermediates = vec![certificate.clone()];
+        intermediates.extend(above.intermediates.iter().cloned());
+        Self {
+            params,
+            key,
+            certificate,
+            intermediates,
+        }
     }
 
     /// The holder of a certificate acting as the authority it is not.

@@ -127,7 +127,7 @@ pub enum ChainFault {
     #[error("it is not known whether the certificate was revoked: {reason}")]
     RevocationUnknown {
         /// Why it is not known.
-        reason: RevocationGap,
+        reason: Box<RevocationGap>,
     },
     /// No TLSA record speaks of what the peer showed.
     #[error(

@@ -71,7 +71,9 @@ impl RevocationCheck {
         }
         let gap = path.gap(&current, &expired, &sorted.doubted, || self.not_loaded());
         match self.unknown() {
-            UnknownStatus::Refuse => Err(ChainFault::RevocationUnknown { reason: gap }),
+            UnknownStatus::Refuse => Err(ChainFault::RevocationUnknown {
+                reason: Box::new(gap),
+            }),
             UnknownStatus::Accept => Ok(RevocationStatus::Unknown(gap)),
         }
     }

@@ -158,6 +158,31 @@ fn every_certificate_below_the_anchor_is_looked_up() {
 }
 
 #[test]
+fn another_path_may_be_good() {
+    let root = Authority::new("Root");
+    let first = root.intermediate("Issuing");
+    let second = first.certified_again(&root);
+    let host = first.issue(&leaf());
+    let below = first.crl(&list(1));
+    let revoking = |revoked: &[&Authority]| {
+        let all = revoked.iter().fold(list(1), |list, authority| {
+            list.revoking(authority.certificate())
+        });
+        check_of(&[root.crl(&all), below.clone()], Refuse)
+    };
+    for (near, far) in [(&first, &second), (&second, &first)] {
+        let chain = [host.leaf(), near.certificate(), far.certificate()].map(Clone::clone);
+        let host = Identity::of(chain.to_vec(), host.key());
+        check(&judge(&root, &host, &revoking(&[])), "good");
+        check(&judge(&root, &host, &revoking(&[near])), "good");
+        check(
+            &judge(&root, &host, &revoking(&[near, far])),
+            "the certificate of an issuing authority, serial",
+        );
+    }
+}
+
+#[test]
 fn what_was_revoked_is_named() {
     let root = Authority::new("Root");
     let host = root.issue(&leaf().serial(&[0x0a, 0xbc]));
