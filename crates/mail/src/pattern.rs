@@ -112,17 +112,17 @@ impl<T> DomainMap<T> {
 
     /// The value of the most specific pattern for `domain`.
     pub fn find(&self, domain: &Domain) -> Option<&T> {
-        if let Some(value) = self.exact.get(domain.as_str()) {
-            return Some(value);
-        }
-        let mut rest = domain.as_str();
-        while let Some((_, parent)) = rest.split_once('.') {
-            if let Some(value) = self.below.get(parent) {
-                return Some(value);
-            }
-            rest = parent;
-        }
-        self.any.as_ref()
+        self.matching(domain).next()
+    }
+
+    /// The values of all patterns for `domain`, the most specific first.
+    pub fn matching(&self, domain: &Domain) -> impl Iterator<Item = &T> {
+        let parents = std::iter::successors(parent(domain.as_str()), |name| parent(name));
+        self.exact
+            .get(domain.as_str())
+            .into_iter()
+            .chain(parents.filter_map(|parent| self.below.get(parent)))
+            .chain(&self.any)
     }
 
     /// Whether there is no pattern at all.
@@ -147,12 +147,34 @@ impl<T> FromIterator<(DomainPattern, T)> for DomainMap<T> {
     }
 }
 
+/// The name without its first label.
+fn parent(name: &str) -> Option<&str> {
+    name.split_once('.').map(|(_, parent)| parent)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn pattern(text: &str) -> DomainPattern {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn all_patterns_are_found_the_most_specific_first() {
+        let patterns = [
+            "*",
+            "*.example",
+            "*.b.example",
+            "a.b.example",
+            "*.a.b.example",
+        ];
+        let map: DomainMap<_> = patterns
+            .map(|text| (pattern(text), text))
+            .into_iter()
+            .collect();
+        let found: Vec<_> = map.matching(&"a.b.example".parse().unwrap()).collect();
+        assert_eq!(found, [&"a.b.example", &"*.b.example", &"*.example", &"*"]);
     }
 
     #[test]

@@ -123,6 +123,14 @@ impl Policy {
         self.table.find(domain).map(|rules| &rules.partner)
     }
 
+    /// The partner whose pattern matches this domain and who excepts it, with the exception.
+    pub fn excepted_by(&self, domain: &Domain) -> Option<(&Partner, &DomainPattern)> {
+        self.table.by_domain.matching(domain).find_map(|rules| {
+            let exception = rules.partner.exception(domain)?;
+            Some((&rules.partner, exception))
+        })
+    }
+
     pub(crate) fn rules_of(&self, domain: &Domain) -> Option<&Arc<Rules>> {
         self.table.find(domain)
     }
@@ -175,7 +183,9 @@ impl PartnerTable {
     }
 
     fn find(&self, domain: &Domain) -> Option<&Arc<Rules>> {
-        self.by_domain.find(domain)
+        self.by_domain
+            .matching(domain)
+            .find(|rules| rules.partner.exception(domain).is_none())
     }
 }
 

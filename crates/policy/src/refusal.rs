@@ -3,7 +3,9 @@
 use std::{fmt, sync::Arc};
 
 use postern_mail::{EnhancedStatusCode, Host};
-use postern_tls::{CertificateSerial, ChainFault, Fingerprint, NotSecured, ProfileViolation};
+use postern_tls::{
+    CertificateSerial, ChainFault, Fingerprint, HandshakeError, NotSecured, ProfileViolation,
+};
 
 use crate::{PartnerName, Provenance, Source};
 
@@ -88,9 +90,58 @@ impl Refusal {
         &self.0.sources
     }
 
+    /// Whether the message may pass later, so that it waits.
+    ///
+    /// What the operator or the destination demands is waited for: whoever is to meet it may do
+    /// so within the lifetime of the queue. What the sender alone demands is not: a message with
+    /// REQUIRETLS goes back once no host can meet it (RFC 8689 §4.2.1), unless what stood in its
+    /// way was the network.
+    pub fn may_pass_later(&self) -> bool {
+        if !self.is_requiretls_alone() {
+            return true;
+        }
+        match self.mismatch() {
+            Mismatch::NotEncrypted(NotSecured::HandshakeFailed(error)) => match error {
+                HandshakeError::TimedOut(_)
+                | HandshakeError::Closed
+                | HandshakeError::Network(_)
+                | HandshakeError::Ours(_) => true,
+                HandshakeError::Alert(_)
+                | HandshakeError::Incompatible(_)
+                | HandshakeError::NotTls
+                | HandshakeError::Misbehaved(_)
+                | HandshakeError::NotProven(_) => false,
+            },
+            Mismatch::Undetermined(_) | Mismatch::StalePlan => true,
+            Mismatch::NotEncrypted(
+                NotSecured::NotOffered
+                | NotSecured::NotRequired
+                | NotSecured::NotUsed
+                | NotSecured::Refused(_),
+            )
+            | Mismatch::Profile(_)
+            | Mismatch::NoCertificate
+            | Mismatch::Denied { .. }
+            | Mismatch::Chain { .. }
+            | Mismatch::Nameless
+            | Mismatch::Host(_)
+            | Mismatch::HostUnproven(..)
+            | Mismatch::Exclusive { .. }
+            | Mismatch::TooManyPartners => false,
+        }
+    }
+
+    fn is_requiretls_alone(&self) -> bool {
+        self.demanded_by()
+            .iter()
+            .all(|source| *source == Source::RequireTls)
+    }
+
     /// The status of a message that waits for the requirement to be met (RFC 3463 §3.8,
     /// RFC 5248): 4.7.10 where encryption is missing, 4.7.5 where cryptography failed, 4.7.0
-    /// otherwise.
+    /// otherwise. What REQUIRETLS alone demands has two of its own (RFC 8689 §4.2.1): X.7.10
+    /// where no TLS with this host would do, X.7.30 where it is not known to be the
+    /// destination's.
     pub fn status(&self) -> EnhancedStatusCode {
         EnhancedStatusCode::transient(7, self.detail())
     }
@@ -104,6 +155,18 @@ impl Refusal {
         const OTHER: u16 = 0;
         const CRYPTOGRAPHIC_FAILURE: u16 = 5;
         const ENCRYPTION_NEEDED: u16 = 10;
+        const REQUIRETLS_NEEDED: u16 = 30;
+        if self.is_requiretls_alone() {
+            let unproven = matches!(
+                self.mismatch(),
+                Mismatch::Host(_) | Mismatch::HostUnproven(..)
+            );
+            return if unproven {
+                REQUIRETLS_NEEDED
+            } else {
+                ENCRYPTION_NEEDED
+            };
+        }
         match self.mismatch() {
             Mismatch::NotEncrypted(
                 NotSecured::NotOffered

@@ -22,6 +22,17 @@ pub enum PartnerError {
     /// One pattern twice.
     #[error("{0} stands there twice")]
     DuplicateDomain(DomainPattern),
+    /// An exception from nothing.
+    #[error("{0} is not below a domain of the partner that is given with a wildcard")]
+    ExceptionUnused(DomainPattern),
+    /// A domain that is given and excepted.
+    #[error("{domain} is a domain of the partner, and excepted by {exception}")]
+    Excepted {
+        /// The domain.
+        domain: DomainPattern,
+        /// The exception.
+        exception: DomainPattern,
+    },
     /// Authentication, and no way to tell as whom.
     #[error("give names or spki-pins: the partner has no domain that a certificate could name")]
     NoIdentity,
@@ -57,6 +68,7 @@ impl PartnerError {
     /// The key at fault, as a path within `[[partner]]`.
     pub fn key(&self) -> String {
         match self {
+            Self::ExceptionUnused(_) | Self::Excepted { .. } => "except".into(),
             Self::NoDomains | Self::EveryDomain | Self::DuplicateDomain(_) => "domains".into(),
             Self::NoIdentity => "inbound.names".into(),
             Self::IdentityUnused { direction, key } => format!("{direction}.{key}"),
@@ -106,6 +118,34 @@ fn check_domains(partner: &Partner, errors: &mut Vec<PartnerError>) {
             errors.push(PartnerError::EveryDomain);
         } else if !seen.insert(pattern) {
             errors.push(PartnerError::DuplicateDomain(pattern.clone()));
+        }
+    }
+    check_exceptions(partner, errors);
+}
+
+/// An exception takes something out of a pattern, and nothing that is given by name. What is
+/// left of a pattern within an exception would be hard to see, so a wildcard may not be there.
+fn check_exceptions(partner: &Partner, errors: &mut Vec<PartnerError>) {
+    let within = |pattern: &DomainPattern, outer: &DomainPattern| match (pattern, outer) {
+        (DomainPattern::Exact(domain), outer) => outer.matches(domain),
+        (DomainPattern::Below(inner), DomainPattern::Below(parent)) => {
+            inner == parent || outer.matches(inner)
+        }
+        (DomainPattern::Below(_) | DomainPattern::Any, _) => false,
+    };
+    let is_wildcard = |pattern: &&DomainPattern| matches!(pattern, DomainPattern::Below(_));
+    for exception in &partner.except {
+        let mut wildcards = partner.domains.iter().filter(is_wildcard);
+        if !wildcards.any(|wildcard| within(exception, wildcard)) {
+            errors.push(PartnerError::ExceptionUnused(exception.clone()));
+        }
+        for domain in &partner.domains {
+            if within(domain, exception) {
+                errors.push(PartnerError::Excepted {
+                    domain: domain.clone(),
+                    exception: exception.clone(),
+                });
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ mod check;
 mod name;
 mod terms;
 
-use postern_mail::{Domain, DomainPattern, Mailbox, NextHop};
+use postern_mail::{Domain, DomainMap, DomainPattern, Mailbox, NextHop};
 use postern_tls::Profile;
 
 pub use check::PartnerError;
@@ -35,6 +35,8 @@ use crate::Stage;
 pub struct Partner {
     name: PartnerName,
     domains: Vec<DomainPattern>,
+    exceptions: DomainMap<DomainPattern>,
+    except: Vec<DomainPattern>,
     stage: Stage,
     profile: Option<&'static Profile>,
     contact: Option<Mailbox>,
@@ -49,6 +51,8 @@ impl Partner {
             name,
             stage,
             domains: Vec::new(),
+            exceptions: DomainMap::new(),
+            except: Vec::new(),
             profile: None,
             contact: None,
             outbound: OutboundTerms::requiring(crate::ChannelLevel::Any),
@@ -66,10 +70,14 @@ impl Partner {
         &self.domains
     }
 
-    /// Whether `domain` is one of the partner's, leaving aside that a pattern of another partner
-    /// may cover it more closely.
-    pub fn covers(&self, domain: &Domain) -> bool {
-        self.domains.iter().any(|pattern| pattern.matches(domain))
+    /// The domains that are not the partner's although its patterns match them.
+    pub fn except(&self) -> &[DomainPattern] {
+        &self.except
+    }
+
+    /// The exception that `domain` is.
+    pub(crate) fn exception(&self, domain: &Domain) -> Option<&DomainPattern> {
+        self.exceptions.find(domain)
     }
 
     /// How far the partner's rules have been rolled out.
@@ -112,6 +120,13 @@ impl PartnerBuilder {
     /// Adds domains that are the partner's.
     pub fn domain(mut self, pattern: DomainPattern) -> Self {
         self.0.domains.push(pattern);
+        self
+    }
+
+    /// Takes out domains that its patterns match, and that are not the partner's.
+    pub fn except(mut self, pattern: DomainPattern) -> Self {
+        self.0.exceptions.insert(pattern.clone(), pattern.clone());
+        self.0.except.push(pattern);
         self
     }
 

@@ -136,3 +136,33 @@ fn authentication_says_as_whom() {
     let outbound = OutboundTerms::requiring(ChannelLevel::Authenticated);
     check(begun(&["*.ministry.example"]).outbound(outbound), &[]);
 }
+
+#[test]
+fn exceptions_are_from_something_and_spare_what_is_named() {
+    let check = |domains: &[&str], except: &[&str]| {
+        let builder = Partner::builder("Ministry".parse().unwrap(), Stage::Enforce);
+        let builder = domains.iter().fold(builder, |builder, domain| {
+            builder.domain(domain.parse().unwrap())
+        });
+        let builder = except.iter().fold(builder, |builder, pattern| {
+            builder.except(pattern.parse().unwrap())
+        });
+        let errors = builder.build().err().unwrap_or_default();
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let none: [&str; 0] = [];
+    assert_eq!(check(&["*.gov.example"], &["old.gov.example"]), none);
+    assert_eq!(check(&["*.gov.example"], &["*.old.gov.example"]), none);
+    assert_eq!(
+        check(&["gov.example"], &["old.gov.example"]),
+        ["old.gov.example is not below a domain of the partner that is given with a wildcard"]
+    );
+    assert_eq!(
+        check(
+            &["*.gov.example", "a.old.gov.example"],
+            &["*.old.gov.example"]
+        ),
+        ["a.old.gov.example is a domain of the partner, and excepted by *.old.gov.example"]
+    );
+    assert_eq!(check(&["*.gov.example"], &["*.gov.example"]).len(), 1);
+}
