@@ -51,6 +51,15 @@ impl CryptoBounds {
         }
     }
 
+    /// The same bounds with one protocol version.
+    #[cfg(test)]
+    pub(crate) fn with_version(self, version: ProtocolVersion) -> Self {
+        Self {
+            versions: &self.versions & &[version].into(),
+            ..self
+        }
+    }
+
     /// The same bounds with no keys in certificates but these.
     #[cfg(test)]
     pub(crate) fn with_keys(self, keys: impl IntoIterator<Item = KeyKind>) -> Self {

@@ -2,8 +2,12 @@
 
 mod certificates;
 mod failures;
+mod floods;
+mod hello;
+mod opportunistic;
 mod parameters;
 mod possession;
+mod resumption;
 
 use postern_testkit::{Authority, Identity, Key, Leaf};
 

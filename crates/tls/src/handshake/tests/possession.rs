@@ -2,18 +2,14 @@
 
 use std::sync::Arc;
 
-use postern_testkit::{
-    Authority, Identity, Key, Leaf, Oddity, Usage, Validity, client_config, go_ahead, server_config,
-};
+use postern_testkit::{Authority, Identity, Key, Leaf, Usage, Validity, client_config};
 use rustls_pki_types::ServerName;
-use tokio::io::DuplexStream;
-use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tokio_rustls::TlsConnector;
 
 use super::shown;
 use crate::{
-    Attempt, Authentication, CertificateUsage, ChainFault, Evidence, HandshakeError,
-    PeerCertificates, PeerChain, PlainChannel, PlainServerChannel, Possession, ProfileName,
-    TlsChannel,
+    Attempt, Authentication, CertificateUsage, ChainFault, Evidence, PeerCertificates, PeerChain,
+    PlainServerChannel, Possession, ProfileName,
     pkix::{self, Demand, Wildcards},
     testing::{LIMIT, anchors, attempt, bounds, client, evidence, now, presenting, server},
 };
@@ -128,57 +124,4 @@ async fn a_stolen_client_certificate_proves_nothing() {
         matches!(judged, Err(ChainFault::NotProven(_))),
         "{judged:?}"
     );
-}
-
-/// What our client makes of a foreign server.
-async fn met(
-    identity: &Identity,
-    authentication: Authentication,
-) -> Result<TlsChannel<DuplexStream>, HandshakeError> {
-    let (near, far) = tokio::io::duplex(64 * 1024);
-    let acceptor = TlsAcceptor::from(Arc::new(server_config(identity, None)));
-    let attempt = attempt(authentication);
-    let client = client(ProfileName::Intermediate);
-    let (near, _) = tokio::join!(
-        PlainChannel::new(near).upgrade(go_ahead(), &client, &attempt),
-        acceptor.accept(far),
-    );
-    near
-}
-
-#[tokio::test]
-async fn where_nobody_must_be_authenticated_any_certificate_encrypts() {
-    let authority = Authority::new("CA");
-    let leaf = || Leaf::named("mx.example");
-    let sound = authority.issue(&leaf());
-    let cases = [
-        ("another key", sound.with_key_of(&authority.issue(&leaf()))),
-        (
-            "no certificate",
-            Identity::of(vec![b"nonsense".to_vec().into()], sound.key()),
-        ),
-        (
-            "version 1",
-            authority.issue(&leaf().oddity(Oddity::Version1)),
-        ),
-        ("weak RSA", authority.issue(&leaf().oddity(Oddity::Rsa1024))),
-    ];
-    for (case, identity) in &cases {
-        let channel = met(identity, Authentication::NotDemanded).await.unwrap();
-        let possession = shown(channel.evidence()).possession();
-        assert!(
-            matches!(possession, Possession::Unproven(_)),
-            "{case}: {possession:?}"
-        );
-        let demanded = met(identity, Authentication::Demanded).await;
-        let error = demanded.unwrap_err();
-        assert!(
-            matches!(error, HandshakeError::NotProven(_)),
-            "{case}: {error}"
-        );
-    }
-    for authentication in [Authentication::NotDemanded, Authentication::Demanded] {
-        let channel = met(&sound, authentication).await.unwrap();
-        assert_eq!(shown(channel.evidence()).possession(), &Possession::Proven);
-    }
 }
