@@ -54,6 +54,7 @@ mod process;
 pub mod programs;
 pub mod queue;
 pub mod scripted;
+pub mod secured;
 mod server;
 pub mod sink;
 pub mod smtp_dialogue;

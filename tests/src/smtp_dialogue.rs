@@ -121,6 +121,14 @@ impl Dialogue {
         }
     }
 
+    /// The connection, for what follows STARTTLS. Nothing may have been said that was not read.
+    pub(crate) fn into_stream(self) -> Result<TcpStream, Fault> {
+        if self.input.is_empty() {
+            return Ok(self.stream);
+        }
+        Err(self.broken("more was said"))
+    }
+
     /// Waits for the server to close the connection, and gives what it said before.
     pub fn rest(mut self) -> Result<Vec<u8>, Fault> {
         let end = Instant::now() + self.patience;

@@ -1,16 +1,18 @@
 //! What surrounds STARTTLS: nothing that came in clear counts inside, and a handshake that fails is
 //! the end (CVE-2011-0411, RFC 3207 §4.2).
 
+use postern_tests::certificates::{Authority, Leaf};
 use postern_tests::fault::Fault;
 use postern_tests::message::Message;
 use postern_tests::ports;
 use postern_tests::programs::Program;
+use postern_tests::secured::{End, Secured};
 use postern_tests::sink::{self, Sink};
 use postern_tests::smtp_dialogue::Dialogue;
 use postern_tests::swaks::{Swaks, Tls};
 
 use crate::Scenario;
-use crate::gateway::{Gateway, Plan, RECEIVER, SENDER};
+use crate::gateway::{self, GATEWAY, Gateway, Plan, RECEIVER, SENDER};
 
 /// All of this file.
 pub(crate) const SCENARIOS: &[Scenario] = &[
@@ -29,12 +31,64 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         needs: &[Program::Swaks],
         run: required_and_implicit,
     },
+    Scenario {
+        name: "a_session_that_is_cut_within_content_leaves_nothing",
+        needs: &[],
+        run: truncated,
+    },
 ];
 
 fn gateway(sink: &Sink) -> Result<Gateway, Fault> {
     Plan::ordinary()?
         .with(|it| it.domain("receiver.example", sink.address()))
         .start()
+}
+
+/// Content cut short by somebody on the way must not pass for content that is whole (RFC 8446 §6.1).
+fn truncated() -> Result<(), Fault> {
+    let sink = Sink::start()?;
+    let authority = gateway::authority()?;
+    let gateway = Plan::new(&authority.issue(&Leaf::named(GATEWAY))?)?
+        .with(|it| it.domain("receiver.example", sink.address()))
+        .start()?;
+    let message = Message::plain("cut short");
+    let whole = message.dot_stuffed();
+    let pieces: [&[u8]; 4] = [
+        b"Subject: cut",
+        message.octets(),
+        whole.strip_suffix(b"\r\n").unwrap_or_default(),
+        whole.strip_suffix(b"\n").unwrap_or_default(),
+    ];
+    for piece in pieces {
+        for end in [End::Announced, End::Cut] {
+            let mut session = in_content(&gateway, &authority)?;
+            session.send(piece)?;
+            let said = session.end(end)?;
+            assert!(
+                !said.starts_with(b"250"),
+                "{end:?}: {}",
+                said.escape_ascii()
+            );
+        }
+    }
+    assert_eq!(gateway.installation.queue()?, []);
+    // What is whole is taken, whatever comes of the session afterwards.
+    let mut session = in_content(&gateway, &authority)?;
+    session.send(&whole)?;
+    session.hear("250 ")?;
+    session.end(End::Cut)?;
+    sink::only(&sink.wait_for(1)?, &message).map(drop)
+}
+
+/// A session within TLS in which content may begin.
+fn in_content(gateway: &Gateway, authority: &Authority) -> Result<Secured, Fault> {
+    let mut session = Secured::starttls(gateway.mx, GATEWAY, authority)?;
+    session.send(b"EHLO client.sender.example\r\n")?;
+    session.hear("\r\n250 ")?;
+    let transaction = format!("MAIL FROM:<{SENDER}>\r\nRCPT TO:<{RECEIVER}>\r\nDATA\r\n");
+    session.send(transaction.as_bytes())?;
+    session.hear("354 ")?;
+    Ok(session)
 }
 
 fn octets_behind_starttls() -> Result<(), Fault> {
