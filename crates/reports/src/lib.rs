@@ -1,4 +1,5 @@
-//! Delivery status notifications: what the sender of a message is told about its delivery.
+//! Delivery status notifications: what the sender of a message is told about its delivery. And
+//! the [`ledger`]: what is measured about TLS, to be told to domains and to the operator.
 //!
 //! | part | RFC | module |
 //! |---|---|---|

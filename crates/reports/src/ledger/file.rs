@@ -105,14 +105,15 @@ fn parse<T: DeserializeOwned>(octets: &[u8]) -> Contents<T> {
 enum Header {
     Known,
     Unknown(String),
-    None,
+    Damaged,
 }
 
 fn header(line: &[u8]) -> Header {
-    match line.strip_prefix(NAME.as_bytes()) {
-        None => Header::None,
-        Some(version) if version == VERSION.as_bytes() => Header::Known,
-        Some(version) => Header::Unknown(String::from_utf8_lossy(version).into_owned()),
+    let text = std::str::from_utf8(line).unwrap_or("");
+    match text.strip_prefix(NAME) {
+        Some(VERSION) => Header::Known,
+        Some(other) if other.parse::<u32>().is_ok() => Header::Unknown(other.to_owned()),
+        Some(_) | None => Header::Damaged,
     }
 }
 

@@ -36,17 +36,17 @@
 //! ```
 //!
 //! # What holds
-//! - **Recording costs nothing to speak of.** It counts in memory, never waits for the disk and
-//!   never fails.
+//! - **Recording costs a microsecond or two.** It counts in memory, never waits for the disk
+//!   and never fails.
 //! - **What was counted [`FLUSH_EVERY`] ago is on disk**, save where the disk refuses; then it
 //!   is tried again as often, and counts stay in memory. A stop in good order loses nothing.
 //! - **Damage is contained.** A damaged entry costs its own counts; its file is kept for whoever
 //!   wants to look, and reported ([`Problem`]). Nothing on disk keeps the ledger from opening
 //!   but a directory that cannot be made, read or locked.
 //! - **Memory and disk are bounded**, whatever peers do: [`DAY_OCTETS`] of memory for each of
-//!   [`KEPT_DAYS`] days, about six times that on disk while it is written; some kilooctets for
-//!   each partner and direction, which the configuration names. What finds no room is counted
-//!   as `(other)`, so sums stay right.
+//!   [`KEPT_DAYS`] days, at most five times that on disk; at most some 20 KiB for each partner
+//!   and direction, and the configuration says how many there are. What finds no room is
+//!   counted as `(other)`, so sums stay right.
 //! - **No clock.** What is recorded brings its time along.
 //!
 //! # What does not
@@ -56,6 +56,7 @@
 //! - A clock that is wrong by days puts counts on wrong days.
 
 mod book;
+mod counting;
 mod day;
 mod error;
 mod file;
@@ -63,10 +64,15 @@ mod files;
 mod keeping;
 mod partner;
 mod readiness;
+mod room;
 mod session;
 mod state;
 mod tally;
 mod text;
+mod word;
+
+#[cfg(test)]
+mod tests;
 
 pub use day::{Day, DayError};
 pub use error::{Fault, LedgerError, Problem};
@@ -79,10 +85,11 @@ pub use readiness::{
 };
 pub use session::{
     AppliedPolicy, PlaintextCause, PlaintextMessage, PolicyOutcome, PolicyType, ResultType,
-    SessionFailure, TlsSession, UnknownWord,
+    SessionFailure, TlsSession,
 };
 pub use state::{DAY_OCTETS, KEPT_DAYS};
 pub use tally::{
     CountedPolicy, Destination, DestinationTally, FailureDetail, PlaintextReport, PlaintextTally,
     PolicyTally, Summary, TlsReport,
 };
+pub use word::UnknownWord;

@@ -1,13 +1,13 @@
 //! How a partner's rule fared: attempts in, a record per partner and direction out.
 
-use std::{fmt, str::FromStr, time::SystemTime};
+use std::{cmp::Reverse, time::SystemTime};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     day::{moment, whole_second},
-    session::{UnknownWord, words},
     text,
+    word::words,
 };
 
 /// The most distinct reasons that a record names; what is seen beyond them takes the place of
@@ -234,8 +234,7 @@ impl PartnerRecord {
                 self.other_reasons += folded.map_or(0, |it| it.count);
             }
         }
-        self.reasons
-            .sort_by(|one, other| other.count.cmp(&one.count));
+        self.reasons.sort_by_key(|it| Reverse(it.count));
     }
 
     fn see(&mut self, peer: &str, not_after: SystemTime, seen: SystemTime) {
@@ -247,8 +246,7 @@ impl PartnerRecord {
             seen,
         };
         push_bounded(&mut self.certificates, new, MOST_HOSTS, |it| it.seen);
-        self.certificates
-            .sort_by(|one, other| other.seen.cmp(&one.seen));
+        self.certificates.sort_by_key(|it| Reverse(it.seen));
     }
 }
 

@@ -47,7 +47,7 @@ const NAMED: usize = 3;
 pub enum Readiness {
     /// Nothing was attempted in the last 90 days ([`MEASUREMENT_AGES`]).
     NotMeasured,
-    /// Attempts failed, and nothing has succeeded for long enough since ([`LONG_ENOUGH`]).
+    /// Attempts failed within the last week ([`LONG_ENOUGH`]), or the last one failed.
     Failing {
         /// The last failure.
         #[serde(with = "moment")]
@@ -112,28 +112,27 @@ impl PartnerRecord {
         if self.is_aged(now) {
             return Readiness::NotMeasured;
         }
-        let long_ago = |moment: SystemTime| age(moment, now) >= LONG_ENOUGH;
-        if let Some(last) = self.last_failure.filter(|last| !long_ago(*last)) {
-            return Readiness::Failing {
-                last,
-                met_since: self.clean_attempts,
-                reasons: self.reasons.iter().take(NAMED).cloned().collect(),
-            };
-        }
-        // Nothing but a failure resets this, and the last one is long ago: an attempt met the
-        // rule since, or there was none at all since.
-        let since = self.clean_since.unwrap_or(self.last_attempt);
-        if self.clean_attempts < ENOUGH_ATTEMPTS || !long_ago(since) {
-            return Readiness::TooFew {
+        let is_long_ago = |moment: SystemTime| age(moment, now) >= LONG_ENOUGH;
+        let failure = self.last_failure.filter(|last| !is_long_ago(*last));
+        match (failure, self.clean_since) {
+            (None, Some(since)) if self.clean_attempts >= ENOUGH_ATTEMPTS && is_long_ago(since) => {
+                Readiness::Safe {
+                    since,
+                    attempts: self.clean_attempts,
+                }
+            }
+            (None, Some(since)) => Readiness::TooFew {
                 attempts: self.clean_attempts,
                 needed: ENOUGH_ATTEMPTS,
                 since,
                 not_before: since + LONG_ENOUGH,
-            };
-        }
-        Readiness::Safe {
-            since,
-            attempts: self.clean_attempts,
+            },
+            // However long ago: nothing has met the rule since.
+            (Some(_), _) | (None, None) => Readiness::Failing {
+                last: self.last_failure.unwrap_or(self.last_attempt),
+                met_since: self.clean_attempts,
+                reasons: self.reasons.iter().take(NAMED).cloned().collect(),
+            },
         }
     }
 

@@ -1,9 +1,11 @@
 //! What outbound tells of one session: which policies applied, and what became of each.
 
-use std::{fmt, net::IpAddr, str::FromStr, time::SystemTime};
+use std::{fmt, net::IpAddr, time::SystemTime};
 
 use postern_mail::{Domain, Host};
 use serde::{Deserialize, Serialize};
+
+use super::word::words;
 
 /// One attempt to set up TLS with one host, or the failure to come so far because of a policy.
 /// Sessions are counted, not messages (RFC 8460 §4.2).
@@ -76,68 +78,6 @@ impl AppliedPolicy {
         }
     }
 }
-
-/// Defines an enum whose words are those of the RFC, in text and in JSON.
-macro_rules! words {
-    (
-        $(#[$meta:meta])*
-        $name:ident, not = $error:literal { $($(#[$of_variant:meta])* $variant:ident = $word:literal,)* }
-    ) => {
-        $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub enum $name {
-            $($(#[$of_variant])* $variant,)*
-        }
-
-        impl $name {
-            /// All there are.
-            pub const ALL: &[Self] = &[$(Self::$variant,)*];
-
-            /// The word for it.
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $word,)*
-                }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(self.as_str())
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = UnknownWord;
-
-            fn from_str(text: &str) -> Result<Self, UnknownWord> {
-                let known = Self::ALL.iter().copied().find(|it| it.as_str() == text);
-                known.ok_or(UnknownWord($error))
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = UnknownWord;
-
-            fn try_from(text: String) -> Result<Self, UnknownWord> {
-                text.parse()
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(it: $name) -> Self {
-                it.as_str().to_owned()
-            }
-        }
-    };
-}
-pub(super) use words;
-
-/// A word that is none of those expected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this is not {0}")]
-pub struct UnknownWord(pub(super) &'static str);
 
 words! {
     /// The kind of a policy (`policy-type` in RFC 8460 §4.4).
@@ -221,6 +161,7 @@ impl fmt::Display for PlaintextCause {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::UnknownWord;
 
     #[test]
     fn words_are_those_of_the_rfc() {

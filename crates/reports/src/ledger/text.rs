@@ -12,6 +12,10 @@ const KEPT: usize = 400;
 
 /// The text as it is kept.
 pub(super) fn shown(text: &str) -> String {
+    let is_plain = |octet: u8| octet == b' ' || octet.is_ascii_graphic();
+    if text.len() <= KEPT && text.bytes().all(is_plain) {
+        return text.to_owned();
+    }
     let mut shown = Foreign::new(text).to_string();
     if shown.len() > KEPT {
         shown.truncate(shown.floor_char_boundary(KEPT));
