@@ -78,13 +78,13 @@ impl Missing {
             name,
             proof,
             received: None,
-            aliases,
+            aliases: aliases.into(),
         };
-        Trouble::Denied(if self.is_domain {
+        Trouble::Denied(Box::new(if self.is_domain {
             LookupError::NoSuchDomain(denial)
         } else {
             LookupError::NoData(denial)
-        })
+        }))
     }
 }
 

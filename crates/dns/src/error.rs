@@ -48,7 +48,7 @@ pub struct Denial {
     /// When it came from a server; `None` where that is no longer known.
     pub received: Option<Instant>,
     /// The aliases on the way, in their order.
-    pub aliases: Vec<Alias>,
+    pub aliases: Box<[Alias]>,
 }
 
 /// Why something could not be found out.

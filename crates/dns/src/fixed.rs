@@ -18,20 +18,24 @@ use crate::{
 ///
 /// ```text
 /// zone  = *( line "\n" )
-/// line  = [ "$PROOF" ( "secure" / "insecure" / "indeterminate" ) / entry ] [ ";" comment ]
+/// line  = [ "$PROOF" ( "secure" / "insecure" / "indeterminate" ) / "$TTL" seconds / entry ]
+///         [ ";" comment ]
 /// entry = name "MX" preference name
 ///       / name ( "A" / "AAAA" ) address
 ///       / name "TXT" text                      ; the rest of the line
 ///       / name "TLSA" usage selector matching hex
 ///       / name ( "PTR" / "CNAME" ) name
 ///       / name [ type ] "FAIL" cause           ; one type of record, or all of them
+///       / name [ type ] "NONE"                 ; no such records, or no such name
 /// cause = "timeout" / "servfail" / "refused" / "bogus" / "network" / "malformed"
 ///       / "excessive"
 /// ```
 /// A word that begins with a semicolon begins a comment.
 ///
-/// `$PROOF` counts for the lines behind it; before the first one it is `indeterminate`. A denial
-/// is as well proven as the nearest entry at or above the name, so a zone denies as it answers.
+/// `$PROOF` and `$TTL` count for the lines behind them; before the first one an answer is
+/// `indeterminate` and valid for an hour. Whatever has no entry is denied, and the denial is as
+/// well proven as the nearest entry at or above the name, so a zone denies as it answers. `NONE`
+/// denies with a proof of its own.
 #[derive(Debug, Clone, Default)]
 pub struct FixedZone {
     entries: Vec<Entry>,
@@ -42,6 +46,7 @@ struct Entry {
     name: Name,
     data: Data,
     proof: Proof,
+    ttl: Duration,
 }
 
 #[derive(Debug, Clone)]
@@ -53,6 +58,14 @@ enum Data {
     Ptr(Name),
     Alias(Name),
     Failure(Option<Kind>, Cause),
+    Nothing(Option<Kind>),
+}
+
+impl Data {
+    /// Whether this is there, rather than a word about what is not.
+    fn is_record(&self) -> bool {
+        !matches!(self, Self::Failure(..) | Self::Nothing(_))
+    }
 }
 
 /// The types of records that can be asked for.
@@ -66,9 +79,6 @@ enum Kind {
     Ptr,
 }
 
-/// How long answers from a fixed zone are valid.
-const VALID: Duration = Duration::from_secs(3600);
-
 impl FixedZone {
     fn find<T>(
         &self,
@@ -80,16 +90,23 @@ impl FixedZone {
         loop {
             self.check_failure(way.here(), kind)?;
             let here = || self.entries.iter().filter(|e| e.name == *way.here());
-            let (records, proofs): (Vec<_>, Vec<_>) = here()
-                .filter_map(|entry| Some((read(&entry.data)?, entry.proof)))
+            if let Some(denial) = self.denied(&way, kind) {
+                return Err(denial);
+            }
+            let (records, limits): (Vec<_>, Vec<_>) = here()
+                .filter_map(|entry| Some((read(&entry.data)?, (entry.proof, entry.ttl))))
                 .unzip();
-            if let Some(worst) = proofs.into_iter().min() {
+            if !records.is_empty() {
+                let (proofs, ttls): (Vec<_>, Vec<_>) = limits.into_iter().unzip();
+                let worst = proofs.into_iter().fold(Proof::Secure, Proof::min);
+                let shortest = ttls.into_iter().min().unwrap_or_default();
                 let (canonical, aliases, proof) = way.end(worst);
+                let now = Instant::now();
                 return Ok(Answer {
                     records,
                     proof,
-                    received: Some(Instant::now()),
-                    valid_until: Instant::now() + VALID,
+                    received: Some(now),
+                    valid_until: now + shortest,
                     canonical,
                     aliases,
                 });
@@ -99,7 +116,7 @@ impl FixedZone {
                 _ => None,
             });
             let Some((target, proof)) = alias else {
-                return Err(self.denial(way));
+                return Err(self.missing(way));
             };
             way.follow(target, proof)
                 .map_err(|cause| failure(name, kind, cause))?;
@@ -118,26 +135,23 @@ impl FixedZone {
         fails.map_or(Ok(()), |cause| Err(failure(name, asked, cause)))
     }
 
-    fn denial(&self, way: Way) -> LookupError {
-        let exists = self
-            .entries
-            .iter()
-            .any(|entry| way.here().holds(&entry.name));
-        let (name, aliases, proof) = {
-            let proof = self.proof_near(way.here());
-            way.end(proof)
-        };
-        let denial = Denial {
-            name,
-            proof,
-            received: Some(Instant::now()),
-            aliases,
-        };
-        if exists {
-            LookupError::NoData(denial)
-        } else {
-            LookupError::NoSuchDomain(denial)
-        }
+    /// What a `NONE` says about the name that the way has come to.
+    fn denied(&self, way: &Way, asked: Kind) -> Option<LookupError> {
+        self.entries.iter().find_map(|entry| match entry.data {
+            Data::Nothing(kind)
+                if entry.name == *way.here() && kind.is_none_or(|kind| kind == asked) =>
+            {
+                Some(denial(way.clone(), kind.is_some(), entry.proof))
+            }
+            _ => None,
+        })
+    }
+
+    fn missing(&self, way: Way) -> LookupError {
+        let mut records = self.entries.iter().filter(|entry| entry.data.is_record());
+        let exists = records.any(|entry| way.here().holds(&entry.name));
+        let proof = self.proof_near(way.here());
+        denial(way, exists, proof)
     }
 
     fn proof_near(&self, name: &Name) -> Proof {
@@ -151,6 +165,21 @@ impl FixedZone {
             }
             holder = holder.parent();
         }
+    }
+}
+
+fn denial(way: Way, exists: bool, proof: Proof) -> LookupError {
+    let (name, aliases, proof) = way.end(proof);
+    let denial = Denial {
+        name,
+        proof,
+        received: Some(Instant::now()),
+        aliases: aliases.into(),
+    };
+    if exists {
+        LookupError::NoData(denial)
+    } else {
+        LookupError::NoSuchDomain(denial)
     }
 }
 
@@ -291,6 +320,31 @@ mod tests {
         }
         let half = zone().addresses(&name("half.example")).await;
         assert!(half.ipv4.is_ok() && matches!(half.ipv6, Err(LookupError::Temporary(_))));
+    }
+
+    #[tokio::test]
+    async fn denials_and_times_can_be_written_down() {
+        let zone: FixedZone = "
+            $PROOF secure
+            $TTL 60
+            example.org      MX   10 mx.example.org
+            mx.example.org   A    192.0.2.1
+            $PROOF insecure
+            mx.example.org   TLSA NONE
+            gone.example.org NONE
+        "
+        .parse()
+        .unwrap();
+        let now = Instant::now();
+        let mx = zone.mx(&name("example.org")).await.unwrap();
+        assert_eq!(mx.ttl(mx.received.unwrap()), Duration::from_secs(60));
+        assert!(mx.received.is_some_and(|it| now <= it));
+        let tlsa = zone.tlsa(&name("mx.example.org")).await.unwrap_err();
+        assert!(matches!(&tlsa, LookupError::NoData(d) if d.proof == Proof::Insecure));
+        let txt = zone.txt(&name("mx.example.org")).await.unwrap_err();
+        assert_eq!(txt.proof(), Some(Proof::Secure));
+        let gone = zone.mx(&name("gone.example.org")).await.unwrap_err();
+        assert!(matches!(&gone, LookupError::NoSuchDomain(d) if d.proof == Proof::Insecure));
     }
 
     #[tokio::test]

@@ -37,15 +37,21 @@
 //! ```
 //!
 //! [`Resolver`] asks name servers through hickory, validating in this process where it is told
-//! to (RFC 4035 §5). It is a stub: it needs a recursive server that passes signatures on. It adds
-//! to hickory what mail needs: one deadline for a whole look-up, aliases followed to at most
-//! [`MOST_ALIASES`] with their proofs, a short memory of failures (RFC 9520 §3.2), and refusal of
-//! a denial by a zone to which the denied name does not belong.
+//! to (RFC 4035 §5). It is a stub: it needs a recursive server that passes signatures on, and
+//! [`Resolver::self_test`] tells whether it has one. It adds to hickory what mail needs:
+//! - one deadline for a whole look-up;
+//! - aliases followed to at most [`MOST_ALIASES`], with their proofs;
+//! - bounds on what one look-up may cost, against zones made to exhaust whoever checks them
+//!   (CVE-2023-50387, CVE-2023-50868): questions, signatures, and time of the processor;
+//! - a short memory of failures (RFC 9520 §3.2), and of when answers came;
+//! - refusal of a denial by a zone to which the denied name does not belong;
+//! - denial without proof by a zone with 101 to 500 NSEC3 iterations, as by one that is not
+//!   signed (RFC 9276 §3.2); more iterations are *not known*;
+//! - patience where the system does not say whom to ask ([`Resolver::trouble`]).
 //!
-//! Known limits, both hickory's, both ending in *not knowing*: an answer made from a wildcard of
-//! an NSEC zone is taken for bogus when the wildcard's own NSEC is what proves it, and so is a
-//! denial by a zone with more than a hundred NSEC3 iterations, which RFC 9276 §3.2 would have us
-//! call insecure.
+//! Known limits of hickory, which end in *not knowing*: an answer made from a wildcard of an NSEC
+//! zone is taken for bogus when the wildcard's own NSEC is what proves it, and so is everything
+//! below an unsigned delegation from a zone with more than a hundred NSEC3 iterations.
 //!
 //! Left out: trusting the AD bit of a remote validator, DNS over TLS or HTTPS, and every record
 //! type that mail does not ask for. What follows from an answer, such as the order of MX hosts or

@@ -9,7 +9,7 @@ use crate::{Cause, Failure, LookupError, Name};
 
 /// A search without an answer.
 pub(crate) enum Trouble {
-    Denied(LookupError),
+    Denied(Box<LookupError>),
     Unknown { cause: Cause, detail: String },
 }
 

@@ -36,7 +36,7 @@ pub(crate) struct Upstream {
 }
 
 enum State {
-    Ready(Ready),
+    Ready(Box<Ready>),
     Waiting { why: String, since: Instant },
 }
 
@@ -50,7 +50,7 @@ impl Upstream {
     pub(crate) fn new(settings: &Settings, system: &Path) -> Result<Self, ResolverError> {
         let anchors = settings.validation.anchors()?;
         let state = match servers(&settings.servers, system) {
-            Ok(servers) => State::Ready(Ready::new(settings, anchors.as_ref(), servers)?),
+            Ok(servers) => State::Ready(Box::new(Ready::new(settings, anchors.as_ref(), servers)?)),
             Err(error @ ResolverError::System(_)) => State::Waiting {
                 why: error.to_string(),
                 since: Instant::now(),
@@ -123,7 +123,7 @@ impl State {
         let made = found
             .and_then(|servers| Ready::new(&upstream.settings, upstream.anchors.as_ref(), servers));
         match made {
-            Ok(ready) => *self = Self::Ready(ready),
+            Ok(ready) => *self = Self::Ready(Box::new(ready)),
             Err(error) => (*why, *since) = (error.to_string(), now),
         }
     }

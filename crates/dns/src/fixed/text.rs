@@ -1,16 +1,19 @@
 //! Reading a zone from text, by the grammar that [`FixedZone`] gives.
 
-use std::{net::IpAddr, str::FromStr};
+use std::{net::IpAddr, str::FromStr, time::Duration};
 
 use super::{Data, Entry, FixedZone, Kind};
 use crate::{Cause, Mx, Proof, Tlsa};
+
+/// How long an answer is valid where nothing is said about it.
+const VALID: Duration = Duration::from_secs(3600);
 
 impl FromStr for FixedZone {
     type Err = ZoneError;
 
     fn from_str(text: &str) -> Result<Self, ZoneError> {
         let mut zone = Self::default();
-        let mut proof = Proof::Indeterminate;
+        let (mut proof, mut ttl) = (Proof::Indeterminate, VALID);
         for (at, line) in text.lines().enumerate() {
             // Texts hold semicolons too, as in `v=STSv1; id=1`.
             let mut words = line
@@ -18,10 +21,10 @@ impl FromStr for FixedZone {
                 .take_while(|word| !word.starts_with(';'));
             let Some(first) = words.next() else { continue };
             let rest: Vec<_> = words.collect();
-            let parsed = if first == "$PROOF" {
-                parse_proof(&rest).map(|word| proof = word)
-            } else {
-                parse_entry(first, &rest, proof).map(|entry| zone.entries.push(entry))
+            let parsed = match first {
+                "$PROOF" => parse_proof(&rest).map(|word| proof = word),
+                "$TTL" => parse_ttl(&rest).map(|seconds| ttl = seconds),
+                name => parse_entry(name, &rest, proof, ttl).map(|entry| zone.entries.push(entry)),
             };
             parsed.ok_or_else(|| ZoneError {
                 line: at + 1,
@@ -41,11 +44,19 @@ fn parse_proof(words: &[&str]) -> Option<Proof> {
     }
 }
 
-fn parse_entry(name: &str, words: &[&str], proof: Proof) -> Option<Entry> {
+fn parse_ttl(words: &[&str]) -> Option<Duration> {
+    match words {
+        [seconds] => Some(Duration::from_secs(seconds.parse::<u32>().ok()?.into())),
+        _ => None,
+    }
+}
+
+fn parse_entry(name: &str, words: &[&str], proof: Proof, ttl: Duration) -> Option<Entry> {
     Some(Entry {
         name: name.parse().ok()?,
         data: parse_data(words)?,
         proof,
+        ttl,
     })
 }
 
@@ -53,6 +64,8 @@ fn parse_data(words: &[&str]) -> Option<Data> {
     Some(match words {
         ["FAIL", cause] => Data::Failure(None, parse_cause(cause)?),
         [kind, "FAIL", cause] => Data::Failure(Some(parse_kind(kind)?), parse_cause(cause)?),
+        ["NONE"] => Data::Nothing(None),
+        [kind, "NONE"] => Data::Nothing(Some(parse_kind(kind)?)),
         ["MX", preference, exchange] => Data::Mx(Mx {
             preference: preference.parse().ok()?,
             exchange: exchange.parse().ok()?,
@@ -133,7 +146,10 @@ mod tests {
             "example.org FAIL somehow",
             "example.org NS FAIL timeout",
             "exa$mple.org A 192.0.2.1",
+            "example.org NS NONE",
             "$PROOF bogus",
+            "$TTL",
+            "$TTL -1",
         ] {
             let error = format!("\n{line}").parse::<FixedZone>().unwrap_err();
             assert_eq!((error.line, error.text.as_str()), (2, line));

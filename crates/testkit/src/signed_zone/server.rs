@@ -77,7 +77,7 @@ impl NameServer {
         let asked = Asked::default();
         let (udp, tcp) = one_port().await;
         let address = udp.local_addr().expect("a bound socket has an address");
-        let mut server = Server::new(Handler::new(zones, answers, Arc::clone(&asked)));
+        let mut server = Server::new(Handler::new(&zones, answers, Arc::clone(&asked)));
         server.register_socket(udp);
         server.register_listener(tcp, Duration::from_secs(5), 16);
         tokio::spawn(async move { server.block_until_done().await });
@@ -127,10 +127,10 @@ struct Handler {
 }
 
 impl Handler {
-    fn new(zones: Vec<Zone>, answers: Vec<(&str, &str, Scripted)>, asked: Asked) -> Self {
+    fn new(zones: &[Zone], answers: Vec<(&str, &str, Scripted)>, asked: Asked) -> Self {
         let catalog = |left_out: Option<&Zone>| {
             let mut catalog = Catalog::new();
-            for zone in &zones {
+            for zone in zones {
                 if left_out.is_none_or(|it| it.origin != zone.origin) {
                     let origin = LowerName::from(&zone.origin);
                     catalog.upsert(origin, vec![Arc::clone(&zone.handler)]);
