@@ -88,7 +88,7 @@ impl Files {
         })
     }
 
-    /// The days of which there are files, and those files that a stop left unfinished removed.
+    /// The days of which there are files. Those that a stop left unfinished are removed.
     pub(super) fn days(&self) -> Result<Vec<Day>, LedgerError> {
         let mut days = Vec::new();
         let entries = fs::read_dir(&self.directory).while_trying("read", &self.directory)?;
@@ -96,7 +96,10 @@ impl Files {
             let path = entry.while_trying("read", &self.directory)?.path();
             let stem = path.file_stem().and_then(|it| it.to_str()).unwrap_or("");
             match path.extension().and_then(|it| it.to_str()) {
-                Some(UNFINISHED) => fs::remove_file(&path).while_trying("remove", &path)?,
+                Some(UNFINISHED) => {
+                    // Where it fails, the next write of that file meets it and says so.
+                    let _ = fs::remove_file(&path);
+                }
                 Some(DAY) => days.extend(stem.parse::<Day>()),
                 _ => {}
             }

@@ -47,7 +47,8 @@ impl Ledger {
         let surplus = days.len().saturating_sub(KEPT_DAYS);
         for (at, day) in days.into_iter().enumerate() {
             if at < surplus {
-                files.remove_day(day)?;
+                // Where it fails, the next start tries again.
+                let _ = files.remove_day(day);
             } else {
                 state.load_day(day, files.read(Name::Day(day), &mut problems));
             }

@@ -68,16 +68,25 @@ impl State {
 
     pub(super) fn record_attempt(&mut self, attempt: &PartnerAttempt) {
         let key = (attempt.partner.clone(), attempt.direction);
-        self.partners
-            .change(key, || PartnerRecord::new(attempt))
-            .count(attempt);
+        let record = self.partners.change(key, || PartnerRecord::new(attempt));
+        if record.is_aged(attempt.at) {
+            *record = PartnerRecord::new(attempt);
+        }
+        record.count(attempt);
     }
 
     /// The book of a day. Days are pruned by their number, not by a clock: one that is wrong
-    /// for a moment must not cost everything that was counted before.
+    /// for a moment must not cost everything that was counted before. So what comes before all
+    /// days that are kept counts for the first of them, which is not reported any more.
     fn day_mut(&mut self, day: Day) -> &mut DayBook {
+        let mut day = day;
         if !self.days.contains_key(&day) && self.days.len() >= KEPT_DAYS {
-            self.days.pop_first();
+            match self.days.first_key_value() {
+                Some((first, _)) if day < *first => day = *first,
+                _ => {
+                    self.days.pop_first();
+                }
+            }
         }
         self.days.entry(day).or_default()
     }

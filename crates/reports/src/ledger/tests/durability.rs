@@ -258,6 +258,15 @@ fn only_the_last_days_are_kept() {
     assert_eq!(ledger.days().len(), KEPT_DAYS);
     assert_eq!(ledger.days()[0].to_string(), "2026-11-28");
     assert_eq!(files(), KEPT_DAYS);
+    let mut lost = session("lost.example", [met(none("lost.example"))]);
+    lost.at = SystemTime::UNIX_EPOCH;
+    ledger.record_session(&lost);
+    assert_eq!(ledger.days().len(), KEPT_DAYS);
+    assert_eq!(
+        ledger.domains(ledger.days()[0]).len(),
+        2,
+        "it counts for the first day"
+    );
 
     // A file more than there should be, as an older program may leave it.
     drop(ledger);

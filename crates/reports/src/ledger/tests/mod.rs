@@ -10,6 +10,7 @@ use super::*;
 mod bounds;
 mod counting;
 mod durability;
+mod histories;
 mod partners;
 
 /// Noon on 2026-11-23.

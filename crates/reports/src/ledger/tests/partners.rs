@@ -301,3 +301,15 @@ fn partners_not_seen_for_long_are_forgotten() {
         assert_eq!(ledger.partners(now).len(), left, "{days}");
     }
 }
+
+#[test]
+fn what_was_measured_long_ago_does_not_count_for_today() {
+    let mut attempts = met(0, 40);
+    attempts.extend(met(200, 1));
+    let standing = standing(attempts, 200);
+    assert_eq!(standing.record.attempts, 1);
+    assert!(matches!(
+        standing.readiness,
+        Readiness::TooFew { attempts: 1, .. }
+    ));
+}
