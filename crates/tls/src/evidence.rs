@@ -81,8 +81,8 @@ impl Evidence {
         &self.0.peer
     }
 
-    /// What we showed: always something as a server, as a client only if we were asked for it
-    /// and had something to show.
+    /// What we showed: as a server always something unless the session was resumed, as a client
+    /// only if we were asked for it and had something to show.
     pub fn own_certificate(&self) -> Option<&OwnCertificate> {
         self.0.own_certificate.as_ref()
     }

@@ -3,10 +3,12 @@
 //! | topic | here | RFC |
 //! |---|---|---|
 //! | what may be negotiated | [`Profile`], [`CryptoBounds`] | 9325, 8996, 6460 §3 |
+//! | what a profile makes of a handshake | [`conformance()`], [`Conformance`] | |
 //! | our certificates and their reload | [`CertificateStore`] | 8446 §4.4.2, 8461 §7.1 |
+//! | what is stapled to them | [`OcspStaple`] | 6960 §4.2.1, 6066 §8 |
 //! | whom we trust | [`TrustAnchors`] | 5280 §6.1.1 |
 //! | the upgrade, by type | [`PlainChannel`], [`PlainServerChannel`] | 3207 §4 |
-//! | the handshake | [`TlsClient`], [`TlsServer`], [`HandshakeError`] | 8446, 5246, 7627 |
+//! | the handshake | [`TlsClient`], [`TlsServer`], [`HandshakeError`] | 8446, 5246, 7627, 7301 |
 //! | what it proved | [`Evidence`], [`PeerChain`], [`Possession`] | |
 //! | the web's order of things | [`WebClient`], [`WebServer`] | 8461 §3.3, 9525 |
 //! | whether that is enough | [`pkix::verify`], [`verify_pin`] | 5280 §6, 9525 |

@@ -220,7 +220,8 @@ async fn served_staple(server: &TlsServer) -> Vec<u8> {
         TlsConnector::from(Arc::new(config)).connect(name, near),
         PlainServerChannel::new(far).upgrade(server, LIMIT),
     );
-    (near.unwrap(), far.unwrap());
+    near.unwrap();
+    far.unwrap();
     let served = notes.0.lock().unwrap();
     served.clone()
 }

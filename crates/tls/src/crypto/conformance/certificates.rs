@@ -2,9 +2,12 @@
 
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::{Criterion, Finding, Report, Standing, list};
+use super::{
+    Criterion, Finding, Standing,
+    report::{Report, list},
+};
 use crate::{
-    PeerChain, certificate::weak_signature, crypto::CertificateSignature, crypto::PublicKey,
+    CertificateSignature, PeerChain, PublicKey, certificate::weak_signature,
     pkix::MOST_INTERMEDIATES,
 };
 

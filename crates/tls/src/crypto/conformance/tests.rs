@@ -3,7 +3,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::*;
 use crate::{
-    Authentication, PlainChannel, ProfileName,
+    Authentication, Evidence, PlainChannel, ProfileName,
     testing::{attempt, client, evidence, presenting, server},
 };
 
