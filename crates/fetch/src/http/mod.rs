@@ -7,6 +7,8 @@
 
 mod error;
 mod exchange;
+#[cfg(test)]
+mod tests;
 mod url;
 
 use std::{

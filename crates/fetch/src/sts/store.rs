@@ -10,9 +10,8 @@
 //! mode: enforce
 //! ...
 //! ```
-//! A file is written beside its place, made durable, and moved there; then the directory is made
-//! durable. So whenever the process or the machine stops, a place holds the old policy or the
-//! new one. Should a disk give back something else all the same, the sum does not fit, and the
+//! Whenever the process or the machine stops, a file holds the old policy or the new one. Should
+//! a disk give back something else all the same, the sum does not fit, and the
 //! file is dropped rather than believed: a policy without its last `mx`, or with a `max_age`
 //! that lost a digit, would still parse. The sum is no protection against people, who need to be
 //! kept out of the directory like out of the rest of the spool.
@@ -22,9 +21,7 @@
 //! being written.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, Read as _, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    fs, io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -34,8 +31,10 @@ use postern_policy::{KnownPolicy, StsPolicy, mta_sts::LONGEST_POLICY};
 use rustls_pki_types::UnixTime;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::disk::{make_directory, read_bounded, write_whole};
+
 /// The longest file: the longest policy, and a head of a few hundred octets.
-const LONGEST_FILE: u64 = LONGEST_POLICY as u64 + 1024;
+const LONGEST_FILE: usize = LONGEST_POLICY + 1024;
 
 const FORMAT: &str = "postern-sts-1 ";
 
@@ -78,17 +77,7 @@ impl Store {
     /// Makes a policy durable in place of the one before.
     pub(super) fn save(&self, known: &KnownPolicy) -> io::Result<()> {
         let name = known.domain.as_str();
-        let unfinished = self.directory.join(format!(".{name}"));
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&unfinished)?;
-        file.write_all(written(known).as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&unfinished, self.directory.join(name))?;
-        File::open(&self.directory)?.sync_all()
+        write_whole(&self.directory, name, written(known).as_bytes())
     }
 
     /// Forgets a policy. That it is gone need not survive: an old file is old by its date.
@@ -100,10 +89,7 @@ impl Store {
     }
 
     fn read(&self) -> io::Result<Found> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.directory)?;
+        make_directory(&self.directory)?;
         let mut found = Found::default();
         for entry in fs::read_dir(&self.directory)? {
             let entry = entry?;
@@ -127,14 +113,7 @@ impl Store {
 }
 
 fn read_file(path: &Path, name: &str) -> Result<KnownPolicy, String> {
-    let mut octets = Vec::new();
-    let file = File::open(path).map_err(|error| error.to_string())?;
-    file.take(LONGEST_FILE + 1)
-        .read_to_end(&mut octets)
-        .map_err(|error| error.to_string())?;
-    if octets.len() as u64 > LONGEST_FILE {
-        return Err("it is too long".to_owned());
-    }
+    let octets = read_bounded(path, LONGEST_FILE).map_err(|error| error.to_string())?;
     let known = parsed(&octets).ok_or("it is damaged")?;
     if known.domain.as_str() != name {
         return Err(format!("it is about {}", known.domain));
@@ -210,6 +189,36 @@ mod tests {
         store.remove(&b.domain).unwrap();
         store.remove(&b.domain).unwrap();
         check(&place, &[&newer], 0);
+    }
+
+    /// What a copy of the directory holds is what a process that is killed at that moment leaves.
+    #[test]
+    fn at_every_moment_the_old_policy_or_the_new_one_is_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().join("sts");
+        let (store, _) = Store::open(&place).unwrap();
+        let both = [1, 2].map(|fetched| known("a.example", "enforce", fetched));
+        store.save(&both[0]).unwrap();
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                for at in 0..200 {
+                    store.save(&both[at % 2]).unwrap();
+                }
+            });
+            let mut copies = 0;
+            while !writer.is_finished() || copies == 0 {
+                let copy = directory.path().join(format!("copy-{copies}"));
+                fs::create_dir(&copy).unwrap();
+                for name in ["a.example", ".a.example"] {
+                    let copied = fs::copy(place.join(name), copy.join(name));
+                    assert!(copied.is_ok() || name.starts_with('.'));
+                }
+                let (_, found) = Store::open(&copy).unwrap();
+                assert_eq!(found.dropped, []);
+                assert!(both.contains(&found.policies[0]), "{found:?}");
+                copies += 1;
+            }
+        });
     }
 
     #[test]

@@ -1,0 +1,157 @@
+//! The task that looks after all sources.
+
+use std::{
+    future::Future,
+    io,
+    path::PathBuf,
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use rustls_pki_types::UnixTime;
+use tokio::{
+    sync::Notify,
+    task::{self, JoinSet},
+    time,
+};
+
+use super::{
+    CrlPlace, CrlStatus, CrlSubscription,
+    watched::{LONGEST, POLL, Watched},
+};
+use crate::{
+    clock::unix_time,
+    disk::make_directory,
+    http::{HttpClient, Media, Targets, Terms, WebUrl},
+};
+
+/// How long a list may take to come.
+const FETCH: Duration = Duration::from_secs(120);
+
+/// The most lists that are looked for at a time.
+const AT_A_TIME: usize = 8;
+
+/// Keeps sources fresh.
+#[derive(Debug)]
+pub struct CrlRefresher {
+    http: HttpClient,
+    directory: PathBuf,
+    watched: Mutex<Vec<Arc<Watched>>>,
+    wake: Notify,
+}
+
+impl CrlRefresher {
+    /// Watches nothing so far. Copies of what is fetched are kept in `directory`, which is made
+    /// if it is missing.
+    ///
+    /// # Errors
+    /// The directory cannot be made.
+    pub fn new(http: HttpClient, directory: impl Into<PathBuf>) -> io::Result<Self> {
+        let directory = directory.into();
+        make_directory(&directory)?;
+        Ok(Self {
+            http,
+            directory,
+            watched: Mutex::default(),
+            wake: Notify::new(),
+        })
+    }
+
+    /// Watches these sources and no others. When this returns, they hold what the files say, and
+    /// what the URLs gave last; what those say now comes later. It reads files and may block.
+    pub fn watch(&self, subscriptions: impl IntoIterator<Item = CrlSubscription>) {
+        let now = unix_time();
+        let watched: Vec<_> = subscriptions
+            .into_iter()
+            .map(|subscription| Arc::new(Watched::new(subscription, now)))
+            .collect();
+        for one in &watched {
+            match &one.place {
+                CrlPlace::File(path) => one.read_file(path, now),
+                CrlPlace::Url(url) => one.read_copy(&self.directory, url.as_str(), now),
+            }
+        }
+        *self.watched.lock().unwrap_or_else(PoisonError::into_inner) = watched;
+        self.wake.notify_one();
+    }
+
+    /// Has everything looked at once, as far as [`CrlRefresher::keep_fresh`] runs.
+    pub fn refresh_now(&self) {
+        let now = unix_time();
+        self.all().iter().for_each(|one| one.make_due(now));
+        self.wake.notify_one();
+    }
+
+    /// How all sources are, in the order in which they were given.
+    pub fn list(&self) -> Vec<CrlStatus> {
+        self.all().iter().map(|one| one.status()).collect()
+    }
+
+    /// Looks after the sources until `stop` comes to its end.
+    pub async fn keep_fresh(self: Arc<Self>, stop: impl Future<Output = ()>) {
+        let mut stop = pin!(stop);
+        loop {
+            tokio::select! {
+                () = &mut stop => return,
+                () = self.round(unix_time()) => {}
+            }
+            tokio::select! {
+                () = &mut stop => return,
+                () = self.wake.notified() => {}
+                () = time::sleep(POLL) => {}
+            }
+        }
+    }
+
+    /// Looks for everything that is due.
+    pub(super) async fn round(self: &Arc<Self>, now: UnixTime) {
+        // The set owns the tasks: where this is dropped, they end.
+        let mut looks = JoinSet::new();
+        for one in self.all().into_iter().filter(|one| one.is_due(now)) {
+            if looks.len() >= AT_A_TIME {
+                let _ended = looks.join_next().await;
+            }
+            let this = Arc::clone(self);
+            looks.spawn(async move { this.look(one, now).await });
+        }
+        while looks.join_next().await.is_some() {}
+    }
+
+    async fn look(&self, one: Arc<Watched>, now: UnixTime) {
+        let fetched = match &one.place {
+            CrlPlace::File(_) => Ok(None),
+            CrlPlace::Url(url) => self.fetch(url).await.map(Some),
+        };
+        let octets = match fetched {
+            Ok(octets) => octets,
+            Err(error) => return one.fail(error, now),
+        };
+        let directory = self.directory.clone();
+        // Whatever becomes of it is in the state of the source.
+        let _ended = task::spawn_blocking(move || match (&one.place, octets) {
+            (CrlPlace::Url(url), Some(octets)) => {
+                one.take_fetched(&directory, url.as_str(), &octets, now);
+            }
+            (CrlPlace::File(path), _) => one.read_file(path, now),
+            (CrlPlace::Url(_), None) => {}
+        })
+        .await;
+    }
+
+    async fn fetch(&self, url: &WebUrl) -> Result<hyper::body::Bytes, String> {
+        let terms = Terms {
+            time: FETCH,
+            octets: LONGEST,
+            media: Media::Any,
+            targets: Targets::Any,
+        };
+        let fetched = self.http.get(url, &terms).await;
+        fetched.map_err(|error| error.to_string())
+    }
+
+    fn all(&self) -> Vec<Arc<Watched>> {
+        let watched = self.watched.lock();
+        watched.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
