@@ -7,7 +7,7 @@ use postern_mail::{
     Domain, DomainMap, EnhancedStatusCode, ForwardPath, Host, Mailbox, Reply, ReplyCode,
     ReversePath,
 };
-use postern_policy::Consequence;
+use postern_policy::{Consequence, Refusal};
 use postern_spool::SpoolError;
 
 use crate::{header_watch::HeaderFault, settings::Reach};
@@ -129,7 +129,22 @@ pub(crate) fn header_trouble(fault: HeaderFault) -> Reply {
             EnhancedStatusCode::permanent(3, 4),
             "The header is too large",
         ),
+        HeaderFault::TooManyAuthors => reply(
+            ReplyCode::TOO_LARGE,
+            EnhancedStatusCode::permanent(3, 4),
+            "The From field is too large",
+        ),
     }
+}
+
+/// What a client is told that brings mail whose author is at a partner's domain, over a channel
+/// that does not speak for it. It is too late for 530: the content is here.
+pub(crate) fn author(domain: &Domain, refusal: &Refusal) -> Reply {
+    reply(
+        ReplyCode::UNAVAILABLE,
+        EnhancedStatusCode::permanent(7, 1),
+        &format!("The From field names {domain}: {refusal}"),
+    )
 }
 
 /// Octets arrived behind STARTTLS before it was answered (CVE-2011-0411).

@@ -7,7 +7,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    Listener, Replaced, Settings, TlsFault, accept,
+    Accounts, Listener, Replaced, Settings, TlsFault, accept,
     shared::Shared,
     situation::{self, Situation},
 };
@@ -59,11 +59,16 @@ pub enum BindError {
 
 impl Inbound {
     /// Binds every listener. Clients can connect from here on; they are greeted by
-    /// [`Inbound::serve`]. It must be called within a tokio runtime.
+    /// [`Inbound::serve`]. It must be called within a tokio runtime. Messages go to `spool`, and
+    /// what becomes of partners' rules to `accounts`.
     ///
     /// # Errors
     /// Every listener that cannot be served. None is bound then.
-    pub fn bind(settings: &Settings, spool: Arc<dyn Spool>) -> Result<Self, Vec<BindError>> {
+    pub fn bind(
+        settings: &Settings,
+        spool: Arc<dyn Spool>,
+        accounts: Arc<dyn Accounts>,
+    ) -> Result<Self, Vec<BindError>> {
         let mut errors = Vec::new();
         let situation = Situation::new(settings, &settings.listeners);
         let mut sockets = Vec::new();
@@ -90,7 +95,7 @@ impl Inbound {
             }
         };
         Ok(Self {
-            shared: Shared::new(situation, spool, sockets.len()),
+            shared: Shared::new(situation, spool, accounts, sockets.len()),
             listeners: settings.listeners.clone().into(),
             sockets,
             local_addresses,

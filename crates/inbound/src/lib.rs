@@ -8,15 +8,19 @@
 //!    feed, perform, repeat. The session says until when each wait may last. STARTTLS moves the
 //!    connection into a handshake, of which only a connection over TLS comes back (RFC 3207 §4.2);
 //!    octets that wait behind the command end it.
-//! 3. **Admit.** At MAIL the policy judges the channel, the sender's domain must be a full one
+//! 3. **Admit.** At MAIL the policy judges the channel: by the reverse-path, or where that is null,
+//!    by the name that the client greeted with. The sender's domain must be a full one
 //!    (RFC 5321 §2.3.5), and the queue must have room for the announced size (RFC 1870 §6.1). At
 //!    RCPT the domain must be ours, or the client's address in a relay listener's networks. A
 //!    client of a relay listener that is not in its networks is a stranger like any other.
 //! 4. **Collect.** Our `Received` field (RFC 5321 §4.4) goes first, and content follows as it
 //!    comes, into memory or a file as the queue sees fit. The header is watched as it streams by:
 //!    more than a hundred `Received` fields are a loop (§6.3), and a header of a megabyte is no
-//!    header.
-//! 5. **Keep.** 250 is said when the queue has made the message durable, and it names the id that
+//!    header. `TLS-Required: No` is the sender's wish for the way on (RFC 8689 §3), unless MAIL
+//!    had REQUIRETLS.
+//! 5. **Look at the authors.** When the content has come in, the domains of its `From` fields are
+//!    held against the partners' rules as the reverse-path was at MAIL: `From` is what people see.
+//! 6. **Keep.** 250 is said when the queue has made the message durable, and it names the id that
 //!    the `Received` field, the queue and the log have as well. What the queue refuses is answered
 //!    452 or 451, and whatever ends before that leaves nothing behind.
 //!
@@ -34,7 +38,7 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use postern_inbound::{Inbound, Limits, Listener, Role, Settings, TlsMode};
+//! use postern_inbound::{Inbound, Limits, Listener, NoAccounts, Role, Settings, TlsMode};
 //! # use postern_mail::DomainMap;
 //! # use postern_policy::{Defaults, Policy};
 //! # use postern_spool::LocalSpool;
@@ -63,7 +67,8 @@
 //!     }],
 //!     limits: Limits::default(),
 //! };
-//! let inbound = Inbound::bind(&settings, spool).expect("an address that is free");
+//! let bound = Inbound::bind(&settings, spool, Arc::new(NoAccounts));
+//! let inbound = bound.expect("an address that is free");
 //! let control = inbound.control(); // for reloads
 //! println!("ready at {:?}", inbound.local_addresses());
 //! let stop = async { /* until SIGTERM */ };
@@ -82,7 +87,9 @@
 //! takes away wait for a restart: [`Replaced`] names them.
 
 mod accept;
+mod accounts;
 mod admission;
+mod authors;
 mod census;
 mod drain;
 mod header_watch;
@@ -93,6 +100,7 @@ mod settings;
 mod shared;
 mod situation;
 
+pub use accounts::{Accounts, Attempt, AttemptOutcome, NoAccounts};
 pub use inbound::{BindError, Control, Drained, Inbound};
 pub use settings::{Limits, Listener, Role, Settings, TlsMode};
 pub use situation::{Replaced, TlsFault};

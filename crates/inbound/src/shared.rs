@@ -11,13 +11,14 @@ use std::{
 use arc_swap::ArcSwap;
 use postern_spool::{Spool, SpoolError};
 
-use crate::{census::Census, drain::Drain, situation::Situation};
+use crate::{Accounts, census::Census, drain::Drain, situation::Situation};
 
 /// What listeners and sessions have in common.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) situation: ArcSwap<Situation>,
     pub(crate) spool: Arc<dyn Spool>,
+    pub(crate) accounts: Arc<dyn Accounts>,
     pub(crate) census: Arc<Census>,
     pub(crate) drain: Drain,
     pub(crate) figures: Figures,
@@ -63,10 +64,16 @@ impl fmt::Display for SessionId {
 }
 
 impl Shared {
-    pub(crate) fn new(situation: Situation, spool: Arc<dyn Spool>, listeners: usize) -> Arc<Self> {
+    pub(crate) fn new(
+        situation: Situation,
+        spool: Arc<dyn Spool>,
+        accounts: Arc<dyn Accounts>,
+        listeners: usize,
+    ) -> Arc<Self> {
         Arc::new(Self {
             situation: ArcSwap::from_pointee(situation),
             spool,
+            accounts,
             census: Census::new(listeners),
             drain: Drain::default(),
             figures: Figures::default(),

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use postern_inbound::{Inbound, Limits, Listener, Role, Settings, TlsMode};
+use postern_inbound::{Inbound, Limits, Listener, NoAccounts, Role, Settings, TlsMode};
 use postern_mail::DomainMap;
 use postern_policy::{Defaults, Policy};
 use postern_spool::LocalSpool;
@@ -88,7 +88,7 @@ async fn sessions_go_on_and_new_ones_wait_until_there_is_room() {
     let spool = LocalSpool::open(&postern_spool::Settings::at(directory.path()))
         .unwrap()
         .spool;
-    let inbound = Inbound::bind(&settings(), Arc::new(spool)).unwrap();
+    let inbound = Inbound::bind(&settings(), Arc::new(spool), Arc::new(NoAccounts)).unwrap();
     let address = inbound.local_addresses()[0];
     let serving = tokio::spawn(inbound.serve(std::future::pending()));
     let mut early = BufReader::new(TcpStream::connect(address).await.unwrap());

@@ -6,11 +6,12 @@
 //! | `queue_id` | the message, once it is ours |
 //! | `reverse_path`, `forward_path` | the paths of the envelope |
 //! | `forward_paths` | how many recipients were accepted |
+//! | `tls_wish` | what the sender wants of TLS, where it says so (RFC 8689) |
 //! | `octets` | the size of the content as it came |
 //! | `helo` | what the client calls itself |
-//! | `verdict` | `plain`, `encrypted` or `authenticated` |
-//! | `basis` | the channel's verdict in words |
+//! | `basis` | the channel's verdict: words that begin with `plain`, `encrypted`, `authenticated` |
 //! | `peer_identity`, `tls_version`, `tls_suite` | of which the verdict is made |
+//! | `author` | the domain of the `From` field that it is about |
 //! | `partner` | the partner as whom the client was recognised, or whose rule it is about |
 //! | `reply_code`, `enhanced_status`, `refused_because` | what a refusal said |
 //!
@@ -19,16 +20,16 @@
 
 use std::fmt;
 
-use postern_mail::{Foreign, ForwardPath, QueueId, Recipient, Reply, ReversePath};
-use postern_policy::{InboundVerdict, Stage};
+use postern_mail::{Domain, Envelope, Foreign, ForwardPath, QueueId, Reply, ReversePath, TlsWish};
+use postern_policy::{Finding, InboundVerdict, Stage};
 use postern_smtp::server::Abandoned;
 
-use super::transaction::Transaction;
+use super::{author::Author, transaction::Transaction};
 
 /// Content that came in, and is ours now.
 pub(super) fn accepted(
     transaction: &Transaction,
-    recipients: &[Recipient],
+    envelope: &Envelope,
     octets: u64,
     queue_id: QueueId,
 ) {
@@ -37,11 +38,12 @@ pub(super) fn accepted(
     tracing::info!(
         %queue_id,
         reverse_path = %shown(&transaction.mail.reverse_path),
-        forward_paths = recipients.len(),
-        forward_path = recipients.first().map(|it| display(shown(&it.forward_path))),
+        forward_paths = envelope.recipients.len(),
+        forward_path = envelope.recipients.first().map(|it| display(shown(&it.forward_path))),
+        tls_wish = (envelope.tls_wish != TlsWish::Unstated).then(|| display(envelope.tls_wish)),
         octets,
         helo = %transaction.helo,
-        verdict = %basis.verdict(),
+        basis = %shown(basis),
         partner = transaction.partner().map(display),
         peer_identity = basis.peer_identity().map(display),
         tls_version = protection.map(|it| display(it.version)),
@@ -74,6 +76,26 @@ pub(super) fn mail_refused(transaction: &Transaction, reply: &Reply) {
     }
 }
 
+/// Content was refused because of an author at a partner's domain.
+pub(super) fn author_refused(
+    transaction: &Transaction,
+    author: &Author,
+    finding: &Finding,
+    reply: &Reply,
+) {
+    tracing::warn!(
+        reverse_path = %shown(&transaction.mail.reverse_path),
+        author = %author.domain,
+        helo = %transaction.helo,
+        basis = %shown(author.verdict.basis()),
+        partner = finding.partner.as_ref().map(display),
+        reply_code = %reply.code(),
+        enhanced_status = reply.status().map(display),
+        refused_because = %said(reply),
+        "content refused by a partner's rule about authors"
+    );
+}
+
 /// RCPT was refused.
 pub(super) fn rcpt_refused(transaction: &Transaction, path: &ForwardPath, reply: &Reply) {
     transaction_refused("RCPT refused", transaction, Some(path), reply);
@@ -94,7 +116,7 @@ fn transaction_refused(
         reverse_path = %shown(&transaction.mail.reverse_path),
         forward_path = path.map(|path| display(shown(path))),
         helo = %transaction.helo,
-        verdict = %transaction.verdict.basis().verdict(),
+        basis = %shown(transaction.verdict.basis()),
         reply_code = %reply.code(),
         enhanced_status = reply.status().map(display),
         refused_because = %said(reply),
@@ -133,7 +155,7 @@ pub(super) fn command_refused(reply: &Reply) {
 
 /// What was found against a transaction that is not refused for it, because the partner is not
 /// at the stage for that.
-pub(super) fn findings(path: &ReversePath, verdict: &InboundVerdict) {
+pub(super) fn findings(path: &ReversePath, author: Option<&Domain>, verdict: &InboundVerdict) {
     for finding in verdict.findings() {
         match finding.stage {
             // The refusal that follows says it.
@@ -141,6 +163,7 @@ pub(super) fn findings(path: &ReversePath, verdict: &InboundVerdict) {
             Stage::Warn => {
                 tracing::warn!(
                     reverse_path = %shown(path),
+                    author = author.map(display),
                     partner = finding.partner.as_ref().map(display),
                     basis = %shown(verdict.basis()),
                     refused_because = %shown(&finding.refusal),
@@ -150,6 +173,7 @@ pub(super) fn findings(path: &ReversePath, verdict: &InboundVerdict) {
             Stage::Observe => {
                 tracing::info!(
                     reverse_path = %shown(path),
+                    author = author.map(display),
                     partner = finding.partner.as_ref().map(display),
                     basis = %shown(verdict.basis()),
                     refused_because = %shown(&finding.refusal),

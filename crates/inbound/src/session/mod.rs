@@ -1,5 +1,6 @@
 //! One connection from the handshake, where it begins with one, to its end.
 
+mod author;
 mod conversation;
 mod journal;
 mod reception;

@@ -3,7 +3,8 @@
 use std::{net::IpAddr, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
-use postern_mail::{AddressLiteral, EnhancedStatusCode, Host, QueueId, Reply, ReplyCode};
+use postern_mail::{AddressLiteral, EnhancedStatusCode, Host, QueueId, Reply, ReplyCode, TlsWish};
+use postern_policy::{Consequence, InboundVerdict, MailClaim};
 use postern_smtp::{
     command::{MailCommand, RcptCommand},
     server::{Abandoned, Answer, Message, Question, ServerSession},
@@ -13,10 +14,17 @@ use postern_tls::{Evidence, NotSecured};
 use rustls_pki_types::UnixTime;
 
 use super::{
-    Visit, journal,
+    Visit,
+    author::{self, Author},
+    journal,
     transaction::{Intake, Transaction},
 };
-use crate::{admission, header_watch::HeaderWatch, received::Received};
+use crate::{
+    accounts::{self, Visitor},
+    admission,
+    header_watch::HeaderWatch,
+    received::Received,
+};
 
 /// Answers the questions of one session.
 #[derive(Debug)]
@@ -110,6 +118,9 @@ impl<'a> Reception<'a> {
             self.visit.shared.tell_of_queue_trouble(error);
         }
         let consequence = transaction.verdict.consequence();
+        if let Consequence::Refuse(_) = consequence {
+            self.account_for(&transaction.verdict);
+        }
         let path = &transaction.mail.reverse_path;
         let decision = admission::mail(path, transaction.reach, consequence, room);
         match &decision {
@@ -129,18 +140,23 @@ impl<'a> Reception<'a> {
         } = self.visit;
         let situation = shared.situation.load_full();
         let door = situation.door(*number).ok_or_else(out_of_order)?;
-        let path = &mail.reverse_path;
+        let hello = session.hello().map(|hello| hello.name().clone());
+        let helo = hello.unwrap_or_else(|| literal(peer.ip()));
+        let claim = MailClaim {
+            reverse_path: &mail.reverse_path,
+            helo: helo.domain(),
+        };
         let security = self.evidence.as_ref().ok_or(&NotSecured::NotUsed);
         let floor = door.floor.as_ref();
         let verdict = situation
             .policy
-            .judge_mail(path, floor, security, UnixTime::now());
-        journal::findings(path, &verdict);
-        let hello = session.hello().map(|hello| hello.name().clone());
+            .judge_mail(&claim, floor, security, UnixTime::now());
+        journal::findings(&mail.reverse_path, None, &verdict);
         Ok(Transaction {
             reach: door.listener.role.reach(peer.ip()),
-            helo: hello.unwrap_or_else(|| literal(peer.ip())),
+            helo,
             intake: None,
+            door: Arc::clone(door),
             situation: Arc::clone(&situation),
             verdict,
             mail,
@@ -197,8 +213,14 @@ impl<'a> Reception<'a> {
         let Some(intake) = transaction.intake.take() else {
             return Answer::Refuse(out_of_order());
         };
+        let authors = self.authors(&transaction, &intake.header);
+        if let Some(reply) = object(&transaction, &authors) {
+            self.account_for_all(&transaction, &authors);
+            return Answer::Refuse(self.refusal(reply));
+        }
         match self.submit(&transaction, intake, message).await {
             Ok(id) => {
+                self.account_for_all(&transaction, &authors);
                 self.messages += 1;
                 self.visit.shared.figures.accepted.up();
                 Answer::AcceptSaying(format!("queued as {id}"))
@@ -208,6 +230,35 @@ impl<'a> Reception<'a> {
                 journal::content_refused(&transaction, &reply);
                 Answer::Refuse(self.refusal(reply))
             }
+        }
+    }
+
+    /// The partners whose authors the message names, and what the policy says.
+    fn authors(&self, transaction: &Transaction, header: &HeaderWatch) -> Vec<Author> {
+        let evidence = self.evidence.as_ref();
+        let authors = author::of(header, transaction, evidence, UnixTime::now());
+        for author in &authors {
+            let path = &transaction.mail.reverse_path;
+            journal::findings(path, Some(&author.domain), &author.verdict);
+        }
+        authors
+    }
+
+    fn account_for_all(&self, transaction: &Transaction, authors: &[Author]) {
+        self.account_for(&transaction.verdict);
+        for author in authors {
+            self.account_for(&author.verdict);
+        }
+    }
+
+    fn account_for(&self, verdict: &InboundVerdict) {
+        let visitor = Visitor {
+            client: self.visit.peer.ip().to_canonical(),
+            evidence: self.evidence.as_ref(),
+            at: SystemTime::now(),
+        };
+        for attempt in accounts::attempts(verdict, &visitor) {
+            self.visit.shared.accounts.record(&attempt);
         }
     }
 
@@ -223,20 +274,25 @@ impl<'a> Reception<'a> {
             channel: transaction.verdict.basis().to_string(),
             partner: transaction.partner().map(ToString::to_string),
         };
+        let mut envelope = message.envelope;
+        if envelope.tls_wish == TlsWish::Unstated {
+            // REQUIRETLS stands above the field (RFC 8689 §4.1).
+            envelope.tls_wish = intake.header.tls_wish();
+        }
         let submission = Submission {
-            envelope: message.envelope,
+            envelope,
             origin: Origin::Peer(origin),
             received_at: SystemTime::now(),
             content: intake.writer.finish().await?,
         };
-        let recipients = submission.envelope.recipients.clone();
+        let envelope = submission.envelope.clone();
         let accepted = self
             .visit
             .shared
             .spool
             .accept_as(intake.id, submission)
             .await;
-        accepted.inspect(|id| journal::accepted(transaction, &recipients, message.octets, *id))
+        accepted.inspect(|id| journal::accepted(transaction, &envelope, message.octets, *id))
     }
 
     fn queue_trouble(&self, error: &SpoolError) -> Reply {
@@ -250,6 +306,16 @@ impl<'a> Reception<'a> {
         self.visit.shared.figures.refused.up();
         reply.with_line(format!("Session {}", self.visit.session))
     }
+}
+
+/// The reply to a message with an author whose domain the channel does not speak for.
+fn object(transaction: &Transaction, authors: &[Author]) -> Option<Reply> {
+    let (author, finding) = authors
+        .iter()
+        .find_map(|author| Some((author, author.objection()?)))?;
+    let reply = admission::author(&author.domain, &finding.refusal);
+    journal::author_refused(transaction, author, finding, &reply);
+    Some(reply)
 }
 
 /// For what the session does not let happen, such as RCPT without MAIL: nothing is promised.

@@ -7,12 +7,18 @@ use postern_policy::{InboundVerdict, PartnerName, Verdict};
 use postern_smtp::command::MailCommand;
 use postern_spool::{ContentWriter, ReservedId};
 
-use crate::{header_watch::HeaderWatch, settings::Reach, situation::Situation};
+use crate::{
+    header_watch::HeaderWatch,
+    settings::Reach,
+    situation::{Door, Situation},
+};
 
 /// A transaction, with the settings by which all of it is decided.
 #[derive(Debug)]
 pub(super) struct Transaction {
     pub(super) situation: Arc<Situation>,
+    /// The listener by those settings.
+    pub(super) door: Arc<Door>,
     pub(super) reach: Reach,
     /// The command that began it.
     pub(super) mail: MailCommand,

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use postern_inbound::{Inbound, Role, TlsMode};
+use postern_inbound::{Inbound, NoAccounts, Role, TlsMode};
 use postern_spool::{LocalSpool, Spool};
 use postern_tls::CertificateStore;
 use rustls_pki_types::UnixTime;
@@ -35,7 +35,7 @@ async fn every_listener_that_cannot_be_served_is_named() {
         at("192.0.2.1:25".parse().unwrap(), TlsMode::None),
         at("127.0.0.1:0".parse().unwrap(), TlsMode::StartTls),
     ];
-    let errors = Inbound::bind(&plan.settings, spool(&plan)).unwrap_err();
+    let errors = Inbound::bind(&plan.settings, spool(&plan), Arc::new(NoAccounts)).unwrap_err();
     let told: Vec<_> = errors.iter().map(ToString::to_string).collect();
     assert_eq!(
         told,
@@ -57,7 +57,7 @@ async fn both_families_can_have_the_same_port() {
     let mut listener = listener(Role::Mx, TlsMode::None);
     listener.address = "[::]:0".parse().unwrap();
     plan.settings.listeners = vec![listener.clone()];
-    let Ok(first) = Inbound::bind(&plan.settings, spool(&plan)) else {
+    let Ok(first) = Inbound::bind(&plan.settings, spool(&plan), Arc::new(NoAccounts)) else {
         // There are machines without IPv6.
         return;
     };

@@ -23,7 +23,10 @@ use tokio::{
     time::timeout,
 };
 
-use crate::pki::{Pki, policy};
+use crate::{
+    accounts::Notes,
+    pki::{Pki, policy},
+};
 
 /// How to serve.
 pub(crate) struct Plan {
@@ -96,6 +99,7 @@ pub(crate) struct House {
     pub(crate) address: SocketAddr,
     pub(crate) control: Control,
     pub(crate) spool: Arc<Sabotage>,
+    pub(crate) notes: Arc<Notes>,
     stop: Option<oneshot::Sender<()>>,
     served: JoinHandle<Drained>,
 }
@@ -108,7 +112,9 @@ impl House {
             ..postern_spool::Settings::at(directory)
         });
         let spool = Arc::new(Sabotage::new(opened.unwrap().spool));
-        let inbound = Inbound::bind(&settings, Arc::clone(&spool) as Arc<dyn Spool>).unwrap();
+        let notes = Arc::new(Notes::default());
+        let queue = Arc::clone(&spool) as Arc<dyn Spool>;
+        let inbound = Inbound::bind(&settings, queue, Arc::clone(&notes) as _).unwrap();
         let (stop, stopped) = oneshot::channel();
         Self {
             pki,
@@ -116,6 +122,7 @@ impl House {
             address: inbound.local_addresses()[0],
             control: inbound.control(),
             spool,
+            notes,
             stop: Some(stop),
             served: tokio::spawn(inbound.serve(async move {
                 let _ = stopped.await;

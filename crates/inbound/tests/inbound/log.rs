@@ -90,7 +90,7 @@ async fn one_line_for_each_message() {
             "forward_paths=1",
             "octets=24",
             "helo=client.example",
-            "verdict=authenticated",
+            "basis=authenticated as out.ministry.example by ministry-ca.pem, TLSv1.3 ",
             "partner=ministry",
             "peer_identity=out.ministry.example",
             "tls_version=TLSv1.3",
@@ -154,7 +154,7 @@ async fn what_a_later_stage_would_refuse() {
             "stage enforce would refuse this",
             &[level, "partner=ministry", "the channel is plain"],
         );
-        log.check(" accepted ", &["verdict=plain"]);
+        log.check(" accepted ", &["basis=plain (the client did not use TLS)"]);
     }
 }
 

@@ -7,6 +7,8 @@
     reason = "a test that meets what it does not expect should stop at that line"
 )]
 
+mod accounts;
+mod authors;
 mod binding;
 mod client;
 mod content;
@@ -21,3 +23,5 @@ mod reload;
 mod sessions;
 mod shutdown;
 mod tls;
+mod tls_wish;
+mod withdrawn;

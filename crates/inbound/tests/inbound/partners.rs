@@ -196,3 +196,48 @@ async fn the_holder_of_a_shared_certificate_is_recorded() {
         Some("ministry")
     );
 }
+
+/// P4: a notification names nobody in its reverse-path, so the greeting counts.
+#[tokio::test]
+async fn a_notification_is_whose_name_the_client_greets_with() {
+    let house = house(Stage::Enforce, Shared);
+    let mut client = Client::greet(house.address).await;
+    client.say("EHLO ministry.example", "250").await;
+    let reply = client.say("MAIL FROM:<>", "530-5.7.10").await;
+    assert!(reply.contains("partner ministry demands"), "{reply}");
+    // The greeting says nothing where the reverse-path does.
+    client
+        .deliver("jo@stranger.example", "mo@own.example")
+        .await;
+    client.say("EHLO stranger.example", "250").await;
+    client.deliver("", "mo@own.example").await;
+    for literal in ["[127.0.0.1]", "[IPv6:::1]"] {
+        client.say(&format!("EHLO {literal}"), "250").await;
+        client.deliver("", "mo@own.example").await;
+    }
+    client.say("HELO ministry.example", "250").await;
+    client.say("MAIL FROM:<>", "530-5.7.10").await;
+    assert_eq!(house.queued().await.len(), 4);
+}
+
+/// A partner in both directions is known by its certificate for its notifications as well.
+#[tokio::test]
+async fn the_notifications_of_a_partner_are_recorded_as_its_own() {
+    for exclusive in [Exclusive, Shared] {
+        let house = house(Stage::Enforce, exclusive);
+        let out = house.pki.client("out.ministry.example");
+        let mut client = Client::greet_tls(house.address, &house.pki.public, Some(&out)).await;
+        for greeting in ["client.example", "ministry.example", "[127.0.0.1]"] {
+            client.say(&format!("EHLO {greeting}"), "250").await;
+            client.deliver("", "mo@own.example").await;
+        }
+        let queued = house.queued().await;
+        assert_eq!(queued.len(), 3);
+        for message in queued {
+            assert_eq!(message.origin.partner.as_deref(), Some("ministry"));
+        }
+        // Not as another's.
+        client.say("EHLO bank.example", "250").await;
+        client.say("MAIL FROM:<>", "550-5.7.1").await;
+    }
+}

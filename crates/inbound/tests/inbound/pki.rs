@@ -7,7 +7,9 @@ use postern_policy::{
     ChannelLevel, Defaults, Exclusivity, IdentityTerms, InboundTerms, Partner, Policy, Stage,
 };
 use postern_testkit::{Authority, Identity, Leaf};
-use postern_tls::{CertificateFiles, CertificateStore, Profile, ProfileName, TrustAnchors};
+use postern_tls::{
+    CertificateFiles, CertificateStore, Profile, ProfileName, RevocationCheck, TrustAnchors,
+};
 use rustls_pki_types::UnixTime;
 use tempfile::TempDir;
 
@@ -55,10 +57,22 @@ impl Pki {
 
     /// A partner `NAME` with the domain `NAME.example`, whose clients are `out.NAME.example`.
     pub(crate) fn partner(&self, name: &str, stage: Stage, exclusive: Exclusivity) -> Partner {
+        self.partner_checking(name, stage, exclusive, None)
+    }
+
+    /// The same, whose certificates may be revoked.
+    pub(crate) fn partner_checking(
+        &self,
+        name: &str,
+        stage: Stage,
+        exclusive: Exclusivity,
+        revocation: Option<RevocationCheck>,
+    ) -> Partner {
         let terms = InboundTerms {
             identity: IdentityTerms {
                 names: vec![domain(&format!("out.{name}.example")).into()],
                 trust: Some(self.anchors()),
+                revocation,
                 ..IdentityTerms::default()
             },
             exclusive,
@@ -78,9 +92,14 @@ fn domain(name: &str) -> Domain {
 
 /// A policy with these partners.
 pub(crate) fn policy(partners: Vec<Partner>) -> Arc<Policy> {
+    Arc::new(plain_policy(partners))
+}
+
+/// The same, to be changed further.
+pub(crate) fn plain_policy(partners: Vec<Partner>) -> Policy {
     let defaults = Defaults {
         profile: Profile::named(ProfileName::Intermediate),
         trust: TrustAnchors::public(),
     };
-    Arc::new(Policy::new(defaults, partners).unwrap())
+    Policy::new(defaults, partners).unwrap()
 }

@@ -1,10 +1,11 @@
 //! Sessions in clear, from the greeting to the queue.
 
+use postern_inbound::Inbound;
 use postern_mail::{BodyType, header::fields};
 
 use crate::{
     client::{Client, queue_id},
-    house::Plan,
+    house::{House, Plan},
 };
 
 #[tokio::test]
@@ -117,8 +118,8 @@ async fn a_pipelined_group_with_chunks() {
 async fn who_speaks_before_the_greeting_is_sent_away() {
     let plan = Plan::new();
     let settings = plan.settings.clone();
-    let spool = plan.serve().spool;
-    let inbound = postern_inbound::Inbound::bind(&settings, spool).unwrap();
+    let House { spool, notes, .. } = plan.serve();
+    let inbound = Inbound::bind(&settings, spool, notes).unwrap();
     // The connection waits in the backlog with its first octets, and only then is served.
     let mut client = Client::reach(inbound.local_addresses()[0]).await;
     client.send(b"EHLO client.example\r\n").await;

@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, path::Path, sync::Arc, time::Duration};
 
 use postern_admin::ControlSocket;
-use postern_inbound::{BindError, Control, Drained, Inbound};
+use postern_inbound::{BindError, Control, Drained, Inbound, NoAccounts};
 use postern_outbound::{Outbound, Stopped};
 use postern_spool::{LocalSpool, Spool};
 use tokio::task::JoinHandle;
@@ -49,7 +49,8 @@ pub(super) fn bind(
     settings: &postern_inbound::Settings,
     queue: &Arc<dyn Spool>,
 ) -> Result<Inbound, Failure> {
-    Inbound::bind(settings, Arc::clone(queue)).map_err(|errors: Vec<BindError>| {
+    let accounts = Arc::new(NoAccounts);
+    Inbound::bind(settings, Arc::clone(queue), accounts).map_err(|errors: Vec<BindError>| {
         let lines: Vec<_> = errors.iter().map(|error| chain(error)).collect();
         Failure::plain(lines.join("\n"))
     })

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use postern_inbound::{Inbound, Limits, Listener, Role, Settings, TlsMode};
+use postern_inbound::{Inbound, Limits, Listener, NoAccounts, Role, Settings, TlsMode};
 use postern_mail::DomainMap;
 use postern_policy::{ChannelLevel, Defaults, IdentityTerms, InboundTerms, Partner, Policy, Stage};
 use postern_tls::{CertificateStore, Profile, ProfileName, TrustAnchors};
@@ -140,7 +140,8 @@ impl Neighbour {
     /// Receives from now on, and says where the relay reaches it.
     pub(super) async fn start(&self, home: &Home, mailbox: Mailbox) -> Result<SocketAddr, Failure> {
         let settings = self.settings(home)?;
-        let inbound = Inbound::bind(&settings, Arc::new(mailbox)).map_err(|errors| {
+        let bound = Inbound::bind(&settings, Arc::new(mailbox), Arc::new(NoAccounts));
+        let inbound = bound.map_err(|errors| {
             let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
             Failure::plain(errors.join("\n"))
         })?;

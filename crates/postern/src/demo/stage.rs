@@ -144,17 +144,17 @@ impl Stage<'_> {
             return self.refused(letter, &reply).await;
         }
         let id = queue_id(&reply)?.to_string();
-        let accepted = |line: &Line| line.says("queue_id", &id) && line.field("verdict").is_some();
+        let accepted = |line: &Line| line.says("queue_id", &id) && line.field("helo").is_some();
         let line = self.witness.await_line(PATIENCE, accepted).await;
         let line = line.ok_or_else(|| format!("the log says nothing about message {id}"))?;
         let (_, received) = self.arrived(Who::OurMailSystem, letter, &content).await?;
         let received = received.within_our_house();
-        let channel = line.field("verdict").unwrap_or_default();
+        let channel = line.field("basis").unwrap_or_default();
         Ok(Seen {
             happened: Outcome::Accepted {
                 channel: verdict(channel)?,
             },
-            channel: Some(in_full(channel, &line)),
+            channel: Some(channel.to_owned()),
             reason: None,
             received: Some(received),
         })
@@ -166,7 +166,7 @@ impl Stage<'_> {
             |line: &Line| line.says("reverse_path", &from) && line.field("reply_code").is_some();
         let line = self.witness.await_line(PATIENCE, refusal).await;
         let line = line.ok_or_else(|| format!("the log says nothing about mail from {from}"))?;
-        let channel = line.field("basis").or(line.field("verdict"));
+        let channel = line.field("basis");
         Ok(Seen {
             happened: Outcome::Refused {
                 code: reply.code(),
@@ -315,18 +315,6 @@ fn verdict(channel: &str) -> Result<Verdict, Odd> {
     fitting
         .next()
         .ok_or_else(|| format!("{channel:?} is no verdict"))
-}
-
-/// A verdict with the particulars of the same line of the log.
-fn in_full(verdict: &str, line: &Line) -> String {
-    let mut text = verdict.to_owned();
-    if let Some(identity) = line.field("peer_identity") {
-        text = format!("{text} as {identity}");
-    }
-    if let (Some(version), Some(suite)) = (line.field("tls_version"), line.field("tls_suite")) {
-        text = format!("{text}, {version} {suite}");
-    }
-    text
 }
 
 fn late(what: &str) -> Odd {
