@@ -1,10 +1,26 @@
 //! The log of deliveries: one line for each recipient of each attempt.
 
-use postern_policy::Shadow;
+use postern_policy::{DeliveryPlan, Shadow};
 use postern_spool::{Claim, ClaimedRecipient};
+use postern_tls::Date;
 use tracing::{info, warn};
 
 use crate::attempt::{FailedAttempt, Handover, Permanence, text_of};
+
+/// A message is about to be delivered while the glass is broken: whoever reads the log is to see
+/// each of them, with who answers for it.
+pub(crate) fn planned(claim: &Claim, plan: &DeliveryPlan) {
+    if let Some(broken) = plan.broken_glass() {
+        warn!(
+            queue_id = %claim.id(),
+            partner = %broken.partner,
+            reason = %broken.reason,
+            approved_by = %broken.approved_by,
+            until = %Date(broken.until),
+            "the partner's rule is out of force: the glass is broken"
+        );
+    }
+}
 
 /// A recipient was delivered.
 pub(crate) fn delivered(claim: &Claim, recipient: &ClaimedRecipient, handover: &Handover) {
@@ -13,7 +29,7 @@ pub(crate) fn delivered(claim: &Claim, recipient: &ClaimedRecipient, handover: &
         reverse_path = %claim.envelope().reverse_path,
         forward_path = %recipient.recipient.forward_path,
         next_hop = %handover.peer,
-        basis = %handover.channel,
+        basis = %handover.basis,
         reply_code = handover.reply.code().as_u16(),
         reply = %handover.reply,
         "delivered"

@@ -3,7 +3,7 @@
 use std::{fmt, net::SocketAddr, time::SystemTime};
 
 use postern_mail::{EnhancedStatusCode, Reply, Severity};
-use postern_policy::{Refusal, Shadow};
+use postern_policy::{Basis, Refusal, Shadow};
 use postern_smtp::client::{self, SessionFault, Speaker};
 use postern_spool::Failure;
 
@@ -18,6 +18,16 @@ pub(crate) enum Outcome {
     Failed(FailedAttempt),
 }
 
+impl Outcome {
+    /// To whom the message was handed over, if it was.
+    pub(crate) fn handover(&self) -> Option<&Handover> {
+        match self {
+            Self::Delivered(handover) => Some(handover),
+            Self::Failed(_) => None,
+        }
+    }
+}
+
 /// To whom a message was handed over, and over what.
 #[derive(Debug, Clone)]
 pub(crate) struct Handover {
@@ -25,8 +35,8 @@ pub(crate) struct Handover {
     pub(crate) peer: Peer,
     /// What it said to the end of content.
     pub(crate) reply: Reply,
-    /// The verdict on the channel.
-    pub(crate) channel: String,
+    /// On what basis the channel was good enough.
+    pub(crate) basis: Basis,
     /// Who reports success, if the sender wants to hear of it.
     pub(crate) reporter: Reporter,
     /// What the partner's rule would have said, where it is not enforced yet.
@@ -111,10 +121,25 @@ impl FailedAttempt {
     }
 
     /// The policy refuses the channel. The message waits: whoever is to fix it may do so within
-    /// the queue lifetime, and until then nothing travels.
-    pub(crate) fn refused(peer: &Peer, refusal: &Refusal, now: SystemTime) -> Self {
+    /// the queue lifetime, and until then nothing travels. What the sender alone demands is not
+    /// waited for (RFC 8689 §4.2.1).
+    pub(crate) fn refused(peer: &impl fmt::Display, refusal: &Refusal, now: SystemTime) -> Self {
+        let status = if refusal.may_pass_later() {
+            refusal.status()
+        } else {
+            refusal.final_status()
+        };
         let text = format!("{peer} may not be given this message: {refusal}");
-        Self::here(refusal.status(), &text, Weight::Policy, now)
+        Self::here(status, &text, Weight::Policy, now)
+    }
+
+    /// The next hop does not offer REQUIRETLS, with which the message came. Other hosts may, and
+    /// if none does the message goes back (RFC 8689 §4.2.1).
+    pub(crate) fn no_requiretls(peer: &Peer, now: SystemTime) -> Self {
+        // X.7.30: REQUIRETLS support required (RFC 8689 §8).
+        let status = EnhancedStatusCode::permanent(7, 30);
+        let text = format!("{peer} may not be given this message: it does not offer REQUIRETLS");
+        Self::here(status, &text, Weight::Policy, now)
     }
 
     /// The session ended before anything could be handed over. Whatever the peer says to the

@@ -1,21 +1,30 @@
 //! From a plan to a connection that may carry mail: the search for a host.
 //!
-//! Hosts are tried in their order, each at its addresses, until one of them is permitted. What
-//! is told in the end is the failure that weighs most: that a host did not prove what it had to
-//! is worth more to an administrator than that the next one could not be reached.
+//! Hosts are tried in their order, each at its addresses, until one of them is permitted. A host
+//! that may not be used, or of which what matters could not be found out, is passed over. What is
+//! told in the end is the failure that weighs most: that a host did not prove what it had to is
+//! worth more to an administrator than that the next one could not be reached.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant, SystemTime},
+};
 
-use postern_policy::{DaneFacts, DeliveryPlan, HostFacts, Provenance};
+use postern_policy::{Mismatch, Provenance, Refusal, Source};
+use postern_smtp::client::Extension;
 use tracing::debug;
 
 use crate::{
+    accounts,
     attempt::{FailedAttempt, Peer},
     connection::Connection,
-    dial::Dial,
-    host::{self, MailHost},
-    route::Way,
+    dial::{Dial, Undelivered},
+    host,
+    part::Part,
+    planning::{Freshness, Planned},
+    prospect::Prospect,
     situation::Situation,
+    trace::Trace,
 };
 
 /// The most addresses that are dialled for one message in one attempt. Each can cost all the
@@ -27,48 +36,199 @@ const MOST_ADDRESSES: usize = 5;
 const LONGEST_SEARCH: Duration = Duration::from_secs(5 * 60);
 
 /// Finds a next hop that is permitted.
-pub(crate) async fn connect(
-    plan: &DeliveryPlan,
-    way: &Way,
-    situation: &Situation,
-) -> Result<Connection, FailedAttempt> {
-    let surroundings = situation.surroundings();
-    let hosts = host::mail_hosts(&way.destination, way.fixed_hops(plan), &surroundings)
-        .await
-        .map_err(|unreachable| FailedAttempt::unreachable(&unreachable, SystemTime::now()))?;
-    let mut search = Search {
-        dialled: 0,
-        until: Instant::now() + LONGEST_SEARCH,
+///
+/// Where the destination's MTA-STS policy kept the message from every host, a newer policy is
+/// looked for before that counts (RFC 8461 §5.1): it may have named its new hosts in the
+/// meantime.
+pub(crate) async fn connect(part: &Part, planned: &Planned) -> Result<Connection, FailedAttempt> {
+    let unserved = match Search::new(part, planned).run().await {
+        Ok(connection) => return Ok(connection),
+        Err(unserved) => unserved,
     };
-    let mut told: Option<FailedAttempt> = None;
-    for host in &hosts {
-        let failed = match try_host(plan, host, situation, &mut search).await {
-            Ok(connection) => return Ok(connection),
-            Err(failed) => failed,
-        };
-        debug!(host = %host.next_hop, cause = ?failed, "a host did not serve");
-        // What is behind ourselves among MX hosts hands mail to us (RFC 5321 §5.1).
-        let over =
-            search.is_over() || (failed.is_loop() && host.provenance != Provenance::Configured);
-        told = Some(worse(told, failed));
-        if over {
-            break;
-        }
+    if !unserved.by_mta_sts {
+        return Err(unserved.failed);
     }
-    Err(told.unwrap_or_else(|| {
-        FailedAttempt::not_connected("there is no host to hand this mail to", SystemTime::now())
-    }))
+    let wish = part.tls_wish();
+    let renewed = part
+        .situation
+        .plan(&part.way, wish, Freshness::Renewed)
+        .await;
+    match renewed {
+        Ok(renewed) if !renewed.has_the_policy_of(planned) => {
+            let again = Search::new(part, &renewed).run().await;
+            again.map_err(|unserved| unserved.failed)
+        }
+        Ok(_) | Err(_) => Err(unserved.failed),
+    }
 }
 
-/// How far the search for a host has gone.
-struct Search {
+/// No host took the mail.
+struct Unserved {
+    failed: FailedAttempt,
+    /// Whether the destination's MTA-STS policy refused one of them.
+    by_mta_sts: bool,
+}
+
+/// A search for a host, and how far it has gone.
+struct Search<'a> {
+    part: &'a Part,
+    planned: &'a Planned,
     dialled: usize,
     until: Instant,
+    told: Option<FailedAttempt>,
+    by_mta_sts: bool,
 }
 
-impl Search {
+impl<'a> Search<'a> {
+    fn new(part: &'a Part, planned: &'a Planned) -> Self {
+        Self {
+            part,
+            planned,
+            dialled: 0,
+            until: Instant::now() + LONGEST_SEARCH,
+            told: None,
+            by_mta_sts: false,
+        }
+    }
+
+    async fn run(mut self) -> Result<Connection, Unserved> {
+        let (way, plan) = (&self.part.way, &self.planned.plan);
+        let surroundings = self.situation().surroundings();
+        let fixed = way.fixed_hops(plan);
+        let found = match host::mail_hosts(&way.destination, fixed, &surroundings).await {
+            Ok(found) => found,
+            Err(unreachable) => {
+                self.tell(FailedAttempt::unreachable(&unreachable, SystemTime::now()));
+                return Err(self.over());
+            }
+        };
+        for host in found.hosts {
+            let configured = host.provenance == Provenance::Configured;
+            let (mx, situation) = (found.mx.as_ref(), self.situation());
+            let prospect = Prospect::learn(host, mx, plan, situation).await;
+            let failed = match self.try_host(&prospect).await {
+                Ok(connection) => return Ok(connection),
+                Err(failed) => failed,
+            };
+            debug!(host = %prospect.host.next_hop, cause = ?failed, "a host did not serve");
+            // What is behind ourselves among MX hosts hands mail to us (RFC 5321 §5.1).
+            let behind_us = failed.is_loop() && !configured;
+            self.tell(failed);
+            if self.is_over() || behind_us {
+                break;
+            }
+        }
+        Err(self.over())
+    }
+
+    async fn try_host(&mut self, prospect: &Prospect) -> Result<Connection, FailedAttempt> {
+        let located = match &prospect.located {
+            Ok(located) => located,
+            Err(not_located) => {
+                accounts::not_dialled(self.situation(), self.planned, prospect);
+                let unreachable = &not_located.unreachable;
+                return Err(FailedAttempt::unreachable(unreachable, SystemTime::now()));
+            }
+        };
+        let name = prospect.plan.host();
+        if let Err(refusal) = prospect.plan.judge_host() {
+            accounts::not_dialled(self.situation(), self.planned, prospect);
+            self.note(&refusal);
+            let failed = FailedAttempt::refused(name, &refusal, SystemTime::now());
+            return Err(self.unless_unclear(failed, &refusal));
+        }
+        let mut told: Option<FailedAttempt> = None;
+        for address in &located.addresses {
+            if self.is_over() {
+                break;
+            }
+            match self.try_address(prospect, *address).await {
+                Ok(connection) => return Ok(connection),
+                Err(failed) => told = Some(worse(told, failed)),
+            }
+        }
+        Err(told.unwrap_or_else(|| {
+            let text = format!("{name} was not dialled: too many addresses failed before it");
+            FailedAttempt::not_connected(&text, SystemTime::now())
+        }))
+    }
+
+    async fn try_address(
+        &mut self,
+        prospect: &Prospect,
+        address: SocketAddr,
+    ) -> Result<Connection, FailedAttempt> {
+        self.dialled += 1;
+        let peer = Peer {
+            host: prospect.plan.host().to_string(),
+            address,
+        };
+        let dial = Dial {
+            plan: &prospect.plan,
+            known: &prospect.known,
+            situation: &self.part.situation,
+            peer,
+        };
+        let mut trace = Trace::default();
+        let dialled = dial.connection(&mut trace).await;
+        accounts::dialled(self.situation(), self.planned, prospect, address, &trace);
+        match dialled {
+            Ok(connection) if self.lacks_requiretls(&connection) => {
+                let failed = FailedAttempt::no_requiretls(connection.peer(), SystemTime::now());
+                connection.quit().await;
+                Err(failed)
+            }
+            Ok(connection) => Ok(connection),
+            Err(Undelivered { failed, refusal }) => {
+                if let Some(refusal) = &refusal {
+                    self.note(refusal);
+                }
+                Err(failed)
+            }
+        }
+    }
+
+    fn lacks_requiretls(&self, connection: &Connection) -> bool {
+        let offers = connection.capabilities().offers(Extension::RequireTls);
+        self.part.needs_requiretls() && !offers
+    }
+
+    fn note(&mut self, refusal: &Refusal) {
+        let by = refusal.demanded_by();
+        self.by_mta_sts |= by.iter().any(|by| matches!(by, Source::MtaSts(_)));
+    }
+
+    /// That nothing proves a host to be the destination's is final for a message with REQUIRETLS,
+    /// unless there may be an MTA-STS policy that names it, which could not be had.
+    fn unless_unclear(&self, failed: FailedAttempt, refusal: &Refusal) -> FailedAttempt {
+        let unproven = matches!(refusal.mismatch(), Mismatch::HostUnproven(..));
+        if unproven && self.planned.sts.trouble.is_some() {
+            failed.for_now()
+        } else {
+            failed
+        }
+    }
+
+    fn tell(&mut self, failed: FailedAttempt) {
+        self.told = Some(worse(self.told.take(), failed));
+    }
+
+    fn over(self) -> Unserved {
+        Unserved {
+            by_mta_sts: self.by_mta_sts,
+            failed: self.told.unwrap_or_else(|| {
+                let text = "there is no host to hand this mail to";
+                FailedAttempt::not_connected(text, SystemTime::now())
+            }),
+        }
+    }
+
     fn is_over(&self) -> bool {
         self.dialled >= MOST_ADDRESSES || Instant::now() >= self.until
+    }
+
+    fn situation(&self) -> &'a Situation {
+        &self.part.situation
     }
 }
 
@@ -77,50 +237,4 @@ fn worse(earlier: Option<FailedAttempt>, failed: FailedAttempt) -> FailedAttempt
         Some(earlier) => earlier.or_weightier(failed),
         None => failed,
     }
-}
-
-async fn try_host(
-    plan: &DeliveryPlan,
-    host: &MailHost,
-    situation: &Situation,
-    search: &mut Search,
-) -> Result<Connection, FailedAttempt> {
-    let name = host.next_hop.host();
-    let facts = HostFacts {
-        host: name.clone(),
-        provenance: host.provenance,
-        dane: DaneFacts::NotApplicable("nobody asked".into()),
-    };
-    let plan = plan.for_host(&facts);
-    let judged = plan.judge_host();
-    let addresses = host::addresses(host, &situation.surroundings())
-        .await
-        .map_err(|unreachable| FailedAttempt::unreachable(&unreachable, SystemTime::now()))?;
-    let mut told: Option<FailedAttempt> = None;
-    for address in addresses {
-        if search.is_over() {
-            break;
-        }
-        let peer = Peer {
-            host: name.to_string(),
-            address,
-        };
-        if let Err(refusal) = &judged {
-            return Err(FailedAttempt::refused(&peer, refusal, SystemTime::now()));
-        }
-        search.dialled += 1;
-        let dial = Dial {
-            plan: &plan,
-            situation,
-            peer,
-        };
-        match dial.connection().await {
-            Ok(connection) => return Ok(connection),
-            Err(failed) => told = Some(worse(told, failed)),
-        }
-    }
-    Err(told.unwrap_or_else(|| {
-        let text = format!("{name} was not dialled: too many addresses failed before it");
-        FailedAttempt::not_connected(&text, SystemTime::now())
-    }))
 }

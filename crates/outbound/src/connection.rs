@@ -7,8 +7,10 @@ use std::{
 
 use bytes::BytesMut;
 use postern_mail::EnhancedStatusCode;
-use postern_policy::{DeliveryPlan, HostFacts, Permit, Policy, Refusal};
-use postern_smtp::client::{Action, Delivery, Extension, RecipientOutcome, SessionFault, Stage};
+use postern_policy::{DeliveryPlan, Permit, Refusal};
+use postern_smtp::client::{
+    Action, Capabilities, Delivery, Extension, RecipientOutcome, SessionFault, Stage,
+};
 use postern_spool::{ContentReader, SpoolError};
 use postern_tls::HandshakeError;
 use tokio::{
@@ -20,6 +22,7 @@ use crate::{
     attempt::{FailedAttempt, Handover, Outcome, Peer, Permanence, Reporter, Weight, chain},
     clock,
     part::Part,
+    prospect::Known,
 };
 
 /// How much is read from a connection at once. Replies are short.
@@ -32,7 +35,7 @@ pub(crate) struct Connection {
     delivery: Delivery,
     input: BytesMut,
     peer: Peer,
-    facts: HostFacts,
+    known: Known,
     messages: u32,
     trouble: Option<io::Error>,
 }
@@ -44,6 +47,20 @@ pub(crate) enum NotOpened {
     Handshake(HandshakeError),
     /// The session broke off.
     Session(SessionFault),
+}
+
+/// Why a kept connection is not used for another message.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotReused {
+    /// It does not meet what is in force for that message.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// What DNS said of the host when the connection was made has to be asked for again.
+    #[error("what is known of the host is too old")]
+    FactsAreOld,
+    /// The peer does not offer what that message needs.
+    #[error("the host does not offer REQUIRETLS")]
+    NoRequireTls,
 }
 
 /// What sending a message over a connection came to.
@@ -64,14 +81,14 @@ impl Connection {
         delivery: Delivery,
         input: BytesMut,
         peer: Peer,
-        facts: &HostFacts,
+        known: Known,
     ) -> Result<Self, NotOpened> {
         let mut connection = Self {
             permit,
             delivery,
             input,
             peer,
-            facts: facts.clone(),
+            known,
             messages: 0,
             trouble: None,
         };
@@ -95,28 +112,46 @@ impl Connection {
         &self.peer
     }
 
-    /// Judges the connection for another message.
-    pub(crate) fn rejudge(self, policy: &Policy, plan: &DeliveryPlan) -> Result<Self, Refusal> {
+    /// What the peer offers over this channel.
+    pub(crate) fn capabilities(&self) -> &Capabilities {
+        self.delivery.capabilities()
+    }
+
+    /// What the handshake proved and what that was found good for.
+    pub(crate) fn permit(&self) -> &Permit<TcpStream> {
+        &self.permit
+    }
+
+    /// Judges the connection for another message, in full. What was known of its host when it
+    /// was made may be too old by now; then it carries nothing more.
+    pub(crate) fn rejudge(self, part: &Part, plan: &DeliveryPlan) -> Result<Self, NotReused> {
+        if part.needs_requiretls() && !self.capabilities().offers(Extension::RequireTls) {
+            return Err(NotReused::NoRequireTls);
+        }
+        let policy = &part.situation.policy;
         let Self {
             permit,
             delivery,
             input,
             peer,
-            facts,
+            known,
             messages,
             trouble,
         } = self;
-        match permit.rejudge(policy, &plan.for_host(&facts), clock::unix_time()) {
+        let plan = known
+            .plan_for(plan, Instant::now())
+            .ok_or(NotReused::FactsAreOld)?;
+        match permit.rejudge(policy, &plan, clock::unix_time()) {
             Ok(permit) => Ok(Self {
                 permit,
                 delivery,
                 input,
                 peer,
-                facts,
+                known,
                 messages,
                 trouble,
             }),
-            Err(refused) => Err(refused.refusal().clone()),
+            Err(refused) => Err(refused.refusal().clone().into()),
         }
     }
 
@@ -199,7 +234,7 @@ impl Connection {
             RecipientOutcome::Delivered(reply) => Outcome::Delivered(Handover {
                 peer: self.peer.clone(),
                 reply,
-                channel: self.permit.basis().to_string(),
+                basis: self.permit.basis().clone(),
                 reporter: self.reporter(),
                 shadow: self.permit.shadow().cloned(),
             }),

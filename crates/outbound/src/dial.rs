@@ -1,9 +1,14 @@
 //! One address: dial it, have it prove what it can, be permitted.
 //!
-//! Where nothing is demanded of the channel, a failed handshake is followed by one more
-//! connection to the same address in clear (RFC 7435 §1.2): to a host whose TLS is broken, mail
-//! travels as it would to a host without TLS. Where anything is demanded, no such connection is
-//! made.
+//! A handshake that fails takes its connection with it. Another connection to the same address
+//! is then made with a smaller ClientHello, where what failed may have been the size or the
+//! novelty of the first; and where nothing at all is demanded of the channel, a last one in clear
+//! (RFC 7435 §1.2): to a host whose TLS is broken, mail travels as it would to a host without
+//! TLS. Where anything is demanded, no connection in clear is made. Nothing of this is
+//! remembered: the next connection begins with TLS again.
+//!
+//! In TLS 1.3 a server may refuse our certificate, or the lack of one, after the handshake has
+//! ended for us. That is a failed handshake too, and not a delivery gone wrong.
 
 use std::{
     io,
@@ -22,20 +27,43 @@ use postern_tls::{
     Attempt, Authentication, Channel, HandshakeError, Hello, NotSecured, PlainChannel, Resumption,
 };
 use tokio::net::TcpStream;
-use tracing::info;
+use tracing::{debug, info};
 
 use crate::{
     attempt::{FailedAttempt, Peer, Weight},
     clock,
     connection::{Connection, NotOpened},
+    prospect::Known,
     situation::Situation,
+    trace::{Link, Trace},
 };
 
 /// An attempt at one address.
+#[derive(Debug)]
 pub(crate) struct Dial<'a> {
     pub(crate) plan: &'a HostPlan,
+    /// What the plan stands on.
+    pub(crate) known: &'a Known,
     pub(crate) situation: &'a Situation,
     pub(crate) peer: Peer,
+}
+
+/// Why an address did not serve.
+#[derive(Debug)]
+pub(crate) struct Undelivered {
+    /// What its recipients are told.
+    pub(crate) failed: FailedAttempt,
+    /// What the policy had against it, where it was the policy.
+    pub(crate) refusal: Option<Refusal>,
+}
+
+impl From<FailedAttempt> for Undelivered {
+    fn from(failed: FailedAttempt) -> Self {
+        Self {
+            failed,
+            refusal: None,
+        }
+    }
 }
 
 /// A channel that is ready to be judged, and the session that goes with it.
@@ -55,52 +83,87 @@ enum Session {
 /// Why there is no channel to be judged.
 enum NoChannel {
     /// The session failed, or there was none.
-    Failed(FailedAttempt),
+    Failed(Undelivered),
     /// The handshake failed, and took the connection with it.
     Handshake(HandshakeError),
+    /// The handshake was over for us, and the peer refused it after all.
+    Rejected(HandshakeError),
 }
 
-/// Whether STARTTLS is asked for.
+/// Whether STARTTLS is asked for, and with what.
+#[derive(Debug, Clone)]
 enum Upgrade {
-    /// Where it is offered.
-    IfOffered,
+    /// Where it is offered, with this ClientHello.
+    IfOffered(Hello),
     /// Not again, for this reason.
     FailedBefore(NotSecured),
 }
 
 impl Dial<'_> {
-    /// A permitted connection to the address.
-    pub(crate) async fn connection(&self) -> Result<Connection, FailedAttempt> {
-        match self.channel(Upgrade::IfOffered).await {
-            Ok(ready) => self.permitted(ready).await,
-            Err(NoChannel::Failed(failed)) => Err(failed),
-            Err(NoChannel::Handshake(error)) => self.after_failed_handshake(error).await,
+    /// A permitted connection to the address. What happened on the way is added to `trace`.
+    pub(crate) async fn connection(&self, trace: &mut Trace) -> Result<Connection, Undelivered> {
+        let mut upgrade = Upgrade::IfOffered(Hello::Full);
+        loop {
+            upgrade = match self.attempt(&upgrade, trace).await {
+                Ok(connection) => return Ok(connection),
+                Err(NoChannel::Failed(failed)) => return Err(failed),
+                Err(NoChannel::Handshake(error)) if self.try_a_smaller_hello(&upgrade, &error) => {
+                    Upgrade::IfOffered(Hello::Reduced)
+                }
+                Err(NoChannel::Handshake(error) | NoChannel::Rejected(error)) => {
+                    self.without_tls(&upgrade, error)?
+                }
+            };
         }
     }
 
-    /// Goes on in clear if nothing stands against it, and says what does otherwise.
-    async fn after_failed_handshake(
-        &self,
-        error: HandshakeError,
-    ) -> Result<Connection, FailedAttempt> {
-        let reason = NotSecured::HandshakeFailed(error);
-        if let Err(refusal) = self.plan.judge(Err(&reason), clock::unix_time()) {
-            return Err(self.refused(&refusal));
+    async fn attempt(&self, upgrade: &Upgrade, trace: &mut Trace) -> Result<Connection, NoChannel> {
+        let ready = self.channel(upgrade, trace).await?;
+        let connection = self.permitted(ready).await;
+        match (&connection, trace.last_mut()) {
+            (Ok(connection), Some(link)) => {
+                link.offered = Some(connection.capabilities().clone());
+            }
+            (Err(NoChannel::Rejected(error)), Some(link)) => {
+                link.security = Err(NotSecured::HandshakeFailed(error.clone()));
+            }
+            (Ok(_) | Err(_), _) => {}
         }
-        info!(
-            next_hop = %self.peer,
-            refused_because = %reason,
-            "TLS failed and nothing demands it; trying in clear"
-        );
-        match self.channel(Upgrade::FailedBefore(reason)).await {
-            Ok(ready) => self.permitted(ready).await,
-            Err(NoChannel::Failed(failed)) => Err(failed),
-            Err(NoChannel::Handshake(error)) => Err(self.handshake_failed(&error)),
+        connection
+    }
+
+    /// Whether TLS is tried once more, with a smaller hello.
+    fn try_a_smaller_hello(&self, tried: &Upgrade, error: &HandshakeError) -> bool {
+        let full = matches!(tried, Upgrade::IfOffered(Hello::Full));
+        let client = self.situation.tls_client(self.plan.enforced().bounds());
+        let smaller = client.ok().and_then(|client| client.reduction().cloned());
+        let Some(smaller) = smaller.filter(|_| full && a_smaller_hello_may_help(error)) else {
+            return false;
+        };
+        debug!(next_hop = %self.peer, cause = %error, "TLS failed; trying {smaller}");
+        true
+    }
+
+    /// Goes on in clear if nothing stands against that, and says what does otherwise.
+    fn without_tls(&self, tried: &Upgrade, error: HandshakeError) -> Result<Upgrade, Undelivered> {
+        let again = matches!(tried, Upgrade::FailedBefore(_));
+        let reason = NotSecured::HandshakeFailed(error);
+        match self.plan.judge(Err(&reason), clock::unix_time()) {
+            Err(refusal) => Err(self.refused(&refusal)),
+            Ok(_) if again => Err(self.handshake_failed(&reason)),
+            Ok(_) => {
+                info!(
+                    next_hop = %self.peer,
+                    refused_because = %reason,
+                    "TLS failed and nothing demands it; trying in clear"
+                );
+                Ok(Upgrade::FailedBefore(reason))
+            }
         }
     }
 
     /// Has the channel judged, and begins the session on it.
-    async fn permitted(&self, ready: Ready) -> Result<Connection, FailedAttempt> {
+    async fn permitted(&self, ready: Ready) -> Result<Connection, NoChannel> {
         let Ready { channel, session } = ready;
         let policy = &self.situation.policy;
         let permit = match policy.authorize(self.plan, channel, clock::unix_time()) {
@@ -109,7 +172,7 @@ impl Dial<'_> {
                 let refusal = refused.refusal().clone();
                 let deadline = Instant::now() + Stage::Quit.patience();
                 let _the_refusal_counts = clock::until(Some(deadline), refused.quit()).await;
-                return Err(self.refused(&refusal));
+                return Err(NoChannel::Failed(self.refused(&refusal)));
             }
         };
         let now = Instant::now();
@@ -117,33 +180,47 @@ impl Dial<'_> {
             Session::AfterTls => (Delivery::after_tls(self.hostname(), now), BytesMut::new()),
             Session::InClear(opened, input) => (Delivery::in_clear(opened, now), input),
         };
-        let opened = Connection::open(
-            permit,
-            delivery,
-            input,
-            self.peer.clone(),
-            self.plan.facts(),
-        )
-        .await;
+        let (peer, known) = (self.peer.clone(), self.known.clone());
+        let opened = Connection::open(permit, delivery, input, peer, known).await;
         opened.map_err(|not_opened| match not_opened {
-            NotOpened::Session(fault) => self.failed(&fault),
-            NotOpened::Handshake(error) => self.handshake_failed(&error),
+            NotOpened::Session(fault) => NoChannel::Failed(self.failed(&fault)),
+            NotOpened::Handshake(error) => NoChannel::Rejected(error),
         })
     }
 
     /// Dials, greets, and upgrades the channel as far as it goes.
-    async fn channel(&self, upgrade: Upgrade) -> Result<Ready, NoChannel> {
-        let mut channel = PlainChannel::new(self.dial().await?);
+    async fn channel(&self, upgrade: &Upgrade, trace: &mut Trace) -> Result<Ready, NoChannel> {
+        let stream = self.dial().await?;
+        let mut link = Link {
+            from: stream.local_addr().ok().map(|address| address.ip()),
+            hello: None,
+            security: Err(NotSecured::NotOffered),
+            offered_in_clear: None,
+            offered: None,
+        };
+        let mut channel = PlainChannel::new(stream);
         let mut input = BytesMut::new();
         let opened = self.greet(&mut channel, &mut input).await?;
-        let reason = match upgrade {
-            Upgrade::IfOffered if opened.capabilities().offers(Extension::StartTls) => {
-                return self.starttls(channel, input, opened).await;
+        link.offered_in_clear = Some(opened.capabilities().clone());
+        let ready = match upgrade {
+            Upgrade::IfOffered(hello) if opened.capabilities().offers(Extension::StartTls) => {
+                link.hello = Some(*hello);
+                self.starttls(channel, input, opened, *hello).await
             }
-            Upgrade::IfOffered => NotSecured::NotOffered,
-            Upgrade::FailedBefore(reason) => reason,
+            Upgrade::IfOffered(hello) => {
+                link.hello = Some(*hello);
+                Ok(in_clear(channel, NotSecured::NotOffered, opened, input))
+            }
+            Upgrade::FailedBefore(reason) => Ok(in_clear(channel, reason.clone(), opened, input)),
         };
-        Ok(in_clear(channel, reason, opened, input))
+        link.security = match &ready {
+            Ok(ready) => ready.channel.security().cloned().map_err(Clone::clone),
+            Err(NoChannel::Handshake(error)) => Err(NotSecured::HandshakeFailed(error.clone())),
+            // A session that breaks off says nothing about TLS.
+            Err(NoChannel::Failed(_) | NoChannel::Rejected(_)) => return ready,
+        };
+        trace.connections.push(link);
+        ready
     }
 
     async fn dial(&self) -> Result<TcpStream, NoChannel> {
@@ -159,10 +236,8 @@ impl Dial<'_> {
             Err(_elapsed) => format!("no answer within {} s", limit.as_secs()),
         };
         let text = format!("cannot connect to {}: {trouble}", self.peer);
-        Err(NoChannel::Failed(FailedAttempt::not_connected(
-            &text,
-            SystemTime::now(),
-        )))
+        let failed = FailedAttempt::not_connected(&text, SystemTime::now());
+        Err(NoChannel::Failed(failed.into()))
     }
 
     /// Greeting, EHLO, and what the peer offers.
@@ -194,6 +269,7 @@ impl Dial<'_> {
         mut channel: PlainChannel<TcpStream>,
         mut input: BytesMut,
         opened: Opened,
+        hello: Hello,
     ) -> Result<Ready, NoChannel> {
         let failed = |fault: &SessionFault| NoChannel::Failed(self.failed(fault));
         let mut waiting = opened
@@ -211,7 +287,7 @@ impl Dial<'_> {
                     done = listen(&mut channel, &mut input, waiting.deadline()).await;
                 }
                 Ok(StartTlsAnswer::GoAhead(agreed)) => {
-                    return self.handshake(channel, agreed).await;
+                    return self.handshake(channel, agreed, hello).await;
                 }
                 Ok(StartTlsAnswer::Declined(reply, opened)) => {
                     let reason = NotSecured::Refused(reply);
@@ -226,6 +302,7 @@ impl Dial<'_> {
         &self,
         channel: PlainChannel<TcpStream>,
         agreed: GoAhead,
+        hello: Hello,
     ) -> Result<Ready, NoChannel> {
         let requirement = self.plan.enforced();
         let client = self
@@ -248,8 +325,8 @@ impl Dial<'_> {
                 .delivery()
                 .present()
                 .and_then(|name| certificates.identity(name.as_str())),
-            hello: Hello::Full,
-            resumption: Resumption::Allowed,
+            hello,
+            resumption: self.resumption(),
             limit: self.situation.settings.handshake_timeout,
         };
         let secured = channel.upgrade(agreed, &client, &attempt).await;
@@ -264,26 +341,50 @@ impl Dial<'_> {
         self.situation.settings.hostname.clone()
     }
 
-    fn failed(&self, fault: &SessionFault) -> FailedAttempt {
-        FailedAttempt::session(&self.peer, fault, SystemTime::now())
-    }
-
-    /// A failed handshake, in the policy's words where the policy minds.
-    fn handshake_failed(&self, error: &HandshakeError) -> FailedAttempt {
-        let reason = NotSecured::HandshakeFailed(error.clone());
-        match self.plan.judge(Err(&reason), clock::unix_time()) {
-            Err(refusal) => self.refused(&refusal),
-            Ok(_) => {
-                // X.7.5: cryptographic failure (RFC 3463 §3.8).
-                let status = EnhancedStatusCode::transient(7, 5);
-                let text = format!("{}: {error}", self.peer);
-                FailedAttempt::here(status, &text, Weight::Session, SystemTime::now())
-            }
+    /// A session is resumed only where nobody asks who the peer is, not even to measure it: it
+    /// would prove nothing.
+    fn resumption(&self) -> Resumption {
+        if self.plan.full().identity().is_none() {
+            Resumption::Allowed
+        } else {
+            Resumption::Forbidden
         }
     }
 
-    fn refused(&self, refusal: &Refusal) -> FailedAttempt {
-        FailedAttempt::refused(&self.peer, refusal, SystemTime::now())
+    fn failed(&self, fault: &SessionFault) -> Undelivered {
+        FailedAttempt::session(&self.peer, fault, SystemTime::now()).into()
+    }
+
+    /// A failed handshake that the policy does not mind, and that nothing helps against.
+    fn handshake_failed(&self, reason: &NotSecured) -> Undelivered {
+        // X.7.5: cryptographic failure (RFC 3463 §3.8).
+        let status = EnhancedStatusCode::transient(7, 5);
+        let text = format!("{}: {reason}", self.peer);
+        FailedAttempt::here(status, &text, Weight::Session, SystemTime::now()).into()
+    }
+
+    fn refused(&self, refusal: &Refusal) -> Undelivered {
+        Undelivered {
+            failed: FailedAttempt::refused(&self.peer, refusal, SystemTime::now()),
+            refusal: Some(refusal.clone()),
+        }
+    }
+}
+
+/// Whether a handshake failed for what a smaller hello can mend. What the peer answered is taken
+/// at its word: that there is nothing in common, or nothing that is TLS, stays so if less is
+/// offered.
+fn a_smaller_hello_may_help(error: &HandshakeError) -> bool {
+    match error {
+        HandshakeError::TimedOut(_)
+        | HandshakeError::Closed
+        | HandshakeError::Network(_)
+        | HandshakeError::Alert(_)
+        | HandshakeError::Misbehaved(_) => true,
+        HandshakeError::Incompatible(_)
+        | HandshakeError::NotTls
+        | HandshakeError::NotProven(_)
+        | HandshakeError::Ours(_) => false,
     }
 }
 

@@ -39,10 +39,12 @@
 //! even where it is a partner's host: rules belong to domains.
 
 mod account;
+mod accounts;
 mod attempt;
 mod clock;
 mod connect;
 mod connection;
+mod dane;
 mod destination;
 mod dial;
 mod engine;
@@ -53,14 +55,21 @@ mod message;
 mod notice;
 mod outbound;
 mod part;
+mod partner_report;
+mod planning;
+mod prospect;
 mod route;
 mod schedule;
 mod settings;
 mod settlement;
 mod situation;
 mod slots;
+pub mod survey;
+mod tls_report;
+mod trace;
 mod worker;
 
+pub use accounts::{Accounts, NoAccounts};
 pub use host::PrivateTargets;
 pub use outbound::{Outbound, Stopped};
 pub use route::{NoWay, Route, Routes, Way};

@@ -141,7 +141,7 @@ impl Delivery {
 }
 
 fn key_of(way: &Way, wish: TlsWish, situation: &Situation) -> Key {
-    let plan = situation.plan(way, wish);
+    let plan = situation.plan_locally(way, wish);
     let fixed = way.fixed_hops(&plan);
     let hops = if fixed.is_empty() {
         Hops::Found(way.destination.clone())

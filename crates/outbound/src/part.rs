@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use postern_mail::{Envelope, TlsWish};
+use postern_mail::{Envelope, ReversePath, TlsWish};
 use postern_spool::{Claim, ClaimedRecipient};
 
 use crate::{attempt::Outcome, route::Way, situation::Situation};
@@ -42,6 +42,13 @@ impl Part {
     /// What the sender wishes of TLS.
     pub(crate) fn tls_wish(&self) -> TlsWish {
         self.claim.envelope().tls_wish
+    }
+
+    /// Whether the next hop must offer REQUIRETLS. A notice may go without, as long as its
+    /// channel is what REQUIRETLS demands (RFC 8689 §5).
+    pub(crate) fn needs_requiretls(&self) -> bool {
+        let envelope = self.claim.envelope();
+        envelope.tls_wish == TlsWish::Required && envelope.reverse_path != ReversePath::Null
     }
 
     /// The same part for some of its recipients, by their places in it.

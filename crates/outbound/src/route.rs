@@ -48,11 +48,16 @@ impl Routes {
             ForwardPath::Postmaster => self.postmaster.clone().map(Host::Domain).ok_or(NoWay)?,
             ForwardPath::Mailbox(mailbox) => mailbox.host().clone(),
         };
+        Ok(self.way_to(destination))
+    }
+
+    /// The way for mail to a destination.
+    pub fn way_to(&self, destination: Host) -> Way {
         let route = destination
             .domain()
             .and_then(|domain| self.route_of(domain))
             .cloned();
-        Ok(Way { destination, route })
+        Way { destination, route }
     }
 
     fn route_of(&self, domain: &Domain) -> Option<&Arc<Route>> {

@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use postern_dns::Dns;
-use postern_mail::TlsWish;
-use postern_policy::{DeliveryPlan, DeliveryRequest, Policy};
+use postern_fetch::StsPolicies;
+use postern_policy::Policy;
 use postern_tls::{CertificateStore, Contradiction, CryptoBounds, TlsClient};
 
-use crate::{clock, host::Surroundings, route::Way, settings::Settings};
+use crate::{accounts::Accounts, host::Surroundings, settings::Settings};
 
 /// What delivery is done under: exchanged as a whole when the configuration is loaded anew, so
 /// that no message sees half of an old one and half of a new one.
@@ -19,6 +19,10 @@ pub struct Situation {
     pub policy: Arc<Policy>,
     /// Who answers questions about names.
     pub dns: Arc<dyn Dns>,
+    /// Who knows the MTA-STS policies of others.
+    pub sts: Arc<dyn StsPolicies>,
+    /// Who keeps account of sessions, partners and mail in clear.
+    pub accounts: Arc<dyn Accounts>,
     /// Our own certificates, for partners who want to see one.
     pub certificates: Arc<CertificateStore>,
     /// TLS clients by the bounds they keep within.
@@ -31,17 +35,6 @@ pub struct Situation {
 pub struct TlsClients(Mutex<Vec<(CryptoBounds, TlsClient)>>);
 
 impl Situation {
-    /// What a delivery that goes this way must meet, as far as we know without asking anybody.
-    pub(crate) fn plan(&self, way: &Way, wish: TlsWish) -> DeliveryPlan {
-        let request = DeliveryRequest {
-            destination: &way.destination,
-            route: way.floor(),
-            wish,
-            sts: None,
-        };
-        self.policy.plan_delivery(&request, clock::unix_time())
-    }
-
     /// The TLS client that keeps within `bounds`.
     pub(crate) fn tls_client(&self, bounds: &CryptoBounds) -> Result<TlsClient, Contradiction> {
         let mut made = self

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use crate::{
+    account, accounts,
     attempt::{FailedAttempt, Outcome},
     connect,
     connection::{Connection, Sent},
@@ -19,6 +20,7 @@ use crate::{
     engine::Engine,
     handover::hand_over,
     job::{CameTo, Job},
+    planning::Freshness,
     slots::Slot,
 };
 
@@ -86,12 +88,20 @@ impl Worker {
         }
         let began = Instant::now();
         let part = job.part();
-        let plan = part.situation.plan(&part.way, part.tls_wish());
-        if let Some(outcomes) = self.reuse(&job, &plan).await {
+        let (wish, situation) = (part.tls_wish(), &part.situation);
+        let planned = match situation.plan(&part.way, wish, Freshness::AsKnown).await {
+            Ok(planned) => planned,
+            Err(unreachable) => {
+                let failed = FailedAttempt::unreachable(&unreachable, SystemTime::now());
+                return self.finish_all(job, &failed, began);
+            }
+        };
+        account::planned(&part.claim, &planned.plan);
+        if let Some(outcomes) = self.reuse(&job, &planned.plan).await {
             return self.finish(job, outcomes, began);
         }
         self.post.fell();
-        match connect::connect(&plan, &part.way, &part.situation).await {
+        match connect::connect(part, &planned).await {
             Ok(connection) => self.begin(connection, job, began).await,
             Err(failed) => self.give_way(job, &failed),
         }
@@ -124,11 +134,11 @@ impl Worker {
     /// Tries the kept connection; nothing where it cannot serve this job.
     async fn reuse(&mut self, job: &Job, plan: &DeliveryPlan) -> Option<Vec<Outcome>> {
         let part = job.part();
-        let kept = self.kept.take()?.rejudge(&part.situation.policy, plan);
-        let sent = match kept {
+        let kept = self.kept.take()?;
+        let sent = match kept.rejudge(part, plan) {
             Ok(connection) => hand_over(connection, part).await,
-            Err(refusal) => {
-                debug!(next_hop = %self.post.hops(), %refusal, "a kept connection is not used");
+            Err(cause) => {
+                debug!(next_hop = %self.post.hops(), %cause, "a kept connection is not used");
                 return None;
             }
         };
@@ -171,8 +181,18 @@ impl Worker {
         self.finish(job, outcomes, began)
     }
 
+    fn finish_all(&mut self, job: Job, failed: &FailedAttempt, began: Instant) -> ControlFlow<()> {
+        let outcomes = job.part().all(&Outcome::Failed(failed.clone()));
+        self.finish(job, outcomes, began)
+    }
+
     fn finish(&mut self, job: Job, outcomes: Vec<Outcome>, began: Instant) -> ControlFlow<()> {
         self.post.finished(began);
+        let part = job.part();
+        let delivered = outcomes.iter().find_map(Outcome::handover);
+        if let Some(handover) = delivered {
+            accounts::handed_over(&part.situation, &part.way.destination, &handover.basis);
+        }
         job.finish(CameTo::Tried(outcomes));
         ControlFlow::Continue(())
     }

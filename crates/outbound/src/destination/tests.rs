@@ -63,7 +63,7 @@ impl World {
 
     /// Puts a job in line for a destination that may have so many connections.
     fn enqueue(&self, connections: usize) -> Enqueued {
-        let plan = self.situation.plan(&Self::way(), TlsWish::Unstated);
+        let plan = self.situation.plan_locally(&Self::way(), TlsWish::Unstated);
         let key = Key {
             hops: Hops::Found(Self::way().destination),
             pool: plan.pool_key(),
@@ -125,6 +125,8 @@ fn situation() -> Situation {
         settings: Settings::new("mx1.example.org".parse().unwrap()),
         policy: Arc::new(Policy::new(defaults, Vec::new()).unwrap()),
         dns: Arc::new(FixedZone::default()),
+        sts: Arc::new(postern_fetch::NoSts),
+        accounts: Arc::new(crate::NoAccounts),
         certificates: Arc::new(CertificateStore::load(&[], crate::clock::unix_time()).unwrap()),
         tls_clients: TlsClients::default(),
     }

@@ -69,7 +69,8 @@ fn shown<T: ToString>(result: Result<Vec<T>, Unreachable>) -> String {
 async fn hosts_of(domain: &str) -> String {
     let destination = domain.parse().unwrap();
     let hosts = mail_hosts(&destination, &[], &World::new().surroundings()).await;
-    shown(hosts.map(|hosts| hosts.into_iter().map(|host| host.next_hop).collect()))
+    let hops = hosts.map(|found| found.hosts.into_iter().map(|host| host.next_hop).collect());
+    shown(hops)
 }
 
 #[tokio::test]
@@ -104,7 +105,9 @@ async fn addresses_of(
         private_targets,
         ..world.surroundings()
     };
-    shown(addresses(&host, &surroundings).await)
+    let located = locate(&host, &surroundings).await;
+    let located = located.map_err(|not_located| not_located.unreachable);
+    shown(located.map(|located| located.addresses))
 }
 
 #[tokio::test]

@@ -49,6 +49,7 @@ impl Ministry {
                 names: vec![ReferenceIdentity::from(name)],
                 pins: Vec::new(),
                 trust: Some(TrustAnchors::from_pem("ministry", &self.authority.pem()).unwrap()),
+                revocation: None,
             },
             hosts: vec![
                 self.neighbour
@@ -239,6 +240,7 @@ async fn partners_behind_one_next_hop_see_each_their_own_certificate_of_ours() {
                 names: vec![ReferenceIdentity::from(reference)],
                 pins: Vec::new(),
                 trust: Some(TrustAnchors::from_pem("gateway", &authority.pem()).unwrap()),
+                revocation: None,
             },
             hosts: vec![gateway.address.to_string().parse::<NextHop>().unwrap()],
             present: Some(CertificateName::new(present)),

@@ -8,13 +8,15 @@ use std::{
 
 use bytes::Bytes;
 use postern_dns::{Dns, FixedZone};
+use postern_fetch::{NoSts, StsPolicies};
 use postern_mail::{
     BodyType, Envelope, ForwardPath, Notify, QueueId, Recipient, ReversePath, TlsWish,
 };
 use postern_outbound::{
-    Outbound, PrivateTargets, Route, Schedule, Settings, Situation, TlsClients,
+    Accounts, NoAccounts, Outbound, PrivateTargets, Route, Schedule, Settings, Situation,
+    TlsClients,
 };
-use postern_policy::{Defaults, Partner, Policy};
+use postern_policy::{BreakGlass, Defaults, Partner, Policy};
 use postern_spool::{
     Content, Filter, LocalSpool, Origin, QueuedMessage, Settings as SpoolSettings, Spool,
     Submission,
@@ -40,6 +42,11 @@ pub(crate) struct Plan {
     pub(crate) messages: usize,
     /// Who answers instead of the zone.
     pub(crate) dns: Option<Arc<dyn Dns>>,
+    pub(crate) sts: Arc<dyn StsPolicies>,
+    pub(crate) accounts: Arc<dyn Accounts>,
+    pub(crate) broken_glass: Vec<BreakGlass>,
+    /// Whom the policies of the destination and REQUIRETLS trust.
+    pub(crate) trust: Option<TrustAnchors>,
     /// What stands between the queue and delivery.
     pub(crate) wrap: fn(Arc<dyn Spool>) -> Arc<dyn Spool>,
 }
@@ -57,6 +64,10 @@ impl Default for Plan {
             connections: 8,
             messages: 1000,
             dns: None,
+            sts: Arc::new(NoSts),
+            accounts: Arc::new(NoAccounts),
+            broken_glass: Vec::new(),
+            trust: None,
             wrap: |spool| spool,
         }
     }
@@ -235,14 +246,19 @@ fn situation(plan: Plan, directory: &TempDir) -> Situation {
     }
     let defaults = Defaults {
         profile: Profile::named(ProfileName::Intermediate),
-        trust: TrustAnchors::from_pem("test", &Authority::new("Nobody's CA").pem()).unwrap(),
+        trust: plan.trust.unwrap_or_else(|| {
+            TrustAnchors::from_pem("test", &Authority::new("Nobody's CA").pem()).unwrap()
+        }),
     };
+    let policy = Policy::new(defaults, plan.partners).unwrap();
     Situation {
         settings,
-        policy: Arc::new(Policy::new(defaults, plan.partners).unwrap()),
+        policy: Arc::new(policy.with_broken_glass(plan.broken_glass).unwrap()),
         dns: plan
             .dns
             .unwrap_or_else(|| Arc::new(plan.zone.parse::<FixedZone>().unwrap())),
+        sts: plan.sts,
+        accounts: plan.accounts,
         certificates: Arc::new(certificates(&plan.certificates, directory)),
         tls_clients: TlsClients::default(),
     }

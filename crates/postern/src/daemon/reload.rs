@@ -52,6 +52,8 @@ pub(super) fn situation(wiring: &Wiring, bound: &[SocketAddr]) -> Result<Situati
         },
         policy: Arc::clone(&wiring.policy),
         dns: Arc::new(resolver),
+        sts: Arc::new(postern_fetch::NoSts),
+        accounts: Arc::new(postern_outbound::NoAccounts),
         certificates: Arc::clone(&wiring.certificates),
         tls_clients: postern_outbound::TlsClients::default(),
     })

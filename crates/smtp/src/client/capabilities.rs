@@ -1,6 +1,6 @@
 //! What a server offers in its reply to EHLO (RFC 5321 §4.1.1.1).
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
 use postern_mail::Reply;
 
@@ -53,6 +53,15 @@ impl Extension {
             .iter()
             .find(|(keyword, _)| word.eq_ignore_ascii_case(keyword))
             .map(|(_, extension)| *extension)
+    }
+}
+
+/// The keyword.
+impl fmt::Display for Extension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = |(_, extension): &&(&str, Self)| extension == self;
+        let keyword = Self::KEYWORDS.iter().find(named);
+        f.pad(keyword.map_or("", |(keyword, _)| keyword))
     }
 }
 
@@ -188,6 +197,7 @@ mod tests {
     fn every_keyword_is_known() {
         for (keyword, extension) in Extension::KEYWORDS {
             check(&[keyword], &[extension]);
+            assert_eq!(extension.to_string(), keyword);
         }
     }
 

@@ -1,0 +1,154 @@
+//! From a way to hosts, and from a host to addresses (RFC 5321 §5.1).
+
+mod addresses;
+mod mx;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use postern_dns::Dns;
+use postern_mail::{Domain, EnhancedStatusCode, Host, NextHop};
+use postern_policy::{DnsProof, Provenance};
+
+use crate::settings::AddressFamilies;
+
+pub(crate) use self::addresses::{AddressAnswer, Located, NotLocated, locate};
+
+/// How long what was looked up counts at least, whatever its time to live; denials, whose time
+/// is not known here, count for no longer. A search for a host may take minutes, and what it
+/// found at its beginning must still count at its end: a connection made for a zone whose records
+/// live for no time at all could otherwise carry nothing.
+pub(crate) const SHORTEST_VALIDITY: Duration = Duration::from_secs(60);
+
+/// The hosts that may take the mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MailHosts {
+    /// In the order in which they are to be tried.
+    pub(crate) hosts: Vec<MailHost>,
+    /// What DNS said, where it was asked.
+    pub(crate) mx: Option<MxAnswer>,
+}
+
+/// What DNS said of the MX records of a domain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MxAnswer {
+    /// Whether there are none, so that the domain is its own host (RFC 5321 §5.1).
+    pub(crate) implicit: bool,
+    /// How well the records, or their absence, are proven.
+    pub(crate) proof: DnsProof,
+    /// When the answer came, where that is known.
+    pub(crate) received: Option<Instant>,
+    /// Until when it counts, where it says.
+    pub(crate) valid_until: Option<Instant>,
+}
+
+/// A host that may take the mail, not yet resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MailHost {
+    /// Its name or address, and port.
+    pub(crate) next_hop: NextHop,
+    /// Who says that it takes the mail. Where the configuration does, private addresses are fine.
+    pub(crate) provenance: Provenance,
+}
+
+/// What the delivering side knows of itself and of the limits it keeps.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Surroundings<'a> {
+    /// Who answers questions about names.
+    pub(crate) dns: &'a dyn Dns,
+    /// What we call ourselves, to know our own name among MX hosts.
+    pub(crate) hostname: &'a Domain,
+    /// Where our own listeners are.
+    pub(crate) own_addresses: &'a [SocketAddr],
+    /// Which kinds of address are used.
+    pub(crate) families: AddressFamilies,
+    /// Whether DNS may send us to addresses that are not on the public internet.
+    pub(crate) private_targets: PrivateTargets,
+}
+
+/// Whether DNS may send us to addresses that are not on the public internet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PrivateTargets {
+    /// Only a configured next hop may be there.
+    Refused,
+    /// Anything may be there; for laboratories and closed networks.
+    Allowed,
+}
+
+/// Why there is no host, or no address, to hand mail to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unreachable {
+    /// What the sender is told.
+    pub(crate) status: EnhancedStatusCode,
+    /// What the sender and the operator are told.
+    pub(crate) text: String,
+}
+
+impl MxAnswer {
+    /// Until when the answer counts.
+    pub(crate) fn counts_until(&self) -> Instant {
+        self.valid_until
+            .unwrap_or_else(|| Instant::now() + SHORTEST_VALIDITY)
+    }
+}
+
+impl MailHosts {
+    /// Hosts that nobody was asked for.
+    fn given(hosts: Vec<MailHost>) -> Self {
+        Self { hosts, mx: None }
+    }
+
+    /// Hosts that DNS named.
+    fn found(hosts: Vec<MailHost>, mx: MxAnswer) -> Self {
+        Self {
+            hosts,
+            mx: Some(mx),
+        }
+    }
+}
+
+impl Unreachable {
+    /// X.4.6: routing loop detected (RFC 3463 §3.5).
+    pub(crate) const LOOP: EnhancedStatusCode = EnhancedStatusCode::permanent(4, 6);
+
+    /// X.4.3: directory server failure (RFC 3463 §3.5).
+    pub(crate) const NOT_KNOWN: EnhancedStatusCode = EnhancedStatusCode::transient(4, 3);
+
+    fn new(status: EnhancedStatusCode, text: impl Into<String>) -> Self {
+        Self {
+            status,
+            text: text.into(),
+        }
+    }
+}
+
+/// The hosts that take mail for `destination`, in the order in which they are to be tried:
+/// those that the configuration fixes, the address where that is all there is, else those of MX
+/// records.
+pub(crate) async fn mail_hosts(
+    destination: &Host,
+    fixed: &[NextHop],
+    surroundings: &Surroundings<'_>,
+) -> Result<MailHosts, Unreachable> {
+    if !fixed.is_empty() {
+        let configured = |next_hop: &NextHop| MailHost {
+            next_hop: next_hop.clone(),
+            provenance: Provenance::Configured,
+        };
+        return Ok(MailHosts::given(fixed.iter().map(configured).collect()));
+    }
+    match destination {
+        Host::Literal(_) => {
+            let next_hop = NextHop::new(destination.clone(), NextHop::SMTP);
+            Ok(MailHosts::given(vec![MailHost {
+                next_hop,
+                provenance: Provenance::Literal,
+            }]))
+        }
+        Host::Domain(domain) => mx::hosts(domain, surroundings).await,
+    }
+}
