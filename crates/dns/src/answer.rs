@@ -19,7 +19,7 @@ pub const MOST_ALIASES: usize = 11;
 /// false is not an answer but a [`Failure`](crate::Failure).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Proof {
-    /// Nobody checked, or no trust anchor speaks for the name.
+    /// Nobody checked.
     Indeterminate,
     /// It was proven that the zone is not signed.
     Insecure,

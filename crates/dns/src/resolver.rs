@@ -21,7 +21,7 @@ use crate::{
     bounds::{Guarded, Work},
     chain::{self, Wanted, Way},
     denial::{Missing, Response},
-    failures::Failures,
+    failures::{Failures, Question},
     self_test,
     trouble::{Trouble, failure, trouble},
     upstream::Upstream,
@@ -108,29 +108,38 @@ impl Resolver {
             Ok(None) => Err(Trouble::from(Cause::Excessive)),
             Err(_) => Err(Trouble::from(Cause::Timeout)),
         };
-        let received = if work.has_asked() {
-            let received = Instant::now();
-            self.ages.note(question.clone(), received);
-            Some(received)
-        } else {
+        self.conclude(question, outcome, &work)
+    }
+
+    /// What a search has brought, with the time when that came; a failure is remembered.
+    fn conclude<T>(
+        &self,
+        question: Question,
+        outcome: Result<Answer<T>, Trouble>,
+        work: &Work,
+    ) -> Result<Answer<T>, LookupError> {
+        let received = || {
+            if work.has_asked() {
+                self.ages.note(question.clone(), Instant::now());
+            }
             self.ages.recall(&question)
         };
-        match outcome {
-            Ok(answer) => Ok(Answer { received, ..answer }),
-            Err(Trouble::Denied(error)) => Err(error.received_at(received)),
-            Err(Trouble::Unknown { cause, detail }) => {
-                // What a bound cuts off looks like trouble of some other kind to hickory.
-                let cause = if work.is_exceeded() {
-                    Cause::Excessive
-                } else {
-                    cause
-                };
-                let failure = failure(name, wanted.kind, cause, &detail);
-                self.failures
-                    .remember(question, failure.clone(), Instant::now());
-                Err(failure.into())
+        let (cause, detail) = match outcome {
+            Ok(answer) => {
+                let received = received();
+                return Ok(Answer { received, ..answer });
             }
-        }
+            Err(Trouble::Denied(error)) => return Err(error.received_at(received())),
+            // What a bound cuts off looks like trouble of some other kind to hickory.
+            Err(Trouble::Unknown { detail, .. }) if work.is_exceeded() => {
+                (Cause::Excessive, detail)
+            }
+            Err(Trouble::Unknown { cause, detail }) => (cause, detail),
+        };
+        let failure = failure(&question.0, question.1, cause, &detail);
+        self.failures
+            .remember(question, failure.clone(), Instant::now());
+        Err(failure.into())
     }
 }
 

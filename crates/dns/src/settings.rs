@@ -78,7 +78,8 @@ pub enum Validation {
 pub enum TrustAnchors {
     /// The keys of the root zone that came with the program.
     BuiltIn,
-    /// DNSKEY records in a file, as zone files write them.
+    /// DNSKEY records in a file, as zone files write them. Without one for the root, names
+    /// outside the zones that there are keys for cannot be found out.
     File(PathBuf),
 }
 

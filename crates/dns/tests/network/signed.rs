@@ -5,9 +5,9 @@ use std::io::Write;
 use postern_dns::{
     Cause, Dns, LookupError, Name, Proof, Resolver, ResolverError, TrustAnchors, Validation,
 };
-use postern_testkit::signed_zone::{DnsTree, Signing, Transport, Zone};
+use postern_testkit::signed_zone::{DnsTree, NameServer, Signing, Transport, Zone};
 
-use crate::{assert_cause, name, serve, settings};
+use crate::{assert_cause, name, serve, settings, validating};
 
 /// A signed zone, one without a DS, one whose DS belongs to another key, and one that is old.
 pub(crate) fn tree() -> DnsTree {
@@ -139,4 +139,57 @@ async fn trust_anchors_come_from_a_file_that_holds_some() {
     let absent = Validation::With(TrustAnchors::File("/nonexistent/root.key".into()));
     let error = Resolver::new(&settings(server.address(), absent)).unwrap_err();
     assert!(matches!(error, ResolverError::Unreadable(..)), "{error}");
+}
+
+#[tokio::test]
+async fn a_name_above_which_there_is_no_anchor_is_not_known() {
+    let anchored = Zone::new(
+        Signing::Good,
+        "one.test.",
+        &["one.test. MX 10 mx.one.test."],
+    );
+    let anchor = anchored.anchor();
+    let other = Zone::new(
+        Signing::None,
+        "two.test.",
+        &["two.test. MX 10 mx.two.test."],
+    );
+    let server = NameServer::start(vec![anchored, other], vec![]).await;
+    let dns = validating(server.address(), &anchor);
+    let secure = dns.mx(&name("one.test")).await.unwrap();
+    assert_eq!(secure.proof, Proof::Secure);
+    assert_cause(dns.mx(&name("two.test")).await, Cause::Bogus);
+}
+
+#[tokio::test]
+async fn zones_lie_below_zones_and_below_names_that_are_none() {
+    let lines = |zone: &str| {
+        [
+            format!("{zone} MX 10 mx.{zone}"),
+            format!("mx.{zone} A 192.0.2.1"),
+        ]
+    };
+    let mut tree = DnsTree::new().zone(Signing::Good, "gov.", &[]);
+    for (signing, zone) in [
+        (Signing::Good, "signed.gov."),
+        (Signing::None, "plain.gov."),
+        (Signing::Good, "signed.example."),
+        (Signing::None, "plain.example."),
+        (Signing::OtherKey, "bogus.example."),
+    ] {
+        let lines = lines(zone);
+        tree = tree.zone(signing, zone, &lines.each_ref().map(String::as_str));
+    }
+    let (_tree, dns) = serve(tree).await;
+    for (zone, expected) in [
+        ("signed.gov", Proof::Secure),
+        ("plain.gov", Proof::Insecure),
+        ("signed.example", Proof::Secure),
+        ("plain.example", Proof::Insecure),
+    ] {
+        assert_eq!(dns.mx(&name(zone)).await.unwrap().proof, expected, "{zone}");
+        let denial = dns.tlsa(&tlsa_owner(&format!("mx.{zone}"))).await;
+        assert_eq!(denial.unwrap_err().proof(), Some(expected), "{zone}");
+    }
+    assert_cause(dns.mx(&name("bogus.example")).await, Cause::Bogus);
 }
