@@ -8,7 +8,7 @@ use std::{net::SocketAddr, sync::Arc};
 use postern_mail::{Domain, DomainMap};
 use postern_policy::{ListenerFloor, Policy};
 use postern_smtp::server::{RequireTls, ServerSettings, StartTls};
-use postern_tls::{ClientCertificates, TlsServer, TlsServerError};
+use postern_tls::{TlsServer, TlsServerError};
 
 use crate::{Limits, Listener, Settings, TlsMode, census::Capacity};
 
@@ -50,7 +50,8 @@ impl Situation {
     pub(crate) fn new(settings: &Settings, listeners: &[Listener]) -> Result<Self, Vec<TlsFault>> {
         let bounds = settings.policy.defaults().profile.bounds();
         let certificates = Arc::clone(&settings.certificates);
-        let tls = TlsServer::new(certificates, bounds, ClientCertificates::Requested);
+        let asking = settings.policy.client_certificates();
+        let tls = TlsServer::new(certificates, bounds, asking);
         let (doors, faults): (Vec<_>, Vec<_>) = listeners
             .iter()
             .map(|listener| Door::new(settings, listener, tls.as_ref()))

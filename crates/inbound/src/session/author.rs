@@ -1,12 +1,12 @@
 //! The authors of a message, held against the partners' rules when its content has come in.
 
-use postern_mail::Domain;
+use postern_mail::{Domain, Reply};
 use postern_policy::{Finding, InboundVerdict};
 use postern_tls::{Evidence, NotSecured};
 use rustls_pki_types::UnixTime;
 
-use super::transaction::Transaction;
-use crate::{authors, header_watch::HeaderWatch};
+use super::{journal, transaction::Transaction};
+use crate::{admission, authors, header_watch::HeaderWatch};
 
 /// An author at a partner's domain.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(super) struct Author {
 
 impl Author {
     /// Why the message is not to be taken because of this author.
-    pub(super) fn objection(&self) -> Option<&Finding> {
+    fn objection(&self) -> Option<&Finding> {
         let mut findings = self.verdict.findings().iter();
         findings.find(|finding| finding.stage.stops_mail())
     }
@@ -51,4 +51,14 @@ pub(super) fn of(
         }
     }
     authors
+}
+
+/// The reply to a message with an author whose domain the channel does not speak for.
+pub(super) fn object(transaction: &Transaction, authors: &[Author]) -> Option<Reply> {
+    let (author, finding) = authors
+        .iter()
+        .find_map(|author| Some((author, author.objection()?)))?;
+    let reply = admission::author(&author.domain, &finding.refusal);
+    journal::author_refused(transaction, author, finding, &reply);
+    Some(reply)
 }

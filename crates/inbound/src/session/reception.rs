@@ -214,7 +214,7 @@ impl<'a> Reception<'a> {
             return Answer::Refuse(out_of_order());
         };
         let authors = self.authors(&transaction, &intake.header);
-        if let Some(reply) = object(&transaction, &authors) {
+        if let Some(reply) = author::object(&transaction, &authors) {
             self.account_for_all(&transaction, &authors);
             return Answer::Refuse(self.refusal(reply));
         }
@@ -306,16 +306,6 @@ impl<'a> Reception<'a> {
         self.visit.shared.figures.refused.up();
         reply.with_line(format!("Session {}", self.visit.session))
     }
-}
-
-/// The reply to a message with an author whose domain the channel does not speak for.
-fn object(transaction: &Transaction, authors: &[Author]) -> Option<Reply> {
-    let (author, finding) = authors
-        .iter()
-        .find_map(|author| Some((author, author.objection()?)))?;
-    let reply = admission::author(&author.domain, &finding.refusal);
-    journal::author_refused(transaction, author, finding, &reply);
-    Some(reply)
 }
 
 /// For what the session does not let happen, such as RCPT without MAIL: nothing is promised.

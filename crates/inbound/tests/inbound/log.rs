@@ -158,6 +158,62 @@ async fn what_a_later_stage_would_refuse() {
     }
 }
 
+/// A message by an author at the ministry, over a channel that is not the ministry's.
+async fn by_the_ministry(client: &mut Client, expected: &str) {
+    client
+        .envelope("jo@stranger.example", "mo@own.example")
+        .await;
+    client.say("DATA", "354").await;
+    let content = "From: jo@ministry.example\r\nTLS-Required: No\r\n\r\nHello\r\n.";
+    client.say(content, expected).await;
+}
+
+#[tokio::test]
+async fn authors_and_the_wish_of_tls() {
+    for (stage, level) in [(Stage::Warn, " WARN "), (Stage::Observe, " INFO ")] {
+        let (log, _guard) = Log::begin();
+        let house = Plan::with(|pki| vec![pki.partner("ministry", stage, Exclusivity::Shared)]);
+        let house = house.serve();
+        let mut client = Client::greet(house.address).await;
+        by_the_ministry(&mut client, "250").await;
+        log.check(
+            "stage enforce would refuse this",
+            &[level, "author=ministry.example", "partner=ministry"],
+        );
+        log.check(" accepted ", &["tls_wish=TLS-Required: No"]);
+        // What the reverse-path is told for is not told again for the author.
+        client
+            .envelope("jo@ministry.example", "mo@own.example")
+            .await;
+        client.say("DATA", "354").await;
+        client
+            .say("From: jo@ministry.example\r\n\r\nHello\r\n.", "250")
+            .await;
+        let told = |line: &String| line.contains("would refuse this");
+        assert_eq!(log.lines().into_iter().filter(told).count(), 2);
+    }
+
+    let (log, _guard) = Log::begin();
+    let house =
+        Plan::with(|pki| vec![pki.partner("ministry", Stage::Enforce, Exclusivity::Shared)]);
+    let house = house.serve();
+    let mut client = Client::greet(house.address).await;
+    by_the_ministry(&mut client, "550").await;
+    log.check(
+        "content refused by a partner's rule about authors",
+        &[
+            " WARN ",
+            "reverse_path=<jo@stranger.example>",
+            "author=ministry.example",
+            "partner=ministry",
+            "basis=plain (the client did not use TLS)",
+            "reply_code=550",
+            "enhanced_status=5.7.1",
+            "refused_because=The From field names ministry.example: the channel is plain",
+        ],
+    );
+}
+
 #[tokio::test]
 async fn a_poisoned_queue_is_told_of_once() {
     let (log, _guard) = Log::begin();
