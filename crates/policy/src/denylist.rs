@@ -42,6 +42,11 @@ pub(crate) struct Denylist {
 }
 
 impl Denylist {
+    /// Whether nothing is denied.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.serials.is_empty()
+    }
+
     pub(crate) fn new(denied: Vec<Denied>) -> Self {
         let mut list = Self::default();
         for Denied { what, reason } in denied {

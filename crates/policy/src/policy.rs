@@ -9,7 +9,7 @@ use std::{
 };
 
 use postern_mail::{Domain, DomainMap, DomainPattern};
-use postern_tls::{Contradiction, ProfileName};
+use postern_tls::{ClientCertificates, Contradiction, ProfileName};
 use rustls_pki_types::UnixTime;
 
 use crate::{
@@ -111,6 +111,16 @@ impl Policy {
     /// The partners, in the order in which they were given.
     pub fn partners(&self) -> impl Iterator<Item = &Partner> {
         self.table.rules.iter().map(|rules| &rules.partner)
+    }
+
+    /// Whether clients are asked for a certificate. Where none could change a judgement, because
+    /// there are no partners and nothing is denied, they are not, and may resume their sessions.
+    pub fn client_certificates(&self) -> ClientCertificates {
+        if self.table.rules.is_empty() && self.denied.is_empty() {
+            ClientCertificates::NotRequested
+        } else {
+            ClientCertificates::Requested
+        }
     }
 
     /// The partner of this name.

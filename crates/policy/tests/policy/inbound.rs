@@ -2,13 +2,13 @@
 
 use postern_mail::ReversePath;
 use postern_policy::{
-    ChannelLevel, ClientUsage, Consequence, Exclusivity, InboundTerms, InboundVerdict, Label,
-    ListenerFloor, Partner, Policy, PolicyError, Stage,
+    ChannelLevel, ClientUsage, Consequence, Denied, DeniedCertificate, Exclusivity, InboundTerms,
+    InboundVerdict, Label, ListenerFloor, Partner, Policy, PolicyError, Stage,
 };
-use postern_tls::NotSecured;
+use postern_tls::{ClientCertificates, NotSecured};
 
 use crate::{
-    peers::{self, Peer, now},
+    peers::{self, PINS, Peer, now},
     policies::{self, ministry, names},
 };
 
@@ -313,4 +313,22 @@ fn a_listener_that_requires_tls_takes_part() {
         explained.contains("channel   encrypted  (listener 10.0.0.1:25)"),
         "{explained}"
     );
+}
+
+/// What nobody would look at need not be asked for, and sessions can be resumed then.
+#[test]
+fn clients_are_asked_for_a_certificate_where_it_could_matter() {
+    let strangers = || policies::policy(vec![]);
+    let asking = ClientCertificates::NotRequested;
+    assert_eq!(strangers().client_certificates(), asking);
+    let asking = ClientCertificates::Requested;
+    let denied = Denied {
+        what: DeniedCertificate::Key(PINS[0]),
+        reason: "stolen".into(),
+    };
+    let denying = strangers().with_denied(vec![denied]);
+    assert_eq!(denying.client_certificates(), asking);
+    let terms = InboundTerms::requiring(ChannelLevel::Encrypted);
+    let observing = policies::inbound(Stage::Observe, terms);
+    assert_eq!(observing.client_certificates(), asking);
 }

@@ -28,11 +28,14 @@ fn check_joint(a: ProfileName, b: ProfileName, expected: Option<Contradiction>) 
 
 #[test]
 fn profiles_that_cannot_be_joined_say_why() {
-    use ProfileName::{Foundation, Intermediate, Modern, SuiteB128};
+    use ProfileName::{BsiTr02102, Foundation, Intermediate, Modern, Ncsc, Nl, SuiteB128};
     check_joint(Modern, Intermediate, None);
     check_joint(Intermediate, SuiteB128, None);
     check_joint(Intermediate, Foundation, None);
+    check_joint(BsiTr02102, Foundation, None);
+    check_joint(Ncsc, Nl, None);
     check_joint(Modern, SuiteB128, Some(Contradiction::Version));
+    check_joint(Modern, Foundation, Some(Contradiction::Version));
     check_joint(SuiteB128, Foundation, Some(Contradiction::Suite));
 }
 

@@ -39,7 +39,9 @@ async fn negotiate(profile: ProfileName, key: Key, expected: &str) {
 
 #[tokio::test]
 async fn every_profile_negotiates_what_it_prefers() {
-    use ProfileName::{Foundation, Intermediate, Modern, SuiteB128};
+    use ProfileName::{
+        BsiTr02102, Foundation, Intermediate, Modern, Ncsc, NistSp80052r2, Nl, SuiteB128,
+    };
     let hybrid = "TLSv1.3 TLS_AES_256_GCM_SHA384 X25519MLKEM768";
     negotiate(Modern, Key::EcdsaP256, hybrid).await;
     negotiate(Modern, Key::Rsa2048, hybrid).await;
@@ -48,6 +50,11 @@ async fn every_profile_negotiates_what_it_prefers() {
     negotiate(SuiteB128, Key::EcdsaP256, suite_b).await;
     let foundation = "TLSv1.2 TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 x25519";
     negotiate(Foundation, Key::Rsa2048, foundation).await;
+    negotiate(Ncsc, Key::Rsa2048, hybrid).await;
+    negotiate(Nl, Key::EcdsaP256, hybrid).await;
+    let on_p256 = "TLSv1.3 TLS_AES_256_GCM_SHA384 SecP256r1MLKEM768";
+    negotiate(BsiTr02102, Key::Rsa3072, on_p256).await;
+    negotiate(NistSp80052r2, Key::EcdsaP384, on_p256).await;
 }
 
 #[tokio::test]
@@ -97,6 +104,11 @@ async fn what_a_profile_does_not_admit_is_named() {
 #[test]
 fn servers_that_cannot_serve_are_not_made() {
     let rsa = store(&[("default", &mx(Key::Rsa2048))]);
+    for profile in [ProfileName::SuiteB128, ProfileName::BsiTr02102] {
+        let asking = ClientCertificates::NotRequested;
+        let made = TlsServer::new(rsa.clone(), bounds(profile), asking);
+        assert_eq!(made.unwrap_err(), TlsServerError::NoCertificate, "{profile}");
+    }
     let made = TlsServer::new(
         rsa.clone(),
         bounds(ProfileName::SuiteB128),
