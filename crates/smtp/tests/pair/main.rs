@@ -5,6 +5,7 @@
 //! - a message is delivered for a recipient only if the server answered for it, for them;
 //! - the server never has more than was sent: no recipient, no message, no octet;
 //! - what the server has and the client does not know of was cut off behind the end of content;
+//! - what asks for REQUIRETLS arrives over TLS with its wish, and over nothing else (P26);
 //! - sent again until it is settled, every message arrives.
 
 #![cfg(test)]
@@ -47,6 +48,7 @@ fn messages() -> Vec<Message> {
         Message::new("message-later@a.example", &["x@b.example"], "no\r\n"),
         Message::new("five@a.example", &["d\u{f6}rte@b.example"], "t\u{eb}xt\r\n"),
         Message::new("six@a.example", &["x@b.example"], ""),
+        Message::new("seven@a.example", &["x@b.example"], "secret\r\n").requiring_tls(),
     ]
 }
 

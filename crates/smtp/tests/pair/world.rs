@@ -61,8 +61,17 @@ impl Message {
         }
     }
 
+    /// The same message with REQUIRETLS.
+    pub(crate) fn requiring_tls(mut self) -> Self {
+        self.envelope.tls_wish = TlsWish::Required;
+        self
+    }
+
     /// What must come out for a recipient when nothing goes wrong on the way.
-    fn fate(&self, recipient: &Recipient) -> Fate {
+    fn fate(&self, recipient: &Recipient, channel: Channel) -> Fate {
+        if self.envelope.tls_wish == TlsWish::Required && channel != Channel::Upgraded {
+            return Fate::Refused;
+        }
         let name = |mailbox: Option<&Mailbox>| mailbox.unwrap().local_part().as_str().to_owned();
         let sender = name(self.envelope.reverse_path.mailbox());
         match fate(&name(recipient.forward_path.mailbox())) {
@@ -217,7 +226,7 @@ impl World {
             message.envelope.recipients = recipients
                 .filter(|(recipient, outcome)| {
                     matches!(outcome, RecipientOutcome::Transient(_))
-                        && message.fate(recipient) != Fate::Later
+                        && message.fate(recipient, self.channel) != Fate::Later
                 })
                 .map(|(recipient, _)| recipient.clone())
                 .collect();
@@ -252,7 +261,7 @@ impl World {
     }
 
     fn check_outcome(&self, message: &Message, recipient: &Recipient, outcome: &RecipientOutcome) {
-        match (outcome, message.fate(recipient)) {
+        match (outcome, message.fate(recipient, self.channel)) {
             (RecipientOutcome::Delivered(_), Fate::Accepted) => {
                 assert!(
                     self.copies(message, recipient) > 0,
@@ -280,10 +289,11 @@ impl World {
     fn check_kept(&self, kept: &Kept) {
         let sent = self.messages.iter().find(|message| {
             message.envelope.reverse_path == kept.envelope.reverse_path
+                && message.envelope.tls_wish == kept.envelope.tls_wish
                 && message.arrives_as(self.channel).as_bytes() == kept.content
                 && kept.envelope.recipients.iter().all(|recipient| {
                     message.envelope.recipients.contains(recipient)
-                        && message.fate(recipient) == Fate::Accepted
+                        && message.fate(recipient, self.channel) == Fate::Accepted
                 })
         });
         let sent = sent.unwrap_or_else(|| panic!("nobody sent {:?}", kept.envelope));
@@ -311,7 +321,7 @@ impl World {
         for message in &self.messages {
             for recipient in &message.envelope.recipients {
                 let copies = self.copies(message, recipient);
-                match message.fate(recipient) {
+                match message.fate(recipient, self.channel) {
                     Fate::Accepted => assert!(
                         (1..=most * self.twins(message)).contains(&copies),
                         "{recipient:?} has {copies} copies"
