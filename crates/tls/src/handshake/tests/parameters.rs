@@ -107,7 +107,11 @@ fn servers_that_cannot_serve_are_not_made() {
     for profile in [ProfileName::SuiteB128, ProfileName::BsiTr02102] {
         let asking = ClientCertificates::NotRequested;
         let made = TlsServer::new(rsa.clone(), bounds(profile), asking);
-        assert_eq!(made.unwrap_err(), TlsServerError::NoCertificate, "{profile}");
+        assert_eq!(
+            made.unwrap_err(),
+            TlsServerError::NoCertificate,
+            "{profile}"
+        );
     }
     let made = TlsServer::new(
         rsa.clone(),
