@@ -102,14 +102,19 @@ impl Configuration {
         self
     }
 
-    /// The DNS is asked of `resolver`, and its answers are proven from the key in `anchor` down. It
-    /// may give addresses of loopback: all hosts of the tests are there.
+    /// The DNS is asked of `resolver`, and its answers are proven from the key in `anchor` down.
     #[must_use]
     pub fn dns(mut self, resolver: SocketAddr, anchor: &Path) -> Self {
         add(&mut self.text, "[dns]");
         set(&mut self.text, "servers", list([resolver]));
         set(&mut self.text, "dnssec", quoted("validate"));
         set(&mut self.text, "trust-anchors", quoted(anchor.display()));
+        self
+    }
+
+    /// The DNS may give addresses of loopback: all hosts of the tests are there.
+    #[must_use]
+    pub fn private_targets(mut self) -> Self {
         add(&mut self.text, "[delivery]");
         set(&mut self.text, "allow-private-targets", "true");
         self

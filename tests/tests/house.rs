@@ -12,6 +12,9 @@ mod files;
 #[cfg(test)]
 #[path = "house/sources.rs"]
 mod sources;
+#[cfg(test)]
+#[path = "house/threats.rs"]
+mod threats;
 
 /// Fails with all violations of `law`, one a line.
 #[cfg(test)]

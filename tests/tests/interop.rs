@@ -14,10 +14,16 @@ mod durability;
 mod foreign;
 #[path = "interop/gateway.rs"]
 mod gateway;
+#[path = "interop/handover.rs"]
+mod handover;
 #[path = "interop/hostile_hosts.rs"]
 mod hostile_hosts;
+#[path = "interop/hostile_zones.rs"]
+mod hostile_zones;
 #[path = "interop/loops.rs"]
 mod loops;
+#[path = "interop/mta_sts.rs"]
+mod mta_sts;
 #[path = "interop/octets.rs"]
 mod octets;
 #[path = "interop/outbound_enforcement.rs"]
@@ -79,8 +85,10 @@ fn main() {
         ("loops", loops::SCENARIOS),
         ("octets", octets::SCENARIOS),
         ("starttls", starttls::SCENARIOS),
+        ("mta_sts", mta_sts::SCENARIOS),
         ("hostile_hosts", hostile_hosts::SCENARIOS),
         ("dane", dane::SCENARIOS),
+        ("hostile_zones", hostile_zones::SCENARIOS),
     ];
     let trials = topics
         .into_iter()

@@ -127,6 +127,7 @@ impl Parameters {
             self.path("smtpd_tls_cert_file", &certificate.chain);
             self.path("smtpd_tls_key_file", &certificate.key);
         }
+        self.by_name(setup, etc)?;
         match &setup.client_certificates {
             ClientCertificates::NotAsked => {}
             ClientCertificates::Asked { root } => {
@@ -139,6 +140,24 @@ impl Parameters {
             }
             ClientCertificates::Listed(credentials) => self.listed(credentials, etc)?,
         }
+        Ok(())
+    }
+
+    /// The table of certificates by the name that is asked for.
+    fn by_name(&mut self, setup: &Setup, etc: &Path) -> Result<(), Fault> {
+        if setup.by_name.is_empty() {
+            return Ok(());
+        }
+        let mut table = String::new();
+        for (name, Credentials { chain, key, .. }) in &setup.by_name {
+            let _ = writeln!(table, "{name} {}, {}", key.display(), chain.display());
+        }
+        let file = etc.join("names");
+        write_aged(&file, &table)?;
+        self.set(
+            "tls_server_sni_maps",
+            &format!("texthash:{}", file.display()),
+        );
         Ok(())
     }
 

@@ -40,6 +40,7 @@ pub struct Setup {
     presented: Option<Credentials>,
     parameters: Vec<(String, String)>,
     further: Vec<Listener>,
+    by_name: Vec<(String, Credentials)>,
 }
 
 /// One more address on which a Postfix listens, as if it were another host.
@@ -64,6 +65,7 @@ impl Setup {
             presented: None,
             parameters: Vec::new(),
             further: Vec::new(),
+            by_name: Vec::new(),
         }
     }
 
@@ -119,6 +121,13 @@ impl Setup {
     #[must_use]
     pub fn parameter(mut self, name: &str, value: &str) -> Self {
         self.parameters.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Shows this certificate to those that ask for `name` (RFC 6066 §3), on every address.
+    #[must_use]
+    pub fn tls_for(mut self, name: &str, certificate: &Credentials) -> Self {
+        self.by_name.push((name.to_owned(), certificate.clone()));
         self
     }
 

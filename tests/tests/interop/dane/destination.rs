@@ -2,6 +2,8 @@
 
 use postern_tests::posttls_finger::Verdict;
 
+use crate::handover::Outcome;
+
 /// A host that takes mail: the last number of its address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Host {
@@ -22,37 +24,14 @@ pub(crate) enum Of {
     Stale,
     /// That of the authority of [`Host::Chain`].
     Authority,
+    /// One that [`Host::Stale`] shows to those that ask for [`NAMED`](super::destinations::NAMED).
+    Named,
     /// One that no host has.
     Other,
 }
 
 /// Usage, selector, matching type, and the certificate.
 pub(crate) type Tlsa = (u8, u8, u8, Of);
-
-/// What becomes of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// It is handed over to a host that DANE has authenticated.
-    Authenticated,
-    /// It is handed over within TLS, to whomever.
-    Encrypted,
-    /// It is handed over in clear.
-    Clear,
-    /// It waits, and no host has been given anything.
-    Deferred,
-}
-
-impl Outcome {
-    /// What Postfix's client says where it would do the same.
-    const fn in_words_of_postfix(self) -> Verdict {
-        match self {
-            Self::Authenticated => Verdict::Verified,
-            Self::Encrypted => Verdict::Untrusted,
-            Self::Clear => Verdict::Clear,
-            Self::Deferred => Verdict::Refused,
-        }
-    }
-}
 
 /// A mail domain.
 #[derive(Clone, Debug)]
@@ -78,6 +57,8 @@ pub(crate) enum Mx {
     Own,
     /// To the host of this name.
     At(&'static str),
+    /// To `mx.` and the domain, but to the host of this name first.
+    After(&'static str),
     /// To the domain itself: there is no MX record.
     Absent,
 }
@@ -124,7 +105,7 @@ impl Destination {
     pub(crate) const fn gives(self, ours: Outcome) -> Self {
         Self {
             ours,
-            postfix: ours.in_words_of_postfix(),
+            postfix: in_words_of_postfix(ours),
             ..self
         }
     }
@@ -141,7 +122,7 @@ impl Destination {
     /// The name of the mail host.
     pub(crate) fn mail_host(&self) -> String {
         match self.mx {
-            Mx::Own => format!("mx.{}", self.domain),
+            Mx::Own | Mx::After(_) => format!("mx.{}", self.domain),
             Mx::At(name) => name.to_owned(),
             Mx::Absent => self.domain.to_owned(),
         }
@@ -149,7 +130,17 @@ impl Destination {
 
     /// Where the two come to different things, and only there, the table must say why.
     pub(crate) fn check_explained(&self) {
-        let differ = self.postfix != self.ours.in_words_of_postfix();
+        let differ = self.postfix != in_words_of_postfix(self.ours);
         assert_eq!(differ, self.difference.is_some(), "{self:#?}");
+    }
+}
+
+/// What Postfix's client says where it would do the same.
+const fn in_words_of_postfix(outcome: Outcome) -> Verdict {
+    match outcome {
+        Outcome::Authenticated => Verdict::Verified,
+        Outcome::Encrypted => Verdict::Untrusted,
+        Outcome::Clear => Verdict::Clear,
+        Outcome::Deferred => Verdict::Refused,
     }
 }

@@ -2,8 +2,9 @@
 
 use postern_tests::posttls_finger::Verdict;
 
+use crate::handover::Outcome::{Authenticated, Clear, Deferred, Encrypted};
+
 use super::destination::Host::{Chain, Leaf, Plain, Stale};
-use super::destination::Outcome::{Authenticated, Clear, Deferred, Encrypted};
 use super::destination::{Destination, Mx, Of, Tlsa};
 
 /// The names that the certificate of [`Host::Chain`] shows.
@@ -12,6 +13,16 @@ pub(crate) const NAMES: [&str; 3] = [
     "ta-next-hop.secure.example",
     "mx.ta-in-record.secure.example",
 ];
+
+/// The name for which [`Host::Stale`](super::destination::Host::Stale) has another certificate.
+pub(crate) const NAMED: &str = "mx.named.secure.example";
+
+/// A domain that takes no mail (RFC 7505).
+pub(crate) const NULL_MX: &str = "null-mx.insecure.example";
+/// A domain whose mail host has the address of [`OURSELVES_AT`].
+pub(crate) const OURSELVES: &str = "ourselves.insecure.example";
+/// The last number of an address at which a gateway may listen.
+pub(crate) const OURSELVES_AT: u8 = 45;
 
 /// The zone whose signatures have expired.
 pub(crate) const EXPIRED: &str = "expired.example";
@@ -41,6 +52,10 @@ pub(crate) const DESTINATIONS: &[Destination] = &[
     Destination::of("ee-plain.secure.example", Plain)
         .tlsa(&[(3, 1, 1, Of::Stale)])
         .gives(Deferred),
+    // The certificate is asked for by the TLSA base domain (RFC 7672 §8.1).
+    Destination::of("named.secure.example", Stale)
+        .tlsa(&[(3, 1, 1, Of::Named)])
+        .gives(Authenticated),
     // Usage 2 (RFC 7672 §3.1.2, §3.2.2, §3.2.3).
     Destination::of("ta.secure.example", Chain)
         .tlsa(&[(2, 0, 1, Of::Authority)])
@@ -121,6 +136,7 @@ pub(crate) const DESTINATIONS: &[Destination] = &[
         .tlsa(&[(3, 1, 1, Of::Other)])
         .gives(Encrypted),
     Destination::of("plain.insecure.example", Plain).gives(Clear),
+    Destination::of("inner.insecure.example", Stale).gives(Encrypted),
     // Bogus, or without an answer (RFC 7672 §2.1).
     Destination::of(EXPIRED, Plain).gives(Deferred),
     Destination::of(OTHER_KEY, Plain).gives(Deferred),
@@ -129,6 +145,10 @@ pub(crate) const DESTINATIONS: &[Destination] = &[
     Destination::of("host-expired.secure.example", Plain)
         .mx(Mx::At("mx.host-expired.expired.example"))
         .gives(Deferred),
+    Destination::of("passed-over.secure.example", Stale)
+        .mx(Mx::After("mx.host-expired.expired.example"))
+        .tlsa(&[(3, 1, 1, Of::Stale)])
+        .gives(Authenticated),
     Destination::of("expired-tlsa.secure.example", Plain)
         .tlsa(&[(3, 1, 1, Of::Stale)])
         .gives(Deferred),

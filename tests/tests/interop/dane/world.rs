@@ -11,7 +11,8 @@ use postern_tests::zones::{Dns, Flaw, Zone};
 
 use super::destination::{Destination, Host, Mx, Of, Tlsa};
 use super::destinations::{
-    DESTINATIONS, EXPIRED, EXPIRED_TLSA, FORGED, LOST, LOST_TLSA, NAMES, OTHER_KEY,
+    DESTINATIONS, EXPIRED, EXPIRED_TLSA, FORGED, LOST, LOST_TLSA, NAMED, NAMES, NULL_MX, OTHER_KEY,
+    OURSELVES, OURSELVES_AT,
 };
 
 /// All that there is besides Postern.
@@ -61,6 +62,7 @@ struct Shown {
     stale: Credentials,
     chain: Credentials,
     leaf: Credentials,
+    named: Credentials,
     other: Credentials,
 }
 
@@ -76,6 +78,7 @@ impl Shown {
             stale: authority.issue(&stale)?,
             chain: authority.issue_with_root(&named)?,
             leaf: authority.issue(&named)?,
+            named: authority.issue(&stale)?,
             other: authority.issue(&stale)?,
             authority,
         })
@@ -84,6 +87,7 @@ impl Shown {
     fn record(&self, (usage, selector, matching, of): Tlsa) -> String {
         match of {
             Of::Stale => tlsa(usage, selector, matching, &self.stale),
+            Of::Named => tlsa(usage, selector, matching, &self.named),
             Of::Authority => tlsa(usage, selector, matching, &self.authority),
             Of::Other => tlsa(usage, selector, matching, &self.other),
         }
@@ -94,6 +98,7 @@ fn hosts(shown: &Shown, loopback: &Loopback) -> Result<Postfix, Fault> {
     let port = |host: Host| loopback.port(host as u8, 25);
     let setup = Setup::named("hosts.example")
         .tls(ServerTls::Offered, &shown.stale)
+        .tls_for(NAMED, &shown.named)
         .also_at(port(Host::Chain), Some(&shown.chain))
         .also_at(port(Host::Leaf), Some(&shown.leaf))
         .also_at(port(Host::Plain), None);
@@ -108,7 +113,14 @@ fn zones(shown: &Shown, loopback: &Loopback) -> Vec<Zone> {
         Zone::signed("example"),
         Zone::signed("secure.example"),
         Zone::signed_with_nsec3("nsec3.example"),
-        Zone::unsigned("insecure.example"),
+        Zone::unsigned("insecure.example")
+            .record(NULL_MX, "MX", "0 .")
+            .record(OURSELVES, "MX", &format!("10 mx.{OURSELVES}."))
+            .record(
+                &format!("mx.{OURSELVES}"),
+                "A",
+                &loopback.address(OURSELVES_AT).to_string(),
+            ),
         Zone::signed(EXPIRED).with(Flaw::Expired),
         Zone::signed(OTHER_KEY).with(Flaw::OtherKey),
         Zone::signed(FORGED).with(Flaw::Forged {
@@ -146,6 +158,9 @@ fn records(
     let mut records = Vec::new();
     if it.mx != Mx::Absent {
         records.push((it.domain.to_owned(), "MX", format!("10 {mail_host}.")));
+    }
+    if let Mx::After(first) = it.mx {
+        records.push((it.domain.to_owned(), "MX", format!("5 {first}.")));
     }
     let canonical = it.alias_of.map_or_else(|| mail_host.clone(), str::to_owned);
     if it.alias_of.is_some() {

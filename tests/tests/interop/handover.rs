@@ -1,26 +1,42 @@
-//! Mail of a gateway to every destination, and what became of it.
+//! Mail of a gateway to many domains whose hosts a DNS names, and what became of each message.
 
 use std::net::SocketAddr;
 
 use postern_tests::configuration::Configuration;
 use postern_tests::fault::Fault;
 use postern_tests::message::{Delivered, Message};
+use postern_tests::postfix::Postfix;
 use postern_tests::queue::Failure;
 use postern_tests::smtp_dialogue::Dialogue;
 use postern_tests::wait::{self, PATIENCE};
+use postern_tests::zones::Dns;
 
-use super::destination::Outcome;
-use super::world::World;
 use crate::gateway::{self, Gateway, Plan, SENDER};
 
-/// A gateway that asks the DNS of a world.
+/// What becomes of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It is handed over to a host that has proven what was demanded.
+    Authenticated,
+    /// It is handed over within TLS, to whomever.
+    Encrypted,
+    /// It is handed over in clear.
+    Clear,
+    /// It waits, and no host has been given anything.
+    Deferred,
+}
+
+/// What must become of the message to a domain.
+pub(crate) type Expected = (&'static str, Outcome);
+
+/// A gateway that asks `resolver` and proves its answers from the anchor of `dns` down.
 pub(crate) fn gateway(
-    world: &World,
+    dns: &Dns,
     resolver: SocketAddr,
     add: impl FnOnce(Configuration) -> Configuration,
 ) -> Result<Gateway, Fault> {
     Plan::ordinary()?
-        .with(|it| it.dns(resolver, world.dns.anchor()))
+        .with(|it| it.dns(resolver, dns.anchor()).private_targets())
         .with(add)
         .start()
 }
@@ -40,20 +56,43 @@ pub(crate) fn send(
     dialogue.expect("QUIT", 221).map(drop)
 }
 
+/// Sends a message to every domain and checks what becomes of it; all that is wrong is told at once.
+pub(crate) fn check(
+    gateway: &Gateway,
+    hosts: &Postfix,
+    expected: impl IntoIterator<Item = Expected> + Clone,
+) -> Result<(), Fault> {
+    send(
+        gateway,
+        expected.clone().into_iter().map(|(domain, _)| domain),
+    )?;
+    let mut wrong = Vec::new();
+    for (domain, expected) in expected {
+        let (outcome, why) = outcome(gateway, hosts, domain)?;
+        if outcome != expected {
+            wrong.push(format!(
+                "{domain}: {outcome:?} instead of {expected:?}: {why}"
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
+}
+
 /// Waits until the message to `domain` has come somewhere or nowhere, and says which and why.
 pub(crate) fn outcome(
     gateway: &Gateway,
-    world: &World,
+    hosts: &Postfix,
     domain: &str,
 ) -> Result<(Outcome, String), Fault> {
-    let look = || match delivered(gateway, world, domain)? {
+    let look = || match delivered(gateway, hosts, domain)? {
         Some(found) => Ok(Some(found)),
         None => Ok(failure(gateway, domain)?
             .map(|it| (Outcome::Deferred, format!("{} {}", it.status, it.text)))),
     };
     let log = || gateway.postern.stderr();
     let (outcome, why) = wait::until(&format!("an outcome for {domain}"), PATIENCE, look, log)?;
-    let given = !copies(world, domain)?.is_empty();
+    let given = !copies(hosts, domain)?.is_empty();
     match outcome {
         Outcome::Deferred if given => Err(Fault::Unexpected(format!(
             "mail to {domain} was handed over and waits all the same: {why}"
@@ -66,7 +105,7 @@ pub(crate) fn outcome(
 /// as far as it can know.
 fn delivered(
     gateway: &Gateway,
-    world: &World,
+    hosts: &Postfix,
     domain: &str,
 ) -> Result<Option<(Outcome, String)>, Fault> {
     let log = gateway.postern.stderr();
@@ -75,7 +114,7 @@ fn delivered(
     let Some(line) = log.lines().find(tells) else {
         return Ok(None);
     };
-    let copies = copies(world, domain)?;
+    let copies = copies(hosts, domain)?;
     let [copy] = copies.as_slice() else {
         // Postfix has taken it and may still be at work.
         return Ok(None);
@@ -94,8 +133,8 @@ fn delivered(
 }
 
 /// What the hosts have for `domain`.
-fn copies(world: &World, domain: &str) -> Result<Vec<Delivered>, Fault> {
-    let mut copies = world.hosts.mailbox().messages()?;
+fn copies(hosts: &Postfix, domain: &str) -> Result<Vec<Delivered>, Fault> {
+    let mut copies = hosts.mailbox().messages()?;
     let to = format!("Delivered-To: bob@{domain}\n");
     copies.retain(|it| it.text().contains(&to));
     Ok(copies)
