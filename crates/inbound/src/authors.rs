@@ -244,6 +244,22 @@ mod tests {
         }
 
         #[test]
+        fn pieces_of_addresses_are_survived(
+            pieces in prop::collection::vec(
+                prop::sample::select(vec![
+                    "From:", "\r\n", "\n ", "<", ">", "@", ".", ",", ";", ":", "(", ")", "[", "]",
+                    "\"", "\\", "=?utf-8?q?", "=?utf-8?b?", "=40", "?=", "a", "p.example", "\u{e9}",
+                    "\0", " ", "\t",
+                ]),
+                0..60,
+            ),
+        ) {
+            let fields = format!("From: {}\r\nFrom: jo@p.example\r\n", pieces.concat());
+            let found = domains(fields.as_bytes());
+            prop_assert!(found.contains(&"p.example".parse().unwrap()), "{:?}", found);
+        }
+
+        #[test]
         fn any_octets_are_survived(fields in prop::collection::vec(any::<u8>(), 0..200)) {
             prop_assert!(domains(&fields).len() <= fields.len());
         }
