@@ -13,7 +13,7 @@
 //!
 //! - **Strangers choose the hosts.** Policy hosts are named by the domains that mail goes to. The
 //!   client follows nothing, unpacks nothing, and goes to the public internet alone; names,
-//!   octets, times and numbers are bounded ([`FetchError`]).
+//!   octets, times and numbers are bounded.
 //! - **Time.** One fetch per domain at a time, five minutes between attempts that fail
 //!   (RFC 8461 §3.3), a bound on all of them together; a delivery waits for a policy only where
 //!   none is known or another one is announced.
@@ -55,7 +55,7 @@ mod sts;
 mod testing;
 
 pub use crl::{CrlPlace, CrlRefresher, CrlStatus, CrlSubscription};
-pub use http::{FetchError, HttpClient, Targets, WebUrl, WebUrlError};
+pub use http::{HttpClient, Targets, WebUrl, WebUrlError};
 pub use sts::{
     FixedSts, MtaSts, NoSts, StsCacheError, StsFinding, StsPolicies, StsSettings, StsStatus,
     StsTrouble, StsTroubleKind,

@@ -14,6 +14,8 @@
 //! ([`CrlSource::replace`]), and it is told to operators ([`CrlRefresher::list`]).
 
 mod refresher;
+#[cfg(test)]
+mod tests;
 mod watched;
 
 use std::{path::PathBuf, sync::Arc};

@@ -78,8 +78,7 @@ impl CrlRefresher {
 
     /// Has everything looked at once, as far as [`CrlRefresher::keep_fresh`] runs.
     pub fn refresh_now(&self) {
-        let now = unix_time();
-        self.all().iter().for_each(|one| one.make_due(now));
+        self.all_due(unix_time());
         self.wake.notify_one();
     }
 
@@ -148,6 +147,10 @@ impl CrlRefresher {
         };
         let fetched = self.http.get(url, &terms).await;
         fetched.map_err(|error| error.to_string())
+    }
+
+    pub(super) fn all_due(&self, now: UnixTime) {
+        self.all().iter().for_each(|one| one.make_due(now));
     }
 
     fn all(&self) -> Vec<Arc<Watched>> {

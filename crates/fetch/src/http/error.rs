@@ -2,15 +2,14 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use postern_dns::LookupError;
 use postern_tls::WebError;
 
 /// Why a document was not fetched. What others wrote is escaped and cut in all of these.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum FetchError {
+pub(crate) enum FetchError {
     /// The host's addresses are not known.
     #[error("the host's address cannot be found: {0}")]
-    Lookup(LookupError),
+    Lookup(String),
     /// The host's name leads to an address that is not on the public internet.
     #[error("the host's address {0} is not a public one")]
     PrivateTarget(IpAddr),

@@ -18,12 +18,12 @@ use std::{
 };
 
 use hyper::body::Bytes;
-use postern_dns::{Dns, LookupError, Name};
+use postern_dns::{Dns, Name};
 use postern_mail::is_public_address;
 use postern_tls::{WebClient, WebStream};
 use tokio::{net::TcpStream, time};
 
-pub use error::FetchError;
+pub(crate) use error::FetchError;
 pub(crate) use url::{Scheme, WebHost};
 pub use url::{WebUrl, WebUrlError};
 
@@ -130,7 +130,7 @@ impl HttpClient {
         let answer = self.dns.addresses(&name).await.combined();
         answer
             .map(|answer| answer.records)
-            .map_err(|error: LookupError| FetchError::Lookup(error))
+            .map_err(|error| FetchError::Lookup(error.to_string()))
     }
 
     async fn connect(

@@ -37,13 +37,13 @@ pub(super) async fn announcement(http: &HttpClient, domain: &Domain) -> Announce
         Ok(answer) => answer.records,
         Err(LookupError::NoSuchDomain(_) | LookupError::NoData(_)) => return Announcement::Nothing,
         Err(LookupError::Temporary(failure)) => {
-            return Announcement::Unclear(StsTrouble::new(StsTroubleKind::Dns, failure));
+            return Announcement::Unclear(StsTrouble::new(StsTroubleKind::Dns, &failure));
         }
     };
     match StsRecord::among(&texts) {
         Ok(Some(record)) => Announcement::Policy(record.id().clone()),
         Ok(None) => Announcement::Nothing,
-        Err(error) => Announcement::Unclear(StsTrouble::new(StsTroubleKind::Invalid, error)),
+        Err(error) => Announcement::Unclear(StsTrouble::new(StsTroubleKind::Invalid, &error)),
     }
 }
 
@@ -57,7 +57,7 @@ pub(super) async fn policy(
     let url = WebUrl::of_policy(domain, port).ok_or_else(|| {
         StsTrouble::new(
             StsTroubleKind::Fetch,
-            "the policy host has no possible name",
+            &"the policy host has no possible name",
         )
     })?;
     let terms = Terms {
@@ -71,7 +71,7 @@ pub(super) async fn policy(
 }
 
 impl StsTrouble {
-    pub(super) fn new(kind: StsTroubleKind, text: impl ToString) -> Self {
+    pub(super) fn new(kind: StsTroubleKind, text: &impl ToString) -> Self {
         Self {
             kind,
             text: text.to_string(),
@@ -95,12 +95,12 @@ impl From<FetchError> for StsTrouble {
             | FetchError::TooLong(_)
             | FetchError::Broken(_) => StsTroubleKind::Fetch,
         };
-        Self::new(kind, error)
+        Self::new(kind, &error)
     }
 }
 
 impl From<StsPolicyError> for StsTrouble {
     fn from(error: StsPolicyError) -> Self {
-        Self::new(StsTroubleKind::Invalid, error)
+        Self::new(StsTroubleKind::Invalid, &error)
     }
 }

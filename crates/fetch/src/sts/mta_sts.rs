@@ -183,7 +183,7 @@ impl MtaSts {
             known: place.current(now),
             trouble: Some(StsTrouble::new(
                 StsTroubleKind::Fetch,
-                format!("it did not come within {} s", PATIENCE.as_secs()),
+                &format!("it did not come within {} s", PATIENCE.as_secs()),
             )),
         })
     }

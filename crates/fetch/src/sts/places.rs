@@ -326,7 +326,7 @@ mod tests {
     }
 
     fn trouble() -> StsTrouble {
-        StsTrouble::new(StsTroubleKind::Fetch, "no")
+        StsTrouble::new(StsTroubleKind::Fetch, &"no")
     }
 
     #[track_caller]
