@@ -120,7 +120,7 @@ pub use crypto::{
     CertificateSignature, CipherSuite, Conformance, Contradiction, Criterion, CryptoBounds,
     Deviation, DeviationKind, Finding, Grade, Graded, Group, Guidance, KeyKind, Member, Outside,
     Profile, ProfileName, ProfileNameError, ProfileViolation, ProtocolVersion, PublicKey,
-    Reduction, SignatureScheme, Standing, conformance,
+    Reduction, SignatureScheme, Standing, conformance, profiles_reference,
 };
 pub use date::Date;
 pub use evidence::{

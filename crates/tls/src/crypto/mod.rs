@@ -20,7 +20,7 @@ pub use key::{CertificateSignature, KeyKind, PublicKey};
 pub(crate) use profile::LEAST_RSA_BITS;
 pub use profile::{
     Deviation, DeviationKind, Grade, Graded, Guidance, Member, Profile, ProfileName,
-    ProfileNameError,
+    ProfileNameError, profiles_reference,
 };
 pub use reduction::Reduction;
 

@@ -6,13 +6,18 @@ use super::{
     Deviation, Guidance, LEAST_RSA_BITS, NOT_IN_THE_LIBRARY, Profile, ProfileName, missing,
     stricter,
 };
-use crate::{CryptoBounds, Group, KeyKind, ProtocolVersion};
+use crate::{CipherSuite, CryptoBounds, Group, KeyKind, ProtocolVersion};
 
 pub(super) static MODERN: LazyLock<Profile> = LazyLock::new(|| Profile {
     name: ProfileName::Modern,
     guidance: BCP_195,
     bounds: CryptoBounds {
         versions: [ProtocolVersion::Tls13].into(),
+        suites: CipherSuite::ALL
+            .iter()
+            .copied()
+            .filter(|suite| suite.version() == ProtocolVersion::Tls13)
+            .collect(),
         ..sound()
     },
     graded: &[],

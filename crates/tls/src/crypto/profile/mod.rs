@@ -22,10 +22,13 @@
 mod general;
 mod national;
 mod older;
+mod reference;
 
 use std::{fmt, str::FromStr};
 
 use crate::{CipherSuite, CryptoBounds, Group, KeyKind, ProtocolVersion, SignatureScheme};
+
+pub use reference::profiles_reference;
 
 /// The names of the profiles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -111,7 +111,7 @@ const BSI_DEVIATIONS: &[Deviation] = &[
     ),
     wider(
         "PKCS #1 v1.5 in the signatures of certificates by their issuers",
-        "public authorities sign in no other way; handshakes are signed by RSA-PSS or ECDSA",
+        "authorities with RSA keys sign in no other way; handshakes are signed by PSS or ECDSA",
     ),
 ];
 
@@ -186,7 +186,7 @@ const NL_DEVIATIONS: &[Deviation] = &[
     ),
     wider(
         "PKCS #1 v1.5 in the signatures of certificates by their issuers",
-        "public authorities sign in no other way; handshakes are signed by RSA-PSS or ECDSA",
+        "authorities with RSA keys sign in no other way; handshakes are signed by PSS or ECDSA",
     ),
 ];
 
