@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, PublicKeyData, RsaKeySize,
-    date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
+    PKCS_RSA_SHA256, PublicKeyData, RevokedCertParams, RsaKeySize, SerialNumber, date_time_ymd,
 };
+
+use time::OffsetDateTime;
 
 use crate::fault::Fault;
 use crate::home::{Home, set_mode};
@@ -48,6 +50,15 @@ pub enum Validity {
     Current,
     /// It ended years ago.
     Expired,
+}
+
+impl Validity {
+    fn end(self) -> OffsetDateTime {
+        match self {
+            Self::Current => date_time_ymd(2049, 1, 1),
+            Self::Expired => date_time_ymd(2021, 1, 1),
+        }
+    }
 }
 
 /// A certificate to be issued: ECDSA, current and for both usages until said otherwise.
@@ -110,10 +121,7 @@ impl Leaf {
         };
         parameters.use_authority_key_identifier_extension = true;
         parameters.not_before = date_time_ymd(2020, 1, 1);
-        parameters.not_after = match self.validity {
-            Validity::Current => date_time_ymd(2049, 1, 1),
-            Validity::Expired => date_time_ymd(2021, 1, 1),
-        };
+        parameters.not_after = self.validity.end();
         Ok(parameters)
     }
 }
@@ -128,6 +136,7 @@ pub struct Credentials {
     certificate: String,
     der: Vec<u8>,
     spki: Vec<u8>,
+    serial: u64,
 }
 
 impl Credentials {
@@ -203,6 +212,28 @@ impl Authority {
         self.issue_followed_by(leaf, &self.issuer.pem())
     }
 
+    /// Signs a list of certificates that count no more (RFC 5280 §5), which is valid now or ended
+    /// years ago, and gives its file.
+    pub fn revoke(&self, revoked: &[&Credentials], validity: Validity) -> Result<PathBuf, Fault> {
+        let entry = |credentials: &&Credentials| RevokedCertParams {
+            serial_number: SerialNumber::from(credentials.serial),
+            revocation_time: date_time_ymd(2020, 6, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let number = self.issued.fetch_add(1, Ordering::Relaxed);
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(2020, 6, 1),
+            next_update: validity.end(),
+            crl_number: SerialNumber::from(u64::from(number)),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.iter().map(entry).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let pem = list.signed_by(&self.issuer)?.pem()?;
+        self.home.write(&format!("list-{number}.pem"), pem)
+    }
+
     /// Issues a certificate.
     pub fn issue(&self, leaf: &Leaf) -> Result<Credentials, Fault> {
         self.issue_followed_by(leaf, "")
@@ -210,9 +241,12 @@ impl Authority {
 
     fn issue_followed_by(&self, leaf: &Leaf, others: &str) -> Result<Credentials, Fault> {
         let key_pair = leaf.key.generate()?;
-        let issued = leaf.parameters()?.signed_by(&key_pair, &self.issuer)?;
-        let certificate = [&issued.pem(), others].concat();
         let number = self.issued.fetch_add(1, Ordering::Relaxed);
+        let serial = u64::from(number) + 1;
+        let mut parameters = leaf.parameters()?;
+        parameters.serial_number = Some(SerialNumber::from(serial));
+        let issued = parameters.signed_by(&key_pair, &self.issuer)?;
+        let certificate = [&issued.pem(), others].concat();
         let chain = self
             .home
             .write(&format!("leaf-{number}.pem"), &certificate)?;
@@ -229,6 +263,7 @@ impl Authority {
             certificate,
             der: issued.der().to_vec(),
             spki: key_pair.subject_public_key_info(),
+            serial,
         })
     }
 }

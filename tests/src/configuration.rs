@@ -206,6 +206,13 @@ impl Rule {
         }
     }
 
+    /// What the TLSA records of the host say, which must be there (RFC 7672).
+    pub fn dane() -> Self {
+        Self {
+            lines: vec!["dane = true".to_owned()],
+        }
+    }
+
     /// Our certificate of this name is shown.
     #[must_use]
     pub fn presenting(self, certificate: &str) -> Self {

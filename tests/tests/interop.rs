@@ -34,6 +34,8 @@ mod partner_inbound;
 mod partner_outbound;
 #[path = "interop/relaying.rs"]
 mod relaying;
+#[path = "interop/revocation.rs"]
+mod revocation;
 #[path = "interop/starttls.rs"]
 mod starttls;
 #[path = "interop/strangers.rs"]
@@ -86,6 +88,7 @@ fn main() {
         ("octets", octets::SCENARIOS),
         ("starttls", starttls::SCENARIOS),
         ("mta_sts", mta_sts::SCENARIOS),
+        ("revocation", revocation::SCENARIOS),
         ("hostile_hosts", hostile_hosts::SCENARIOS),
         ("dane", dane::SCENARIOS),
         ("hostile_zones", hostile_zones::SCENARIOS),

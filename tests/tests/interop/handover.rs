@@ -41,34 +41,38 @@ pub(crate) fn gateway(
         .start()
 }
 
-/// Hands the gateway a message to `bob` in each of these domains, in one session.
+/// Hands the gateway a message to `user` in each of these domains, in one session.
 pub(crate) fn send(
     gateway: &Gateway,
+    user: &str,
     domains: impl IntoIterator<Item = &'static str>,
 ) -> Result<(), Fault> {
     let mut dialogue = Dialogue::open(gateway.relay)?;
     dialogue.expect("EHLO client.sender.example", 250)?;
     for domain in domains {
         let message = Message::plain(&format!("to {domain}"));
-        let reply = dialogue.transact(SENDER, &format!("bob@{domain}"), &message)?;
+        let reply = dialogue.transact(SENDER, &format!("{user}@{domain}"), &message)?;
         assert_eq!(reply.code, 250, "{reply:?}");
     }
     dialogue.expect("QUIT", 221).map(drop)
 }
 
-/// Sends a message to every domain and checks what becomes of it; all that is wrong is told at once.
+/// Sends a message to `user` in every domain and checks what becomes of it; all that is wrong is
+/// told at once. Nobody may have written to this user before.
 pub(crate) fn check(
     gateway: &Gateway,
     hosts: &Postfix,
+    user: &str,
     expected: impl IntoIterator<Item = Expected> + Clone,
 ) -> Result<(), Fault> {
     send(
         gateway,
+        user,
         expected.clone().into_iter().map(|(domain, _)| domain),
     )?;
     let mut wrong = Vec::new();
     for (domain, expected) in expected {
-        let (outcome, why) = outcome(gateway, hosts, domain)?;
+        let (outcome, why) = outcome(gateway, hosts, &format!("{user}@{domain}"))?;
         if outcome != expected {
             wrong.push(format!(
                 "{domain}: {outcome:?} instead of {expected:?}: {why}"
@@ -79,23 +83,23 @@ pub(crate) fn check(
     Ok(())
 }
 
-/// Waits until the message to `domain` has come somewhere or nowhere, and says which and why.
+/// Waits until the message to `mailbox` has come somewhere or nowhere, and says which and why.
 pub(crate) fn outcome(
     gateway: &Gateway,
     hosts: &Postfix,
-    domain: &str,
+    mailbox: &str,
 ) -> Result<(Outcome, String), Fault> {
-    let look = || match delivered(gateway, hosts, domain)? {
+    let look = || match delivered(gateway, hosts, mailbox)? {
         Some(found) => Ok(Some(found)),
-        None => Ok(failure(gateway, domain)?
+        None => Ok(failure(gateway, mailbox)?
             .map(|it| (Outcome::Deferred, format!("{} {}", it.status, it.text)))),
     };
     let log = || gateway.postern.stderr();
-    let (outcome, why) = wait::until(&format!("an outcome for {domain}"), PATIENCE, look, log)?;
-    let given = !copies(hosts, domain)?.is_empty();
+    let (outcome, why) = wait::until(&format!("an outcome for {mailbox}"), PATIENCE, look, log)?;
+    let given = !copies(hosts, mailbox)?.is_empty();
     match outcome {
         Outcome::Deferred if given => Err(Fault::Unexpected(format!(
-            "mail to {domain} was handed over and waits all the same: {why}"
+            "mail to {mailbox} was handed over and waits all the same: {why}"
         ))),
         _ => Ok((outcome, why)),
     }
@@ -106,15 +110,14 @@ pub(crate) fn outcome(
 fn delivered(
     gateway: &Gateway,
     hosts: &Postfix,
-    domain: &str,
+    mailbox: &str,
 ) -> Result<Option<(Outcome, String)>, Fault> {
     let log = gateway.postern.stderr();
-    let to = format!("bob@{domain}");
-    let tells = |line: &&str| line.contains(" delivered") && line.contains(&to);
+    let tells = |line: &&str| line.contains(" delivered") && line.contains(mailbox);
     let Some(line) = log.lines().find(tells) else {
         return Ok(None);
     };
-    let copies = copies(hosts, domain)?;
+    let copies = copies(hosts, mailbox)?;
     let [copy] = copies.as_slice() else {
         // Postfix has taken it and may still be at work.
         return Ok(None);
@@ -132,17 +135,17 @@ fn delivered(
     Ok(Some((outcome, line.to_owned())))
 }
 
-/// What the hosts have for `domain`.
-fn copies(hosts: &Postfix, domain: &str) -> Result<Vec<Delivered>, Fault> {
+/// What the hosts have for `mailbox`.
+fn copies(hosts: &Postfix, mailbox: &str) -> Result<Vec<Delivered>, Fault> {
     let mut copies = hosts.mailbox().messages()?;
-    let to = format!("Delivered-To: bob@{domain}\n");
+    let to = format!("Delivered-To: {mailbox}\n");
     copies.retain(|it| it.text().contains(&to));
     Ok(copies)
 }
 
-/// Why the message to `domain` waits, once it does.
-pub(crate) fn failure(gateway: &Gateway, domain: &str) -> Result<Option<Failure>, Fault> {
-    let to = format!("<bob@{domain}>");
+/// Why the message to `mailbox` waits, once it does.
+pub(crate) fn failure(gateway: &Gateway, mailbox: &str) -> Result<Option<Failure>, Fault> {
+    let to = format!("<{mailbox}>");
     let queue = gateway.installation.queue()?;
     let mut recipients = queue.iter().flat_map(|it| &it.recipients);
     let recipient = recipients.find(|it| it.forward_path == to);

@@ -50,7 +50,7 @@ fn returned(domain: &'static str, status: &str) -> Result<(), Fault> {
         .with(|it| it.dns(world.dns.relaying(), world.dns.anchor()))
         .with(|it| it.private_targets())
         .start()?;
-    handover::send(&gateway, [domain])?;
+    handover::send(&gateway, "nobody", [domain])?;
     let notices = sender.delivered(1)?;
     let notice = notices.first().map(Delivered::text).unwrap_or_default();
     for part in ["Action: failed\n", &format!("Status: {status}\n")] {
@@ -66,13 +66,13 @@ fn private_targets() -> Result<(), Fault> {
     let gateway = Plan::ordinary()?
         .with(|it| it.dns(world.dns.relaying(), world.dns.anchor()))
         .start()?;
-    handover::send(&gateway, [domain])?;
+    handover::send(&gateway, "nobody", [domain])?;
     let line = gateway.postern.logged("not delivered")?;
     for part in [domain, "127."] {
         assert!(line.contains(part), "{part}: {line}");
     }
     let copies = world.hosts.mailbox().messages()?;
-    let to = format!("Delivered-To: bob@{domain}\n");
+    let to = format!("Delivered-To: nobody@{domain}\n");
     assert!(copies.iter().all(|it| !it.text().contains(&to)));
     Ok(())
 }

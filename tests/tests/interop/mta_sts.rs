@@ -163,7 +163,7 @@ fn policies_decide() -> Result<(), Fault> {
     ];
     let world = World::start(&domains)?;
     let gateway = world.gateway()?;
-    handover::check(&gateway, &world.hosts, expected(&domains))
+    handover::check(&gateway, &world.hosts, "bob", expected(&domains))
 }
 
 /// Each of these policies would keep mail from its domain, whose host speaks no TLS.
@@ -228,7 +228,7 @@ fn policies_that_do_not_count() -> Result<(), Fault> {
     });
     let world = World::start(&domains)?;
     let gateway = world.gateway()?;
-    handover::check(&gateway, &world.hosts, expected(&domains))
+    handover::check(&gateway, &world.hosts, "bob", expected(&domains))
 }
 
 fn a_policy_outlives_its_host() -> Result<(), Fault> {
@@ -237,14 +237,14 @@ fn a_policy_outlives_its_host() -> Result<(), Fault> {
     let domains = [Domain::new(name, Host::Plain, strict, Deferred)];
     let world = World::start(&domains)?;
     let gateway = world.gateway()?;
-    handover::check(&gateway, &world.hosts, expected(&domains))?;
+    handover::check(&gateway, &world.hosts, "before", expected(&domains))?;
     let asked = world.policies.asked(&format!("mta-sts.{name}"));
     assert!(asked > 0, "the policy came from its host");
     let gateway = gateway.killed_and_restarted(|| {
         world.policies.forgets(&format!("mta-sts.{name}"));
         Ok(())
     })?;
-    handover::check(&gateway, &world.hosts, expected(&domains))
+    handover::check(&gateway, &world.hosts, "after", expected(&domains))
 }
 
 fn expected(domains: &[Domain]) -> impl Iterator<Item = Expected> + Clone {

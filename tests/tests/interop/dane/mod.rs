@@ -7,13 +7,14 @@ mod destination;
 mod destinations;
 mod world;
 
+use postern_tests::configuration::{Configuration, Partner, Rule};
 use postern_tests::fault::Fault;
 use postern_tests::posttls_finger;
 use postern_tests::programs::Program;
 use postern_tests::zones::Proof;
 
 use crate::Scenario;
-use crate::handover;
+use crate::handover::{self, Outcome};
 use destinations::{DESTINATIONS, EXPIRED, FORGED, LOST, OTHER_KEY};
 
 pub(crate) use destinations::{NULL_MX, OURSELVES, OURSELVES_AT};
@@ -47,6 +48,21 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "mail_is_handed_over_as_the_records_allow",
         needs: NEEDS,
         run: mail_is_handed_over_as_the_records_allow,
+    },
+    Scenario {
+        name: "a_validating_resolver_makes_no_difference",
+        needs: NEEDS,
+        run: a_validating_resolver_makes_no_difference,
+    },
+    Scenario {
+        name: "without_signatures_mail_waits_and_the_operator_is_told",
+        needs: NEEDS,
+        run: without_signatures_mail_waits,
+    },
+    Scenario {
+        name: "a_partner_held_to_dane_must_have_records_that_can_be_used",
+        needs: NEEDS,
+        run: a_partner_must_have_records,
     },
 ];
 
@@ -123,5 +139,52 @@ fn mail_is_handed_over_as_the_records_allow() -> Result<(), Fault> {
     let world = shared()?;
     let gateway = handover::gateway(&world.dns, world.dns.relaying(), |it| it)?;
     let expected = DESTINATIONS.iter().map(|it| (it.domain, it.ours));
-    handover::check(&gateway, &world.hosts, expected)
+    handover::check(&gateway, &world.hosts, "relayed", expected)
+}
+
+/// Through a resolver that validates: what is bogus comes as SERVFAIL.
+fn a_validating_resolver_makes_no_difference() -> Result<(), Fault> {
+    let world = shared()?;
+    let gateway = handover::gateway(&world.dns, world.dns.validating(), |it| it)?;
+    let expected = DESTINATIONS.iter().map(|it| (it.domain, it.ours));
+    handover::check(&gateway, &world.hosts, "validated", expected)
+}
+
+/// Through a box that takes the signatures away: mail waits, and the operator is told why.
+fn without_signatures_mail_waits() -> Result<(), Fault> {
+    let world = shared()?;
+    let gateway = handover::gateway(&world.dns, world.dns.stripping(), |it| it)?;
+    let domains = ["ee.secure.example", "none-plain.secure.example"];
+    let expected = domains.map(|domain| (domain, Outcome::Deferred));
+    handover::check(&gateway, &world.hosts, "stripped", expected)?;
+    let line = gateway.postern.logged("WARN")?;
+    let resolver = world.dns.stripping().to_string();
+    for part in [resolver.as_str(), "DNSSEC"] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    Ok(())
+}
+
+/// `dane = true`: what would be good enough for anybody is not for this partner.
+fn a_partner_must_have_records() -> Result<(), Fault> {
+    let world = shared()?;
+    let expected = [
+        ("ee.secure.example", Outcome::Authenticated),
+        ("ta.secure.example", Outcome::Authenticated),
+        ("ee-other.secure.example", Outcome::Deferred),
+        ("unusable.secure.example", Outcome::Deferred),
+        ("none.secure.example", Outcome::Deferred),
+        ("mx.insecure.example", Outcome::Deferred),
+        ("expired-tlsa.secure.example", Outcome::Deferred),
+    ];
+    let partners = |configuration: Configuration| {
+        expected
+            .iter()
+            .fold(configuration, |configuration, (domain, _)| {
+                let partner = Partner::called(&format!("Partner {domain}"), domain);
+                configuration.partner(&partner.outbound(&Rule::dane()))
+            })
+    };
+    let gateway = handover::gateway(&world.dns, world.dns.relaying(), partners)?;
+    handover::check(&gateway, &world.hosts, "partner", expected)
 }
