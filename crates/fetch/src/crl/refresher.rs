@@ -4,7 +4,6 @@ use std::{
     future::Future,
     io,
     path::PathBuf,
-    pin::pin,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -32,13 +31,30 @@ const FETCH: Duration = Duration::from_secs(120);
 /// The most lists that are looked for at a time.
 const AT_A_TIME: usize = 8;
 
+/// What is looked for together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    File,
+    Url,
+}
+
+impl Kind {
+    fn of(place: &CrlPlace) -> Self {
+        match place {
+            CrlPlace::File(_) => Self::File,
+            CrlPlace::Url(_) => Self::Url,
+        }
+    }
+}
+
 /// Keeps sources fresh.
 #[derive(Debug)]
 pub struct CrlRefresher {
     http: HttpClient,
     directory: PathBuf,
     watched: Mutex<Vec<Arc<Watched>>>,
-    wake: Notify,
+    wake_files: Notify,
+    wake_urls: Notify,
 }
 
 impl CrlRefresher {
@@ -54,7 +70,8 @@ impl CrlRefresher {
             http,
             directory,
             watched: Mutex::default(),
-            wake: Notify::new(),
+            wake_files: Notify::new(),
+            wake_urls: Notify::new(),
         })
     }
 
@@ -73,13 +90,18 @@ impl CrlRefresher {
             }
         }
         *self.watched.lock().unwrap_or_else(PoisonError::into_inner) = watched;
-        self.wake.notify_one();
+        self.wake();
     }
 
     /// Has everything looked at once, as far as [`CrlRefresher::keep_fresh`] runs.
     pub fn refresh_now(&self) {
         self.all_due(unix_time());
-        self.wake.notify_one();
+        self.wake();
+    }
+
+    fn wake(&self) {
+        self.wake_files.notify_one();
+        self.wake_urls.notify_one();
     }
 
     /// How all sources are, in the order in which they were given.
@@ -87,27 +109,31 @@ impl CrlRefresher {
         self.all().iter().map(|one| one.status()).collect()
     }
 
-    /// Looks after the sources until `stop` comes to its end.
+    /// Looks after the sources until `stop` comes to its end. Files do not wait for web servers.
     pub async fn keep_fresh(self: Arc<Self>, stop: impl Future<Output = ()>) {
-        let mut stop = pin!(stop);
+        tokio::select! {
+            () = stop => {}
+            () = self.rounds(Kind::File, &self.wake_files) => {}
+            () = self.rounds(Kind::Url, &self.wake_urls) => {}
+        }
+    }
+
+    async fn rounds(self: &Arc<Self>, kind: Kind, wake: &Notify) {
         loop {
+            self.round(kind, unix_time()).await;
             tokio::select! {
-                () = &mut stop => return,
-                () = self.round(unix_time()) => {}
-            }
-            tokio::select! {
-                () = &mut stop => return,
-                () = self.wake.notified() => {}
+                () = wake.notified() => {}
                 () = time::sleep(POLL) => {}
             }
         }
     }
 
-    /// Looks for everything that is due.
-    pub(super) async fn round(self: &Arc<Self>, now: UnixTime) {
+    /// Looks for everything of a kind that is due.
+    pub(super) async fn round(self: &Arc<Self>, kind: Kind, now: UnixTime) {
+        let all = self.all().into_iter();
         // The set owns the tasks: where this is dropped, they end.
         let mut looks = JoinSet::new();
-        for one in self.all().into_iter().filter(|one| one.is_due(now)) {
+        for one in all.filter(|one| Kind::of(&one.place) == kind && one.is_due(now)) {
             if looks.len() >= AT_A_TIME {
                 let _ended = looks.join_next().await;
             }

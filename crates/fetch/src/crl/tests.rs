@@ -4,7 +4,7 @@ use std::{fs, path::Path, time::Duration};
 
 use postern_testkit::{Authority, RevocationList, Validity, crl_pem};
 
-use super::*;
+use super::{refresher::Kind, *};
 use crate::{
     clock::{after, unix_time},
     testing::{Script, Server, Zone, client},
@@ -60,6 +60,11 @@ fn serving(list: &[u8]) -> Script {
     Script::answer("200 OK", &["Content-Type: application/pkix-crl"], list)
 }
 
+async fn round(refresher: &Arc<CrlRefresher>, now: UnixTime) {
+    refresher.round(Kind::File, now).await;
+    refresher.round(Kind::Url, now).await;
+}
+
 /// The number of the list that the source holds.
 fn number(subscription: &CrlSubscription) -> Option<String> {
     let facts = subscription.source.facts()?;
@@ -76,9 +81,9 @@ async fn a_file_is_read_at_once_and_when_it_changes() {
     assert_eq!(number(&file).as_deref(), Some("1"));
     fs::write(world.path(), crl_pem(&world.list(2))).unwrap();
     let now = unix_time();
-    refresher.round(after(now, Duration::from_secs(1))).await;
+    round(&refresher, after(now, Duration::from_secs(1))).await;
     assert_eq!(number(&file).as_deref(), Some("1"), "it is not yet time");
-    refresher.round(after(now, Duration::from_secs(20))).await;
+    round(&refresher, after(now, Duration::from_secs(20))).await;
     assert_eq!(number(&file).as_deref(), Some("2"));
     assert_eq!(refresher.list()[0].trouble, None);
 }
@@ -107,7 +112,7 @@ async fn a_file_that_goes_wrong_changes_nothing() {
             None => fs::remove_file(world.path()).unwrap(),
         }
         now = after(now, Duration::from_secs(20));
-        refresher.round(now).await;
+        round(&refresher, now).await;
         let status = refresher.list().pop().unwrap();
         let told = status.trouble.map(|(_, text)| text);
         assert_eq!(told.is_some(), trouble.is_some(), "{told:?}");
@@ -132,21 +137,21 @@ async fn a_list_is_fetched_and_fetched_again_half_way_to_its_end() {
     refresher.watch([url.clone()]);
     assert_eq!(number(&url), None);
     let now = unix_time();
-    refresher.round(now).await;
+    round(&refresher, now).await;
     assert_eq!(number(&url).as_deref(), Some("1"));
     let status = refresher.list().pop().unwrap();
     assert_eq!(status.next, after(now, 24 * HOUR), "at most a day");
     server.now(serving(&world.list(2)));
-    refresher.round(after(now, 23 * HOUR)).await;
+    round(&refresher, after(now, 23 * HOUR)).await;
     assert_eq!(number(&url).as_deref(), Some("1"));
-    refresher.round(after(now, 24 * HOUR)).await;
+    round(&refresher, after(now, 24 * HOUR)).await;
     assert_eq!(number(&url).as_deref(), Some("2"));
     assert_eq!(server.asked(), 2);
     let short = RevocationList::numbered(3).validity(Validity::EndsInDays(1));
     server.now(serving(&world.authority.crl(&short)));
     let later = after(now, Duration::from_secs(60));
     refresher.all_due(later);
-    refresher.round(later).await;
+    round(&refresher, later).await;
     let next = refresher.list()[0].next.as_secs();
     assert!(next < after(now, 13 * HOUR).as_secs() && next > after(now, 11 * HOUR).as_secs());
 }
@@ -157,13 +162,13 @@ async fn what_was_fetched_survives_a_restart_without_a_network() {
     let server = Server::start(None, serving(&world.list(1))).await;
     let (refresher, url) = (world.refresher(), of_url(server.address.port()));
     refresher.watch([url]);
-    refresher.round(unix_time()).await;
+    round(&refresher, unix_time()).await;
     server.now(Script::Say(Vec::new()));
     let (restarted, url) = (world.refresher(), of_url(server.address.port()));
     restarted.watch([url.clone()]);
     assert_eq!(number(&url).as_deref(), Some("1"), "before any fetch");
     let now = unix_time();
-    restarted.round(now).await;
+    round(&restarted, now).await;
     assert_eq!(
         number(&url).as_deref(),
         Some("1"),
@@ -192,7 +197,7 @@ async fn a_server_that_fails_is_asked_more_and_more_rarely() {
         .into_iter()
         .enumerate()
     {
-        refresher.round(now).await;
+        round(&refresher, now).await;
         assert_eq!(server.asked(), asked + 1);
         let status = refresher.list().pop().unwrap();
         assert_eq!(status.trouble.unwrap().1, "the answer is 500");
@@ -207,14 +212,14 @@ async fn a_server_that_fails_is_asked_more_and_more_rarely() {
         (serving(b"<html>"), ""),
     ] {
         server.now(script);
-        refresher.round(now).await;
+        round(&refresher, now).await;
         let status = refresher.list().pop().unwrap();
         assert!(status.trouble.unwrap().1.contains(trouble));
         assert_eq!(status.facts, None);
         now = status.next;
     }
     server.now(serving(&world.list(1)));
-    refresher.round(now).await;
+    round(&refresher, now).await;
     assert_eq!(refresher.list()[0].trouble, None);
     assert_eq!(number(&url).as_deref(), Some("1"));
 }
@@ -228,11 +233,34 @@ async fn a_list_that_ran_out_is_taken_and_told_of() {
     let (refresher, url) = (world.refresher(), of_url(server.address.port()));
     refresher.watch([url.clone()]);
     let now = unix_time();
-    refresher.round(now).await;
+    round(&refresher, now).await;
     assert_eq!(number(&url).as_deref(), Some("1"));
     let status = refresher.list().pop().unwrap();
     assert!(status.trouble.unwrap().1.starts_with("it ran out on "));
     assert_eq!(status.next, after(now, Duration::from_secs(60)));
+}
+
+#[tokio::test]
+async fn a_web_server_that_stalls_holds_no_file_up() {
+    let world = World::new();
+    let server = Server::start(None, Script::SayAndStall(Vec::new())).await;
+    let (refresher, file) = (world.refresher(), of_file(&world.path()));
+    refresher.watch([of_url(server.address.port()), file.clone()]);
+    let read = async {
+        while server.asked() == 0 {
+            tokio::task::yield_now().await;
+        }
+        fs::write(world.path(), world.list(1)).unwrap();
+        refresher.refresh_now();
+        while number(&file).is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let in_time = tokio::time::timeout(Duration::from_secs(8), read);
+    tokio::select! {
+        outcome = in_time => outcome.unwrap(),
+        () = Arc::clone(&refresher).keep_fresh(std::future::pending()) => unreachable!(),
+    }
 }
 
 #[tokio::test]

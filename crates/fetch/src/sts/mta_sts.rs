@@ -37,8 +37,8 @@ use crate::{
 };
 
 /// The most domains of which something is known. A policy takes a few hundred octets, on disk a
-/// block.
-const MOST_DOMAINS: usize = 20_000;
+/// block; the longest take fifty kibibytes.
+const MOST_DOMAINS: usize = 10_000;
 
 /// The most fetches at a time. A policy host that answers with silence occupies one for a
 /// minute, and must not get far with that.
