@@ -47,6 +47,11 @@ impl Denylist {
         self.keys.is_empty() && self.serials.is_empty()
     }
 
+    /// How many keys and certificates are denied.
+    pub(crate) fn len(&self) -> usize {
+        self.keys.len() + self.serials.values().map(Vec::len).sum::<usize>()
+    }
+
     pub(crate) fn new(denied: Vec<Denied>) -> Self {
         let mut list = Self::default();
         for Denied { what, reason } in denied {

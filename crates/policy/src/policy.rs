@@ -103,6 +103,19 @@ impl Policy {
             .min_by_key(|entry| entry.until)
     }
 
+    /// Every exception that was given, in force or not: those of one partner together, the one
+    /// that ends first before the others.
+    pub fn exceptions(&self) -> Vec<&Arc<BreakGlass>> {
+        let mut all: Vec<_> = self.broken_glass.values().flatten().collect();
+        all.sort_by(|a, b| (&a.partner, a.until).cmp(&(&b.partner, b.until)));
+        all
+    }
+
+    /// How many keys and certificates are denied.
+    pub fn denied(&self) -> usize {
+        self.denied.len()
+    }
+
     /// What holds where no rule says more.
     pub fn defaults(&self) -> &Defaults {
         &self.defaults
