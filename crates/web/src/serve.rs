@@ -148,3 +148,46 @@ async fn accept<C: Future<Output = ()> + Send + 'static>(
     // What is left is cut off when the set is dropped.
     let _ = time::timeout(DRAIN, drained).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use postern_policy::{StsMode, StsPolicy};
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        time::Instant,
+    };
+
+    use super::*;
+
+    fn website() -> Arc<Website> {
+        let policy = StsPolicy::new(StsMode::None, Vec::new(), HEAD).unwrap();
+        Arc::new(Website::new(Site::new([], &policy)))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_finish_its_head_is_not_waited_for() {
+        for begun in ["", "GET / HTTP/1.1\r\nHost: a.example\r\n"] {
+            let (mut near, far) = tokio::io::duplex(1024);
+            near.write_all(begun.as_bytes()).await.unwrap();
+            let began = Instant::now();
+            website().exchange(far, Way::Http).await;
+            assert_eq!(began.elapsed().as_secs(), HEAD.as_secs());
+        }
+    }
+
+    /// Each octet comes before its time is up, and the end never does.
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_drips_is_not_waited_for() {
+        let (mut near, far) = tokio::io::duplex(1024);
+        let began = Instant::now();
+        let drip = async {
+            while near.write_all(b"G").await.is_ok() {
+                time::sleep(HEAD / 2).await;
+            }
+        };
+        tokio::join!(website().exchange(far, Way::Http), drip);
+        assert!(began.elapsed() <= HEAD * 2);
+        let mut rest = Vec::new();
+        near.read_to_end(&mut rest).await.unwrap();
+    }
+}
