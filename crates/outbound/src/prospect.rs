@@ -85,3 +85,25 @@ impl Known {
         counts.then(|| plan.for_host(&self.facts))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use postern_mail::TlsWish;
+
+    use super::*;
+    use crate::{destination::tests::situation, route::Routes};
+
+    #[test]
+    fn facts_that_age_count_for_no_longer() {
+        let way = Routes::default().way_to("to.example".parse().unwrap());
+        let plan = situation().plan_locally(&way, TlsWish::Unstated);
+        let (now, second) = (Instant::now(), std::time::Duration::from_secs(1));
+        let known = |valid_until| Known {
+            facts: HostFacts::configured("mx.example".parse().unwrap()),
+            valid_until,
+        };
+        assert!(known(None).plan_for(&plan, now).is_some());
+        assert!(known(Some(now + second)).plan_for(&plan, now).is_some());
+        assert!(known(Some(now)).plan_for(&plan, now).is_none());
+    }
+}

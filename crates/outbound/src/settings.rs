@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use postern_mail::Domain;
+use postern_mail::{Domain, NextHop};
 
 use crate::{PrivateTargets, Routes, Schedule};
 
@@ -34,6 +34,8 @@ pub struct Settings {
     pub families: AddressFamilies,
     /// Whether DNS may send us to addresses that are not on the public internet.
     pub private_targets: PrivateTargets,
+    /// The port of hosts that DNS names. It is 25 (RFC 5321 §4.5.4.2), save in test networks.
+    pub mx_port: u16,
     /// Where our own listeners are, so that mail is not sent round in a circle.
     pub own_addresses: Vec<SocketAddr>,
 }
@@ -52,6 +54,7 @@ impl Settings {
             handshake_timeout: Duration::from_secs(30),
             families: AddressFamilies::Any,
             private_targets: PrivateTargets::Refused,
+            mx_port: NextHop::SMTP,
             own_addresses: Vec::new(),
         }
     }

@@ -58,6 +58,7 @@ impl Situation {
             own_addresses: &self.settings.own_addresses,
             families: self.settings.families,
             private_targets: self.settings.private_targets,
+            mx_port: self.settings.mx_port,
         }
     }
 }

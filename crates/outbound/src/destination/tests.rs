@@ -116,7 +116,7 @@ async fn claim() -> Claim {
     spool.claim(SystemTime::now(), 1).await.unwrap().remove(0)
 }
 
-fn situation() -> Situation {
+pub(crate) fn situation() -> Situation {
     let defaults = Defaults {
         profile: Profile::named(ProfileName::Intermediate),
         trust: TrustAnchors::from_pem("test", &Authority::new("CA").pem()).unwrap(),

@@ -68,6 +68,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) families: AddressFamilies,
     /// Whether DNS may send us to addresses that are not on the public internet.
     pub(crate) private_targets: PrivateTargets,
+    /// The port of hosts that the configuration does not name.
+    pub(crate) mx_port: u16,
 }
 
 /// Whether DNS may send us to addresses that are not on the public internet.
@@ -143,7 +145,7 @@ pub(crate) async fn mail_hosts(
     }
     match destination {
         Host::Literal(_) => {
-            let next_hop = NextHop::new(destination.clone(), NextHop::SMTP);
+            let next_hop = NextHop::new(destination.clone(), surroundings.mx_port);
             Ok(MailHosts::given(vec![MailHost {
                 next_hop,
                 provenance: Provenance::Literal,

@@ -29,7 +29,7 @@ pub(super) async fn hosts(
                 received: answer.received,
                 valid_until: Some(answer.valid_until),
             };
-            let hosts = sort(domain, answer, surroundings.hostname)?;
+            let hosts = sort(domain, answer, surroundings)?;
             Ok(MailHosts::found(hosts, mx))
         }
         // Implicit MX: a domain without MX records is its own host (RFC 5321 §5.1). It is as
@@ -41,7 +41,7 @@ pub(super) async fn hosts(
                 received: denial.received,
                 valid_until: None,
             };
-            let host = host_of(domain.clone(), mx.proof);
+            let host = host_of(domain.clone(), mx.proof, surroundings.mx_port);
             Ok(MailHosts::found(vec![host], mx))
         }
         Err(error @ LookupError::NoSuchDomain(_)) => Err(Unreachable::new(
@@ -56,9 +56,9 @@ pub(super) async fn hosts(
     }
 }
 
-fn host_of(domain: Domain, proof: DnsProof) -> MailHost {
+fn host_of(domain: Domain, proof: DnsProof, port: u16) -> MailHost {
     MailHost {
-        next_hop: NextHop::new(Host::Domain(domain), NextHop::SMTP),
+        next_hop: NextHop::new(Host::Domain(domain), port),
         provenance: Provenance::Dns(proof),
     }
 }
@@ -78,9 +78,9 @@ pub(super) fn dns_proof(proof: Proof) -> DnsProof {
 fn sort(
     domain: &Domain,
     answer: Answer<Mx>,
-    hostname: &Domain,
+    surroundings: &Surroundings<'_>,
 ) -> Result<Vec<MailHost>, Unreachable> {
-    let proof = dns_proof(answer.proof);
+    let (proof, hostname) = (dns_proof(answer.proof), surroundings.hostname);
     if answer.records.iter().all(|mx| mx.exchange.is_root()) {
         return Err(Unreachable::new(
             EnhancedStatusCode::permanent(1, 10),
@@ -119,7 +119,7 @@ fn sort(
     exchanges.truncate(MOST_HOSTS);
     Ok(exchanges
         .into_iter()
-        .map(|(_, host)| host_of(host, proof))
+        .map(|(_, host)| host_of(host, proof, surroundings.mx_port))
         .collect())
 }
 

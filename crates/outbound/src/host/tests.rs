@@ -54,6 +54,7 @@ impl World {
             hostname: &self.hostname,
             own_addresses: &self.own,
             families: AddressFamilies::Any,
+            mx_port: 25,
             private_targets: PrivateTargets::Refused,
         }
     }

@@ -9,17 +9,21 @@
 
 mod faulty;
 mod neighbour;
+mod published;
 mod scripted;
 mod world;
 
 mod crowds;
+mod dane;
 mod faults;
 mod limits;
+mod mta_sts;
 mod notices;
 mod opportunistic;
 mod partner;
 mod peers;
 mod reload;
+mod requiretls;
 mod reuse;
 mod stopping;
 

@@ -12,7 +12,7 @@ use std::{
 use bytes::BytesMut;
 use postern_mail::{EnhancedStatusCode, Envelope, Reply, ReplyCode};
 use postern_smtp::server::{
-    Action, Answer, Limits, Question, ServerSession, ServerSettings, StartTls,
+    Action, Answer, Limits, Question, RequireTls, ServerSession, ServerSettings, StartTls,
 };
 use rustls::ServerConfig;
 use tokio::{
@@ -33,7 +33,19 @@ pub(crate) enum Tls {
     With(Arc<ServerConfig>),
     /// It offers it, and answers the handshake with something that is not TLS.
     Broken,
+    /// It offers it, and closes the connection at every ClientHello.
+    HangsUp,
+    /// It offers it, and closes the connection at a ClientHello of more than one segment.
+    SmallHelloOnly(Arc<ServerConfig>),
+    /// It offers it, and says that it has no protocol version in common with anybody.
+    Old,
 }
+
+/// What fits into one segment of TCP over Ethernet, and more than a reduced ClientHello takes.
+const SEGMENT: usize = 1000;
+
+/// A fatal alert of `protocol_version` (RFC 8446 §6.2).
+const NO_VERSION: [u8; 7] = [21, 3, 1, 0, 2, 2, 70];
 
 /// A message that a neighbour took.
 #[derive(Debug)]
@@ -43,6 +55,8 @@ pub(crate) struct Arrival {
     pub(crate) over_tls: bool,
     /// The certificate that the client showed, if any.
     pub(crate) client_certificate: Option<Vec<u8>>,
+    /// The name that it indicated.
+    pub(crate) server_name: Option<String>,
 }
 
 pub(crate) struct Neighbour {
@@ -59,7 +73,22 @@ impl Neighbour {
     }
 
     pub(crate) async fn at(address: IpAddr, tls: Tls, limits: Limits) -> Self {
-        let listener = TcpListener::bind((address, 0)).await.unwrap();
+        Self::with(
+            SocketAddr::new(address, 0),
+            tls,
+            limits,
+            RequireTls::Offered,
+        )
+        .await
+    }
+
+    pub(crate) async fn with(
+        address: SocketAddr,
+        tls: Tls,
+        limits: Limits,
+        requiretls: RequireTls,
+    ) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (tell, arrivals) = mpsc::channel(100);
         let connections = Arc::new(AtomicUsize::new(0));
@@ -73,6 +102,7 @@ impl Neighbour {
                 let host = Host {
                     tls: tls.clone(),
                     limits: limits.clone(),
+                    requiretls,
                     tell: tell.clone(),
                     begun: Arc::clone(&begun),
                 };
@@ -122,9 +152,23 @@ impl Neighbour {
     }
 }
 
+/// What a client showed in a handshake.
+struct Secured {
+    client_certificate: Option<Vec<u8>>,
+    server_name: Option<String>,
+}
+
+/// How long the first record of a client is, by what its header says (RFC 8446 §5.1).
+async fn size_of_hello(stream: &TcpStream) -> usize {
+    let mut header = [0; 5];
+    while stream.peek(&mut header).await.unwrap() < header.len() {}
+    usize::from(u16::from_be_bytes([header[3], header[4]]))
+}
+
 struct Host {
     tls: Tls,
     limits: Limits,
+    requiretls: RequireTls,
     tell: mpsc::Sender<Arrival>,
     begun: Arc<AtomicUsize>,
 }
@@ -133,14 +177,17 @@ impl Host {
     async fn serve(self, mut stream: TcpStream) {
         let offer = match self.tls {
             Tls::None => StartTls::NotOffered,
-            Tls::With(_) | Tls::Broken => StartTls::Offered,
+            Tls::With(_) | Tls::Broken | Tls::HangsUp | Tls::SmallHelloOnly(_) | Tls::Old => {
+                StartTls::Offered
+            }
         };
         let settings = ServerSettings {
             limits: self.limits.clone(),
+            requiretls: self.requiretls,
             ..ServerSettings::new("neighbour.example".parse().unwrap(), offer)
         };
         let session = ServerSession::new(Arc::new(settings));
-        let Some(session) = self.talk(&mut stream, session, false, None).await else {
+        let Some(session) = self.talk(&mut stream, session, None).await else {
             return;
         };
         let waiting = session.starttls(BytesMut::new());
@@ -152,12 +199,23 @@ impl Host {
                 let _ = stream.read(&mut hello).await;
                 let _ = stream.write_all(b"this is no handshake\r\n").await;
             }
-            Tls::With(config) => {
+            Tls::HangsUp => {}
+            Tls::Old => {
+                let mut hello = [0; 64];
+                let _ = stream.read(&mut hello).await;
+                let _ = stream.write_all(&NO_VERSION).await;
+            }
+            Tls::SmallHelloOnly(_) if size_of_hello(&stream).await > SEGMENT => {}
+            Tls::With(config) | Tls::SmallHelloOnly(config) => {
                 let acceptor = TlsAcceptor::from(Arc::clone(config));
                 if let Ok(mut stream) = acceptor.accept(stream).await {
-                    let shown = stream.get_ref().1.peer_certificates();
-                    let certificate = shown.map(|chain| chain[0].to_vec());
-                    self.talk(&mut stream, waiting.secured(), true, certificate)
+                    let session = stream.get_ref().1;
+                    let shown = session.peer_certificates();
+                    let secured = Secured {
+                        client_certificate: shown.map(|chain| chain[0].to_vec()),
+                        server_name: session.server_name().map(str::to_owned),
+                    };
+                    self.talk(&mut stream, waiting.secured(), Some(secured))
                         .await;
                 }
             }
@@ -169,8 +227,7 @@ impl Host {
         &self,
         stream: &mut S,
         mut session: ServerSession,
-        over_tls: bool,
-        client_certificate: Option<Vec<u8>>,
+        secured: Option<Secured>,
     ) -> Option<ServerSession> {
         let (mut input, mut content) = (BytesMut::new(), Vec::new());
         loop {
@@ -196,8 +253,11 @@ impl Host {
                     let arrival = Arrival {
                         envelope,
                         content,
-                        over_tls,
-                        client_certificate: client_certificate.clone(),
+                        over_tls: secured.is_some(),
+                        client_certificate: secured
+                            .as_ref()
+                            .and_then(|it| it.client_certificate.clone()),
+                        server_name: secured.as_ref().and_then(|it| it.server_name.clone()),
                     };
                     self.tell.send(arrival).await.ok()?;
                     session.answer(Answer::AcceptSaying("taken".to_owned()));

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use postern_dns::{Dns, FixedZone};
 use postern_fetch::{NoSts, StsPolicies};
 use postern_mail::{
-    BodyType, Envelope, ForwardPath, Notify, QueueId, Recipient, ReversePath, TlsWish,
+    BodyType, Envelope, ForwardPath, NextHop, Notify, QueueId, Recipient, ReversePath, TlsWish,
 };
 use postern_outbound::{
     Accounts, NoAccounts, Outbound, PrivateTargets, Route, Schedule, Settings, Situation,
@@ -38,6 +38,8 @@ pub(crate) struct Plan {
     pub(crate) certificates: Vec<(&'static str, Identity)>,
     pub(crate) schedule: Schedule,
     pub(crate) keep_alive: Duration,
+    /// The port of the hosts that the zone names.
+    pub(crate) mx_port: u16,
     pub(crate) connections: usize,
     pub(crate) messages: usize,
     /// Who answers instead of the zone.
@@ -61,6 +63,7 @@ impl Default for Plan {
             certificates: Vec::new(),
             schedule: Schedule::default(),
             keep_alive: Duration::from_secs(5),
+            mx_port: NextHop::SMTP,
             connections: 8,
             messages: 1000,
             dns: None,
@@ -109,6 +112,14 @@ impl World {
         self.submit_wishing(from, to, None, content).await
     }
 
+    /// The same, with a wish for TLS.
+    pub(crate) async fn submit_under(&self, wish: TlsWish, from: &str, to: &[&str]) -> QueueId {
+        let content = Bytes::from_static(b"Subject: hello\r\n\r\nHow are you?\r\n");
+        let mut submission = submission(from, to, None, Content::from_pieces([content]));
+        submission.envelope.tls_wish = wish;
+        self.spool.accept(submission).await.unwrap()
+    }
+
     /// The same, with a wish for notices and content of any kind.
     pub(crate) async fn submit_wishing(
         &self,
@@ -117,25 +128,7 @@ impl World {
         notify: Option<Notify>,
         content: Content,
     ) -> QueueId {
-        let recipient = |path: &&str| Recipient {
-            notify,
-            ..Recipient::from(ForwardPath::parse_prefix(path).unwrap().0)
-        };
-        let envelope = Envelope {
-            reverse_path: ReversePath::parse_prefix(from).unwrap().0,
-            recipients: to.iter().map(recipient).collect(),
-            body: BodyType::SevenBit,
-            smtputf8: false,
-            ret: None,
-            envelope_id: None,
-            tls_wish: TlsWish::Unstated,
-        };
-        let submission = Submission {
-            envelope,
-            origin: Origin::Ourselves,
-            received_at: SystemTime::now(),
-            content,
-        };
+        let submission = submission(from, to, notify, content);
         self.spool.accept(submission).await.unwrap()
     }
 
@@ -223,11 +216,34 @@ impl World {
     }
 }
 
-fn situation(plan: Plan, directory: &TempDir) -> Situation {
+fn submission(from: &str, to: &[&str], notify: Option<Notify>, content: Content) -> Submission {
+    let recipient = |path: &&str| Recipient {
+        notify,
+        ..Recipient::from(ForwardPath::parse_prefix(path).unwrap().0)
+    };
+    let envelope = Envelope {
+        reverse_path: ReversePath::parse_prefix(from).unwrap().0,
+        recipients: to.iter().map(recipient).collect(),
+        body: BodyType::SevenBit,
+        smtputf8: false,
+        ret: None,
+        envelope_id: None,
+        tls_wish: TlsWish::Unstated,
+    };
+    Submission {
+        envelope,
+        origin: Origin::Ourselves,
+        received_at: SystemTime::now(),
+        content,
+    }
+}
+
+pub(crate) fn situation(plan: Plan, directory: &TempDir) -> Situation {
     let hostname: postern_mail::Domain = "mx1.example.org".parse().unwrap();
     let mut settings = Settings::new(hostname);
     settings.schedule = plan.schedule;
     settings.keep_alive = plan.keep_alive;
+    settings.mx_port = plan.mx_port;
     settings.connections = plan.connections;
     settings.messages = plan.messages;
     settings.private_targets = PrivateTargets::Allowed;
