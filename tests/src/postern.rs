@@ -137,6 +137,19 @@ impl Postern {
         wait::until(&what, PATIENCE, look, || wait::tail(&self.stderr()))
     }
 
+    /// Waits until a line of the log contains `text` but not `other`, and gives the line.
+    pub fn logged_beside(&self, other: &str, text: &str) -> Result<String, Fault> {
+        let look = || {
+            Ok(self
+                .stderr()
+                .lines()
+                .find(|line| line.contains(text) && !line.contains(other))
+                .map(str::to_owned))
+        };
+        let what = format!("{text:?} without {other:?} in the log of Postern");
+        wait::until(&what, PATIENCE, look, || wait::tail(&self.stderr()))
+    }
+
     /// Seconds of processor time it has used so far.
     pub fn cpu_seconds(&self) -> Result<f64, Fault> {
         self.daemon.cpu_seconds()

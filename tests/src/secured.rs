@@ -79,6 +79,12 @@ impl Secured {
         Ok(())
     }
 
+    /// Sends one command line and reads until the server has said `expected`.
+    pub fn expect(&mut self, line: &str, expected: &str) -> Result<(), Fault> {
+        self.send(format!("{line}\r\n").as_bytes())?;
+        self.hear(expected)
+    }
+
     /// Breaks off, and waits until the server has noticed and closed.
     pub fn end(mut self, end: End) -> Result<Vec<u8>, Fault> {
         let doing = "end a TLS session";

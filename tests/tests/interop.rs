@@ -40,6 +40,8 @@ mod revocation;
 mod starttls;
 #[path = "interop/strangers.rs"]
 mod strangers;
+#[path = "interop/wishes.rs"]
+mod wishes;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use postern_tests::fault::Fault;
@@ -92,6 +94,7 @@ fn main() {
         ("hostile_hosts", hostile_hosts::SCENARIOS),
         ("dane", dane::SCENARIOS),
         ("hostile_zones", hostile_zones::SCENARIOS),
+        ("wishes", wishes::SCENARIOS),
     ];
     let trials = topics
         .into_iter()

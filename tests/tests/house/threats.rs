@@ -369,6 +369,8 @@ const THREATS: &[Threat] = &[
         row: "P26",
         is: "mail that requires TLS goes without (RFC 8689)",
         tests: &[
+            "tests/tests/interop/wishes.rs required",
+            "tests/tests/interop/wishes.rs handed_on",
             "crates/smtp/tests/dialogues/requiretls_in_clear.txt",
             "crates/smtp/tests/dialogues/requiretls_not_offered.txt",
             "crates/smtp/tests/client_dialogues/scripts/requiretls.txt",

@@ -24,6 +24,11 @@ pub(crate) const OURSELVES: &str = "ourselves.insecure.example";
 /// The last number of an address at which a gateway may listen.
 pub(crate) const OURSELVES_AT: u8 = 45;
 
+/// A domain whose mail host, at the address of [`NEXT_AT`], has the certificate of [`Of::Named`].
+pub(crate) const NEXT: &str = "next.secure.example";
+/// The last number of an address at which a second gateway may listen.
+pub(crate) const NEXT_AT: u8 = 46;
+
 /// The zone whose signatures have expired.
 pub(crate) const EXPIRED: &str = "expired.example";
 /// The zone whose DS record belongs to another key.

@@ -11,8 +11,8 @@ use postern_tests::zones::{Dns, Flaw, Zone};
 
 use super::destination::{Destination, Host, Mx, Of, Tlsa};
 use super::destinations::{
-    DESTINATIONS, EXPIRED, EXPIRED_TLSA, FORGED, LOST, LOST_TLSA, NAMED, NAMES, NULL_MX, OTHER_KEY,
-    OURSELVES, OURSELVES_AT,
+    DESTINATIONS, EXPIRED, EXPIRED_TLSA, FORGED, LOST, LOST_TLSA, NAMED, NAMES, NEXT, NEXT_AT,
+    NULL_MX, OTHER_KEY, OURSELVES, OURSELVES_AT,
 };
 
 /// All that there is besides Postern.
@@ -21,7 +21,7 @@ pub(crate) struct World {
     /// One Postfix that listens on the addresses of all hosts and takes mail for all destinations.
     pub(crate) hosts: Postfix,
     // The files of the certificates are read whenever a process of Postfix begins.
-    _shown: Shown,
+    shown: Shown,
 }
 
 /// Kept until [`end`], because statics are never dropped and daemons would stay.
@@ -48,11 +48,14 @@ impl World {
         let shown = Shown::make()?;
         let hosts = hosts(&shown, &loopback)?;
         let dns = Dns::start(&zones(&shown, &loopback), loopback)?;
-        Ok(Self {
-            dns,
-            hosts,
-            _shown: shown,
-        })
+        Ok(Self { dns, hosts, shown })
+    }
+}
+
+impl World {
+    /// The certificate for a gateway that serves [`NEXT`].
+    pub(crate) fn certificate_of_next(&self) -> &Credentials {
+        &self.shown.named
     }
 }
 
@@ -111,7 +114,18 @@ fn hosts(shown: &Shown, loopback: &Loopback) -> Result<Postfix, Fault> {
 fn zones(shown: &Shown, loopback: &Loopback) -> Vec<Zone> {
     let mut zones = vec![
         Zone::signed("example"),
-        Zone::signed("secure.example"),
+        Zone::signed("secure.example")
+            .record(NEXT, "MX", &format!("10 mx.{NEXT}."))
+            .record(
+                &format!("mx.{NEXT}"),
+                "A",
+                &loopback.address(NEXT_AT).to_string(),
+            )
+            .record(
+                &format!("_25._tcp.mx.{NEXT}"),
+                "TLSA",
+                &shown.record((3, 1, 1, Of::Named)),
+            ),
         Zone::signed_with_nsec3("nsec3.example"),
         Zone::unsigned("insecure.example")
             .record(NULL_MX, "MX", "0 .")
@@ -123,10 +137,17 @@ fn zones(shown: &Shown, loopback: &Loopback) -> Vec<Zone> {
             ),
         Zone::signed(EXPIRED).with(Flaw::Expired),
         Zone::signed(OTHER_KEY).with(Flaw::OtherKey),
-        Zone::signed(FORGED).with(Flaw::Forged {
-            name: FORGED.to_owned(),
-            kind: "MX".to_owned(),
-        }),
+        // Who takes forged MX records for none would go to this address (RFC 5321 §5.1).
+        Zone::signed(FORGED)
+            .record(
+                FORGED,
+                "A",
+                &loopback.address(Host::Plain as u8).to_string(),
+            )
+            .with(Flaw::Forged {
+                name: FORGED.to_owned(),
+                kind: "MX".to_owned(),
+            }),
         Zone::signed(LOST).with(Flaw::Lost),
         Zone::signed(EXPIRED_TLSA).with(Flaw::Expired),
         Zone::signed(LOST_TLSA).with(Flaw::Lost),
