@@ -70,17 +70,47 @@ fn check_listeners(root: &Table<'_>, ways: &Ways<'_>) {
             "write a [[domain]] with name and next-hop",
         );
     }
-    let addresses = ways
+    refuse_overlap(notes, ways);
+}
+
+/// Refuses addresses that cannot both be listened at: the same one twice, or one beside all of
+/// its family. IPv6 listeners take no IPv4 connections, so the families do not overlap.
+fn refuse_overlap(notes: &Notes<'_>, ways: &Ways<'_>) {
+    let listeners = ways
         .listeners
         .iter()
         .flat_map(|(_, listener)| &listener.address);
-    // Port 0 stands for a different port each time.
-    let addresses = addresses.filter(|address| address.value.port() != 0);
-    refuse_repetition(
-        notes,
-        addresses,
-        "give each listener an address or port of its own",
-    );
+    let web = ways
+        .mta_sts
+        .iter()
+        .flat_map(|(_, written)| written.addresses());
+    let mut seen: BTreeMap<u16, Vec<&Located<SocketAddr>>> = BTreeMap::new();
+    for address in listeners.chain(web) {
+        // Port 0 stands for a different port each time.
+        if address.value.port() == 0 {
+            continue;
+        }
+        let at_port = seen.entry(address.value.port()).or_default();
+        if let Some(other) = at_port.iter().find(|other| overlap(other, address)) {
+            let line = notes.position(other.spot.offset).line;
+            let wrong = match other.value == address.value {
+                true => format!("{} stands in line {line} already", address.value),
+                false => format!(
+                    "{} overlaps with {} in line {line}",
+                    address.value, other.value
+                ),
+            };
+            let right = "give each listener an address or port of its own";
+            notes.error(&address.spot, wrong, right);
+        }
+        at_port.push(address);
+    }
+}
+
+fn overlap(one: &Located<SocketAddr>, other: &Located<SocketAddr>) -> bool {
+    let (one, other) = (one.value.ip(), other.value.ip());
+    let everywhere = one.is_unspecified() || other.is_unspecified();
+    one == other || (everywhere && one.is_ipv4() == other.is_ipv4())
 }
 
 fn demand_certificates(notes: &Notes<'_>, ways: &Ways<'_>) {

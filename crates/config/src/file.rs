@@ -56,13 +56,19 @@ impl FileFault {
 
 /// The text of a file that is protected as `secrecy` asks.
 pub(crate) fn read(path: &Path, secrecy: Secrecy) -> Result<String, FileFault> {
+    String::from_utf8(octets(path, secrecy)?)
+        .map_err(|error| FileFault::NotUtf8(error.utf8_error().valid_up_to()))
+}
+
+/// The octets of a file that is protected as `secrecy` asks.
+pub(crate) fn octets(path: &Path, secrecy: Secrecy) -> Result<Vec<u8>, FileFault> {
     let file = open(path, secrecy)?;
     let mut octets = Vec::new();
     file.take(LARGEST + 1).read_to_end(&mut octets)?;
     if octets.len() as u64 > LARGEST {
         return Err(FileFault::TooLarge);
     }
-    String::from_utf8(octets).map_err(|error| FileFault::NotUtf8(error.utf8_error().valid_up_to()))
+    Ok(octets)
 }
 
 /// Checks that a file can be opened and is protected as `secrecy` asks.

@@ -38,10 +38,13 @@
 //! made from the same declarations as the reader).
 //!
 //! Left out: the environment and inclusion of further files are not looked at, by design; what
-//! one reads is what holds. `submission`, CRLs, DANE and the admin page over HTTP come with
-//! later versions and are refused by name until then.
+//! one reads is what holds. Revocation lists behind URLs are not fetched; the settings name them
+//! ([`CrlRegistry`]). `submission` and the admin page over HTTP come with later versions and are
+//! refused by name until then.
 
 mod agreement;
+mod channels;
+mod crl;
 mod file;
 mod manual;
 mod problem;
@@ -52,6 +55,7 @@ mod value;
 
 use std::path::Path;
 
+pub use crl::{CrlPlace, CrlRegistry};
 pub use problem::{Errors, Position, Problem};
 pub use section::{
     admin::Admin,
@@ -62,6 +66,7 @@ pub use section::{
     limits::Limits,
     listener::{Listener, ListenerTls, Role},
     log::{Log, LogFormat, LogLevel},
+    mta_sts::{HonourSts, MtaSts, StsServing},
     queue::Queue,
     route::{Route, RouteBy},
     spool::Spool,
@@ -91,12 +96,26 @@ pub fn load(path: &Path) -> Result<Loaded, Errors> {
 }
 
 /// Reads a configuration for a daemon that is about to start. A certificate of ours whose time is
-/// over is a warning then: without it nobody would be served, and strangers hardly look at it.
+/// over is a warning then: without it nobody would be served, and strangers hardly look at it. So
+/// is a revocation list that ran out: it keeps one partner's mail waiting, not everybody's.
 ///
 /// # Errors
 /// Everything else that is wrong with it.
 pub fn load_to_start(path: &Path) -> Result<Loaded, Errors> {
     let (settings, warnings) = read(&text_of(path)?, path, Purpose::Start, settings::read)?;
+    Ok(Loaded { settings, warnings })
+}
+
+/// Reads a configuration to take the place of the one whose revocation lists are given. Lists that
+/// both name stay the same sources, which remember what was proven of them. A list that ran out is
+/// a warning.
+///
+/// # Errors
+/// Everything else that is wrong with it. The sources have taken what the files hold now all the
+/// same, as they would without a reload.
+pub fn reload(path: &Path, in_force: &CrlRegistry) -> Result<Loaded, Errors> {
+    let purpose = Purpose::Reload(in_force);
+    let (settings, warnings) = read(&text_of(path)?, path, purpose, settings::read)?;
     Ok(Loaded { settings, warnings })
 }
 
@@ -133,7 +152,7 @@ fn text_of(path: &Path) -> Result<String, Errors> {
 fn read<T>(
     text: &str,
     path: &Path,
-    purpose: Purpose,
+    purpose: Purpose<'_>,
     reader: fn(&Notes<'_>, &DeTable<'_>) -> Result<T, Reported>,
 ) -> Result<(T, Vec<Problem>), Errors> {
     let notes = Notes::new(path, text, purpose);

@@ -5,12 +5,13 @@ use postern_policy::Policy;
 use toml::de::DeTable;
 
 use crate::{
-    Admin, Certificates, Delivery, Dns, Limits, Listener, LocalDomain, Log, Queue, Route, Spool,
-    agreement,
+    Admin, Certificates, CrlRegistry, Delivery, Dns, Limits, Listener, LocalDomain, Log, MtaSts,
+    Queue, Route, Spool, agreement,
+    channels::Channels,
     schema::{Key, Notes, Occurs, Reported, Section, Table, all},
     section::{
-        admin, certificate, delivery, dns, domain, limits, listener, log, partner, queue, route,
-        spool, tls, trust::TrustLoader,
+        admin, break_glass, certificate, delivery, deny, dns, domain, limits, listener, log,
+        mta_sts, partner, queue, route, spool, tls,
     },
     value::DOMAIN,
 };
@@ -27,14 +28,18 @@ pub struct Settings {
     pub listeners: Vec<Listener>,
     /// Our own certificates.
     pub certificates: Certificates,
-    /// The partners, and what holds for everybody else.
+    /// The partners, what is refused, the exceptions, and what holds for everybody else.
     pub policy: Policy,
+    /// The revocation lists that the policy asks.
+    pub crls: CrlRegistry,
     /// The domains that mail is accepted for.
     pub domains: Vec<LocalDomain>,
     /// Where mail for other domains goes, other than where MX records say.
     pub routes: Vec<Route>,
     /// Whom the DNS is asked of.
     pub dns: Dns,
+    /// The MTA-STS policies of others, and ours.
+    pub mta_sts: MtaSts,
     /// How long and how often delivery is tried.
     pub queue: Queue,
     /// What peers may cost.
@@ -77,7 +82,10 @@ pub(crate) static ROOT: Section = Section {
         &domain::DOMAIN,
         &route::ROUTE,
         &partner::PARTNER,
+        &deny::DENY,
+        &break_glass::BREAK_GLASS,
         &dns::DNS,
+        &mta_sts::MTA_STS,
         &queue::QUEUE,
         &limits::LIMITS,
         &delivery::DELIVERY,
@@ -105,10 +113,18 @@ pub(crate) fn read(notes: &Notes<'_>, document: &DeTable<'_>) -> Result<Settings
     let tls = root.section(&tls::TLS).map(|table| tls::read(&table));
     let ways = Ways::read(&root);
     agreement::check(&root, hostname.as_ref().ok(), tls.as_ref().ok(), &ways);
-    let (certificates, policy) = channels(&root, tls);
-    if let (Ok(hostname), Ok(certificates)) = (&hostname, &certificates) {
+    let channels = Channels::read(&root, tls, dns.as_ref().ok(), &ways);
+    if let (Ok(hostname), Ok(certificates)) = (&hostname, &channels.certificates) {
         certificate::check_names(notes, hostname, certificates);
     }
+    let mta_sts = ways.mta_sts.and_then(|(table, written)| {
+        let around = mta_sts::Surroundings {
+            hostname: hostname.as_ref().ok().map(|hostname| &hostname.value),
+            domains: &ways.domains,
+            certificates: channels.certificates.as_ref().ok(),
+        };
+        written.check(&table, &around)
+    });
     let connections = limits.as_ref().ok().map(|limits| limits.connections);
     let listeners = ways.listeners.into_iter();
     let listeners = all(listeners.map(|(table, written)| written.check(&table, connections)));
@@ -119,11 +135,13 @@ pub(crate) fn read(notes: &Notes<'_>, document: &DeTable<'_>) -> Result<Settings
         hostname: hostname?.value,
         spool: spool?,
         listeners: listeners?,
-        certificates: certificates?,
-        policy: policy?,
+        certificates: channels.certificates?,
+        policy: channels.policy?,
+        crls: channels.crls,
         domains: domains?,
         routes: routes?,
         dns: dns?,
+        mta_sts: mta_sts?,
         queue: queue?,
         limits: limits?,
         delivery: delivery?,
@@ -156,41 +174,12 @@ fn once<'a, T>(
     root.section(section).and_then(|table| read(&table))
 }
 
-/// Our certificates, and the policy with its partners.
-fn channels(
-    root: &Table<'_>,
-    tls: Result<tls::Written<'_>, Reported>,
-) -> (Result<Certificates, Reported>, Result<Policy, Reported>) {
-    let notes = root.notes();
-    let trust = TrustLoader::new(notes);
-    let names = tls.as_ref().ok().and_then(tls::Written::certificate_names);
-    let partners: Vec<_> = root
-        .sections(&partner::PARTNER)
-        .into_iter()
-        .map(|table| partner::read(table).check(&trust, names.as_deref()))
-        .collect();
-    let (defaults, certificates) = match tls {
-        Ok(tls) => tls.check(notes, &trust),
-        Err(reported) => (Err(reported), Err(reported)),
-    };
-    // Partners are held against each other even if one of them is not right by itself.
-    let complete = partners.iter().all(Result::is_ok);
-    let partners: Vec<_> = partners.into_iter().flatten().collect();
-    if let (Ok(defaults), Ok(certificates)) = (&defaults, &certificates) {
-        partner::check_presented(notes, defaults.profile, &partners, certificates);
-    }
-    let policy = defaults.and_then(|defaults| partner::policy(notes, defaults, &partners));
-    (
-        certificates,
-        policy.and_then(|policy| complete.then_some(policy).ok_or(Reported)),
-    )
-}
-
 /// Where mail comes in and where it goes, as it was written.
 pub(crate) struct Ways<'a> {
     pub(crate) listeners: Vec<(Table<'a>, listener::Written)>,
     pub(crate) domains: Vec<domain::Written>,
     pub(crate) routes: Vec<(Table<'a>, route::Written)>,
+    pub(crate) mta_sts: Result<(Table<'a>, mta_sts::Written), Reported>,
 }
 
 impl<'a> Ways<'a> {
@@ -199,19 +188,12 @@ impl<'a> Ways<'a> {
         let domains = root.sections(&domain::DOMAIN).into_iter();
         let routes = root.sections(&route::ROUTE).into_iter();
         Self {
-            listeners: listeners
-                .map(|table| {
-                    let written = listener::read(&table);
-                    (table, written)
-                })
-                .collect(),
+            listeners: listeners.map(|table| table.with(listener::read)).collect(),
             domains: domains.map(|table| domain::read(&table)).collect(),
-            routes: routes
-                .map(|table| {
-                    let written = route::read(&table);
-                    (table, written)
-                })
-                .collect(),
+            routes: routes.map(|table| table.with(route::read)).collect(),
+            mta_sts: root
+                .section(&mta_sts::MTA_STS)
+                .map(|table| table.with(mta_sts::read)),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{Errors, Position, Problem};
+use crate::{CrlRegistry, Errors, Position, Problem};
 
 /// The problem has been noted; whoever receives this only has to give up what needed the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,20 +37,22 @@ pub(crate) struct Notes<'t> {
     lines: Vec<usize>,
     errors: RefCell<Vec<Problem>>,
     warnings: RefCell<Vec<Problem>>,
-    purpose: Purpose,
+    purpose: Purpose<'t>,
 }
 
 /// What the configuration is read for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Purpose {
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Purpose<'p> {
     /// To be right.
     Check,
     /// To start a daemon, which has no earlier configuration to go on with.
     Start,
+    /// To take the place of one that is in force, with these revocation lists.
+    Reload(&'p CrlRegistry),
 }
 
 impl<'t> Notes<'t> {
-    pub(crate) fn new(file: &Path, text: &'t str, purpose: Purpose) -> Self {
+    pub(crate) fn new(file: &Path, text: &'t str, purpose: Purpose<'t>) -> Self {
         let after_breaks = text.match_indices('\n').map(|(at, _)| at + 1);
         Self {
             file: file.to_owned(),
@@ -63,7 +65,7 @@ impl<'t> Notes<'t> {
     }
 
     /// What the file is read for.
-    pub(crate) fn purpose(&self) -> Purpose {
+    pub(crate) fn purpose(&self) -> Purpose<'t> {
         self.purpose
     }
 

@@ -173,6 +173,12 @@ impl<'a> Table<'a> {
         tables
     }
 
+    /// The table with what `read` makes of it, for what is checked later.
+    pub(crate) fn with<W>(self, read: impl Fn(&Self) -> W) -> (Self, W) {
+        let written = read(&self);
+        (self, written)
+    }
+
     /// Where `name` of this table would be spoken of.
     pub(crate) fn spot_of(&self, name: &str) -> Spot {
         let key = if self.spot.key.is_empty() {

@@ -30,6 +30,7 @@ pub(crate) struct Written<'a> {
     name: Result<Located<String>, Reported>,
     chain: Result<Located<PathBuf>, Reported>,
     key: Result<Located<PathBuf>, Reported>,
+    ocsp: Result<Option<Located<PathBuf>>, Reported>,
 }
 
 static NAME: Key<String> = Key::required(
@@ -56,12 +57,22 @@ static KEY: Key<PathBuf> = Key::required(
     "The private key in PEM. The file must not be readable for everyone on the host.",
 );
 
+static OCSP: Key<PathBuf> = Key::optional(
+    "ocsp",
+    &FILE,
+    "none is served",
+    r#""default.ocsp""#,
+    "An OCSP response for the certificate in DER (RFC 6960), which is stapled to handshakes as \
+     long as it holds. Whatever fetches it should write it anew well before it runs out; it is \
+     read again on reload.",
+);
+
 pub(super) static CERTIFICATE: Section = Section {
     name: "certificate",
     occurs: Occurs::Often,
     doc: "A certificate of ours. Listeners show it, and so do connections to partners whose rule \
           names it in `present`. Files that have changed are read again on reload.",
-    keys: &[&NAME.entry, &CHAIN.entry, &KEY.entry],
+    keys: &[&NAME.entry, &CHAIN.entry, &KEY.entry, &OCSP.entry],
     sections: &[],
     not_yet: &[],
     commented: false,
@@ -79,6 +90,7 @@ pub(super) fn read(table: Table<'_>) -> Written<'_> {
         name: table.one(&NAME),
         chain: table.one(&CHAIN),
         key: table.one(&KEY),
+        ocsp: table.maybe(&OCSP),
         table,
     }
 }
@@ -93,13 +105,22 @@ impl Written<'_> {
     /// The files, if they are there and protected.
     fn files(&self) -> Result<CertificateFiles, Reported> {
         let notes = self.table.notes();
-        let chain = protected(notes, &self.chain, Secrecy::Public);
-        let key = protected(notes, &self.key, Secrecy::Secret);
+        let written = |file: &Result<Located<PathBuf>, Reported>, secrecy| {
+            let file = file.as_ref().map_err(|reported| *reported);
+            file.and_then(|file| protected(notes, file, secrecy))
+        };
+        let chain = written(&self.chain, Secrecy::Public);
+        let key = written(&self.key, Secrecy::Secret);
+        let ocsp = match &self.ocsp {
+            Ok(Some(ocsp)) => protected(notes, ocsp, Secrecy::Public).map(Some),
+            Ok(None) => Ok(None),
+            Err(reported) => Err(*reported),
+        };
         Ok(CertificateFiles {
             name: self.name().ok_or(Reported)?,
             chain: chain?,
             key: key?,
-            ocsp: None,
+            ocsp: ocsp?,
         })
     }
 }
@@ -110,7 +131,7 @@ pub(super) fn load(notes: &Notes<'_>, written: &[Written<'_>]) -> Result<Certifi
     let right: Vec<_> = files.iter().flatten().cloned().collect();
     let now = UnixTime::now();
     let loaded = match notes.purpose() {
-        Purpose::Check => CertificateStore::load(&right, now),
+        Purpose::Check | Purpose::Reload(_) => CertificateStore::load(&right, now),
         Purpose::Start => CertificateStore::load_even_expired(&right, now),
     };
     let store = loaded.map_err(|errors| {
@@ -120,34 +141,38 @@ pub(super) fn load(notes: &Notes<'_>, written: &[Written<'_>]) -> Result<Certifi
         Reported
     })?;
     for certificate in store.current().iter() {
-        if certificate.expires_soon(now) {
-            let at = written.iter().zip(&files).find(|(_, files)| {
-                files
-                    .as_ref()
-                    .is_ok_and(|files| files == certificate.files())
-            });
-            if let Some((
-                Written {
-                    chain: Ok(chain), ..
-                },
-                _,
-            )) = at
-            {
-                let end = certificate.not_after();
-                if certificate.has_expired(now) {
-                    let wrong = format_args!(
-                        "the certificate ended on {end}, and whoever verifies it turns us away"
-                    );
-                    notes.warn(&chain.spot, wrong, "have it renewed at once");
-                } else {
-                    let wrong = format_args!("the certificate ends on {end}");
-                    notes.warn(&chain.spot, wrong, "renew it");
-                }
-            }
+        let of_these = |files: &CertificateFiles| files == certificate.files();
+        let mut pairs = written.iter().zip(&files);
+        let at = pairs.find(|(_, files)| files.as_ref().is_ok_and(of_these));
+        if let Some((written, _)) = at {
+            warn_of_end(notes, written, certificate, now);
         }
     }
     let files = all(files.into_iter())?;
     Ok(Certificates { store, files })
+}
+
+fn warn_of_end(notes: &Notes<'_>, written: &Written<'_>, pair: &Certificate, now: UnixTime) {
+    if let Ok(chain) = &written.chain
+        && pair.expires_soon(now)
+    {
+        let end = pair.not_after();
+        if pair.has_expired(now) {
+            let wrong = format_args!(
+                "the certificate ended on {end}, and whoever verifies it turns us away"
+            );
+            notes.warn(&chain.spot, wrong, "have it renewed at once");
+        } else {
+            let wrong = format_args!("the certificate ends on {end}");
+            notes.warn(&chain.spot, wrong, "renew it");
+        }
+    }
+    if let Ok(Some(ocsp)) = &written.ocsp
+        && pair.staple().is_none()
+    {
+        let wrong = "the OCSP response ran out and is not served";
+        notes.warn(&ocsp.spot, wrong, "have a new one fetched");
+    }
 }
 
 /// Whether one of the certificates may be used within the bounds, or there is none at all.
@@ -191,10 +216,9 @@ pub(crate) fn check_names(
 
 fn protected(
     notes: &Notes<'_>,
-    path: &Result<Located<PathBuf>, Reported>,
+    written: &Located<PathBuf>,
     secrecy: Secrecy,
 ) -> Result<PathBuf, Reported> {
-    let written = path.as_ref().map_err(|reported| *reported)?;
     let path = notes.resolve(&written.value);
     match file::check(&path, secrecy) {
         Ok(()) => Ok(path),
@@ -219,12 +243,16 @@ fn note(
         if files.name != error.name {
             continue;
         }
+        let chain = written.chain.as_ref().ok();
+        let key = written.key.as_ref().ok();
+        let ocsp = written.ocsp.as_ref().ok().and_then(Option::as_ref);
         let spot = match &*error.file {
-            file if file == files.chain => &written.chain,
-            file if file == files.key => &written.key,
+            file if file == files.chain => chain,
+            file if file == files.key => key,
+            file if Some(file) == files.ocsp.as_deref() => ocsp,
             _ => continue,
         };
-        if let Ok(spot) = spot {
+        if let Some(spot) = spot {
             notes.error(&spot.spot, &wrong, right);
         }
     }

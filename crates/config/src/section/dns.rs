@@ -63,14 +63,16 @@ static SERVERS: Key<SocketAddr> = Key::optional(
 )
 .list();
 
-static DNSSEC: Key<bool> = Key::optional(
+static DNSSEC: Key<bool> = Key::defaulted(
     "dnssec",
     &DNSSEC_MODES,
-    "`validate` where `trust-anchors` is given, else `off`",
     r#""validate""#,
-    "`validate` proves answers from the trust anchors down (RFC 4035) and refuses to use those \
-     that are bogus. It is off unless asked for because it needs servers that pass DNSSEC \
-     records on; behind one that does not, every look-up would fail and mail would wait.",
+    "`validate` proves answers from the trust anchors down (RFC 4035) and uses none that is \
+     bogus; without it there is no DANE. It needs servers that pass signatures on. Where they \
+     strip them, nothing of a signed zone can be believed, and mail that needs MX records waits \
+     in the queue: Postern tests the servers when it starts, says so in the log, and `postern \
+     status` shows it. Then ask other servers, best a resolver on this host. `off` believes \
+     whatever comes.",
 );
 
 static TRUST_ANCHORS: Key<PathBuf> = Key::optional(
@@ -94,11 +96,16 @@ pub(crate) static DNS: Section = Section {
 
 pub(crate) fn read(table: &Table<'_>) -> Result<Dns, Reported> {
     let servers = table.maybe_many(&SERVERS);
-    let validate = table.maybe(&DNSSEC);
+    let validate = table.one(&DNSSEC);
     let anchors = table.maybe(&TRUST_ANCHORS)?;
-    let validate = validate?.map_or(anchors.is_some(), |validate| validate.value);
-    let dnssec = match (validate, anchors) {
-        (false, None) => Dnssec::Off,
+    let validate = validate?;
+    let dnssec = match (validate.value, anchors) {
+        (false, None) => {
+            let wrong = "nothing that the DNS says is proven, and DANE protects no delivery";
+            let right = "write \"validate\", and ask servers that pass signatures on";
+            table.notes().warn(&validate.spot, wrong, right);
+            Dnssec::Off
+        }
         (false, Some(anchors)) => {
             return Err(table.notes().error(
                 &anchors.spot,

@@ -6,7 +6,12 @@ use std::{
 };
 
 use postern_mail::Network;
+use postern_tls::Profile;
 
+use super::{
+    certificate::{self, Certificates},
+    tls::PROFILES,
+};
 use crate::{
     schema::{Key, Kind, Located, Notes, Occurs, Reported, Scalar, Section, Shown, Table},
     value::{COUNT, NETWORK, SOCKET, not_a_choice},
@@ -21,6 +26,8 @@ pub struct Listener {
     pub role: Role,
     /// How TLS is offered.
     pub tls: ListenerTls,
+    /// The listener's own crypto profile; what it and the general one both allow is used.
+    pub profile: Option<&'static Profile>,
     /// The most connections at the same time.
     pub max_connections: NonZeroU32,
 }
@@ -55,6 +62,7 @@ pub(crate) struct Written {
     pub(crate) address: Result<Located<SocketAddr>, Reported>,
     role: Result<Located<RoleWord>, Reported>,
     pub(crate) tls: Result<Located<ListenerTls>, Reported>,
+    pub(crate) profile: Result<Option<Located<&'static Profile>>, Reported>,
     networks: Result<Option<Vec<Located<Network>>>, Reported>,
     max_connections: Result<Option<Located<NonZeroU32>>, Reported>,
 }
@@ -113,6 +121,16 @@ static TLS: Key<ListenerTls> = Key::defaulted(
      for role `mx` either. `none`: not offered.",
 );
 
+static PROFILE: Key<&'static Profile> = Key::optional(
+    "profile",
+    &PROFILES,
+    "no more than `tls.profile` demands",
+    r#""intermediate""#,
+    "The crypto profile of this listener. It is joined with `tls.profile`: only what both allow \
+     is used. It holds for everyone who connects here, so where strangers deliver, a narrow one \
+     makes them send in clear.",
+);
+
 static NETWORKS: Key<Network> = Key::optional(
     "networks",
     &NETWORK,
@@ -140,11 +158,12 @@ pub(crate) static LISTENER: Section = Section {
         &ADDRESS.entry,
         &ROLE.entry,
         &TLS.entry,
+        &PROFILE.entry,
         &NETWORKS.entry,
         &MAX_CONNECTIONS.entry,
     ],
     sections: &[],
-    not_yet: &["profile"],
+    not_yet: &[],
     commented: false,
     example: Some(
         r#"# A second listener, for our own mail system behind this host:
@@ -160,6 +179,7 @@ pub(crate) fn read(table: &Table<'_>) -> Written {
         address: table.one(&ADDRESS),
         role: table.one(&ROLE),
         tls: table.one(&TLS),
+        profile: table.maybe(&PROFILE),
         networks: table.maybe_many(&NETWORKS),
         max_connections: table.maybe(&MAX_CONNECTIONS),
     }
@@ -190,6 +210,10 @@ impl Written {
         if let (Ok(role), Ok(tls)) = (&role, &self.tls) {
             warn_of_clear_text(notes, role, tls);
         }
+        let profile = self.profile.and_then(|profile| {
+            check_profile(notes, profile.as_ref(), self.tls.as_ref().ok())?;
+            Ok(profile.map(|profile| profile.value))
+        });
         let most = self
             .max_connections
             .and_then(|most| check_max_connections(notes, most.as_ref(), connections));
@@ -197,8 +221,59 @@ impl Written {
             address: self.address?.value,
             role: role?,
             tls: self.tls?.value,
+            profile: profile?,
             max_connections: most?,
         })
+    }
+}
+
+fn check_profile(
+    notes: &Notes<'_>,
+    profile: Option<&Located<&'static Profile>>,
+    tls: Option<&Located<ListenerTls>>,
+) -> Result<(), Reported> {
+    match (profile, tls) {
+        (Some(profile), Some(tls)) if tls.value == ListenerTls::None => Err(notes.error(
+            &profile.spot,
+            "has no effect: the listener offers no TLS",
+            "write tls = \"starttls\", or remove the key",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a profile with which every handshake would fail.
+pub(crate) fn check_against(
+    notes: &Notes<'_>,
+    general: &Profile,
+    profile: &Located<&'static Profile>,
+    certificates: Option<&Certificates>,
+) {
+    let own = profile.value;
+    let bounds = general.bounds().intersect(own.bounds());
+    if let Some(contradiction) = bounds.contradiction() {
+        notes.error(
+            &profile.spot,
+            format_args!(
+                "{} allows nothing that tls.profile {} allows: {contradiction}",
+                own.name(),
+                general.name()
+            ),
+            "choose profiles that have something in common",
+        );
+        return;
+    }
+    let current = certificates.map(|certificates| certificates.store.current());
+    let admitted = current.map(|current| certificate::any_admitted(&current, &bounds));
+    if let Some(Err(violation)) = admitted {
+        notes.error(
+            &profile.spot,
+            format_args!(
+                "{} allows none of our certificates; {violation}",
+                own.name()
+            ),
+            "choose another profile, or add a certificate with such a key",
+        );
     }
 }
 

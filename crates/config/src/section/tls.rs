@@ -21,7 +21,8 @@ pub(crate) struct Written<'a> {
 
 pub(super) static PROFILES: Kind<&'static Profile> = Kind {
     name: "profile",
-    right: "\"modern\", \"intermediate\", \"suite-b-128\" or \"foundation\"",
+    right: "\"modern\", \"intermediate\", \"suite-b-128\", \"foundation\", \"ncsc\", \
+            \"bsi-tr-02102-2\", \"nl\" or \"nist-sp-800-52r2\"",
     scalar: Scalar::Text(|text| {
         let name: Result<ProfileName, _> = text.parse();
         name.map(Profile::named).map_err(|_| not_a_choice(text))
@@ -33,9 +34,10 @@ static PROFILE: Key<&'static Profile> = Key::defaulted(
     &PROFILES,
     r#""intermediate""#,
     "The crypto profile of all connections. `modern`: TLS 1.3 alone. `intermediate`: TLS 1.3 and \
-     1.2 with authenticated encryption and ephemeral key exchange. `suite-b-128` and \
-     `foundation`: TLS 1.2 as those profiles describe it; few strangers can meet them, so they \
-     are for partners.",
+     1.2 with authenticated encryption and ephemeral key exchange. `ncsc`, `bsi-tr-02102-2`, `nl` \
+     and `nist-sp-800-52r2`: what those authorities advise. `suite-b-128` and `foundation`: TLS \
+     1.2 as those profiles describe it; few strangers can meet them, so they are for partners. \
+     The section on profiles in docs/configuration.md has the sources.",
 );
 
 static TRUST: Key<TrustSource> = Key::defaulted(

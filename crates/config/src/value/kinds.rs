@@ -8,8 +8,10 @@ use std::{
 
 use postern_mail::{Domain, DomainPattern, Host, Network, NextHop};
 use postern_policy::ChannelLevel;
+use postern_tls::SpkiPin;
+use rustls_pki_types::UnixTime;
 
-use super::{ByteSize, Duration};
+use super::{ByteSize, Duration, moment::moment};
 use crate::schema::{Kind, Scalar};
 
 /// The port of the DNS (RFC 1035 §4.2).
@@ -17,6 +19,9 @@ const DNS_PORT: u16 = 53;
 
 /// Names that people read stay short enough for a column of a table.
 const LONGEST_NAME: usize = 100;
+
+/// What people give as a reason fits a line of a log and a reply.
+const LONGEST_SENTENCE: usize = 200;
 
 pub(crate) static BOOLEAN: Kind<bool> = Kind {
     name: "boolean",
@@ -122,6 +127,26 @@ pub(crate) static NAME: Kind<String> = Kind {
     scalar: Scalar::Text(name),
 };
 
+pub(crate) static SENTENCE: Kind<String> = Kind {
+    name: "text",
+    right: "a text of at most 200 characters on one line",
+    scalar: Scalar::Text(|text| line(text, LONGEST_SENTENCE)),
+};
+
+pub(crate) static MOMENT: Kind<UnixTime> = Kind {
+    name: "date and time",
+    right: "a date and time with its offset in quotes (RFC 3339), such as \
+            \"2026-11-30T18:00:00+01:00\"",
+    scalar: Scalar::Text(moment),
+};
+
+pub(crate) static SPKI_PIN: Kind<SpkiPin> = Kind {
+    name: "SPKI pin",
+    right: "the SHA-256 of a public key (SPKI) in base64 or hexadecimal, such as \
+            \"sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\"",
+    scalar: Scalar::Text(|text| text.parse().map_err(|error| quoted(text, error))),
+};
+
 /// What the text is called when it is none of the words that may stand there.
 pub(crate) fn not_a_choice(text: &str) -> String {
     format!("{text:?} is not known here")
@@ -130,6 +155,15 @@ pub(crate) fn not_a_choice(text: &str) -> String {
 /// Names go to log lines, file names and tables. What could leave its line or folder, or show
 /// itself as another name, is refused where it is written down (CWE-117, CWE-22).
 pub(crate) fn name(text: &str) -> Result<String, String> {
+    let name = line(text, LONGEST_NAME)?;
+    if name.contains(['/', '\\']) || name.starts_with('.') {
+        return Err(format!("{name:?} looks like a path"));
+    }
+    Ok(name)
+}
+
+/// A text that stays on its line and shows what it holds.
+fn line(text: &str, longest: usize) -> Result<String, String> {
     let hides = |c: char| {
         c.is_control()
             || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
@@ -138,14 +172,11 @@ pub(crate) fn name(text: &str) -> Result<String, String> {
     if text.is_empty() {
         return Err("is empty".to_owned());
     }
-    if text.chars().count() > LONGEST_NAME {
-        return Err(format!("is longer than {LONGEST_NAME} characters"));
+    if text.chars().count() > longest {
+        return Err(format!("is longer than {longest} characters"));
     }
     if let Some(bad) = text.chars().find(|c| hides(*c)) {
         return Err(format!("holds the character {bad:?}"));
-    }
-    if text.contains(['/', '\\']) || text.starts_with('.') {
-        return Err(format!("{text:?} looks like a path"));
     }
     if text.trim() != text {
         return Err(format!("{text:?} begins or ends with a space"));

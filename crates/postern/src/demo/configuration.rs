@@ -174,6 +174,7 @@ next-hop = ["{plain}"]
 # Never asked: all mail has its next hop above.
 [dns]
 servers = ["127.0.0.1:53"]
+dnssec = "off"
 
 # Short, so that there is something to see. Leave these out, and senders hear of a delay after
 # fifteen minutes.

@@ -3,13 +3,14 @@
 use postern_mail::DomainPattern;
 use postern_policy::{PartnerError, PolicyError};
 
-use super::Checked;
-use crate::schema::{Located, Notes, Spot, Table};
+use super::{Checked, Patterns};
+use crate::schema::{Notes, Spot, Table};
 
 /// Notes what the policy finds wrong between partners, at the key where it stands.
 pub(super) fn note_between(notes: &Notes<'_>, at: &Checked<'_>, error: &PolicyError) {
     let right = match error {
         PolicyError::DuplicatePartner(_) => "give each partner a name of its own",
+        PolicyError::UnknownPartner(_) => "give the name of a [[partner]]",
         PolicyError::DomainTaken { .. } => "a domain belongs to one partner",
         PolicyError::ProfilesExclude { .. } => "choose profiles that have something in common",
         PolicyError::ExclusiveShared { .. } => {
@@ -19,56 +20,67 @@ pub(super) fn note_between(notes: &Notes<'_>, at: &Checked<'_>, error: &PolicyEr
     let pattern = match error {
         PolicyError::DomainTaken { pattern, .. } => Some(pattern),
         PolicyError::DuplicatePartner(_)
+        | PolicyError::UnknownPartner(_)
         | PolicyError::ProfilesExclude { .. }
         | PolicyError::ExclusiveShared { .. } => None,
     };
     notes.error(
-        &spot(&at.table, &at.domains, error.key(), pattern),
+        &spot(&at.table, &at.patterns, error.key(), pattern),
         error,
         right,
     );
 }
 
 /// Notes what the policy finds wrong with a partner by itself, at the key where it stands.
-pub(super) fn note_within(
-    table: &Table<'_>,
-    domains: &[Located<DomainPattern>],
-    error: &PartnerError,
-) {
+pub(super) fn note_within(table: &Table<'_>, patterns: &Patterns, error: &PartnerError) {
     let right = match error {
         PartnerError::NoDomains | PartnerError::EveryDomain => "name the partner's domains",
-        PartnerError::DuplicateDomain(_) => "keep one of the two",
-        PartnerError::NoIdentity => "give names or spki-pins",
-        PartnerError::IdentityUnused { .. } | PartnerError::ExclusiveUnused => {
-            "write require = \"authenticated\", or remove the key"
+        PartnerError::DuplicateDomain(_) | PartnerError::Excepted { .. } => "keep one of the two",
+        PartnerError::ExceptionUnused(_) => {
+            "write the wildcard among the domains that it is an exception from, or remove it"
         }
+        PartnerError::NoIdentity => "give names or spki-pins",
+        PartnerError::IdentityUnused { .. }
+        | PartnerError::DaneUnused
+        | PartnerError::ExclusiveUnused => "write require = \"authenticated\", or remove the key",
+        PartnerError::RevocationUnused { .. } => "give names as well, or write a [[deny]]",
         PartnerError::UsageUnused => "give names as well, or remove the key",
         PartnerError::ProfileUnused => {
             "require \"encrypted\" or \"authenticated\", or remove the key"
         }
     };
     let pattern = match error {
-        PartnerError::DuplicateDomain(pattern) => Some(pattern),
+        PartnerError::DuplicateDomain(pattern)
+        | PartnerError::ExceptionUnused(pattern)
+        | PartnerError::Excepted {
+            exception: pattern, ..
+        } => Some(pattern),
         PartnerError::NoDomains
         | PartnerError::EveryDomain
         | PartnerError::NoIdentity
         | PartnerError::IdentityUnused { .. }
+        | PartnerError::RevocationUnused { .. }
+        | PartnerError::DaneUnused
         | PartnerError::ExclusiveUnused
         | PartnerError::UsageUnused
         | PartnerError::ProfileUnused => None,
     };
-    let spot = spot(table, domains, &error.key(), pattern);
+    let spot = spot(table, patterns, &error.key(), pattern);
     table.notes().error(&spot, error, right);
 }
 
 /// Where a key of a partner stands; where `pattern` stands, if the fault is with that one.
 fn spot(
     table: &Table<'_>,
-    domains: &[Located<DomainPattern>],
+    patterns: &Patterns,
     key: &str,
     pattern: Option<&DomainPattern>,
 ) -> Spot {
-    let last = domains
+    let list = match key {
+        "except" => &patterns.except,
+        _ => &patterns.domains,
+    };
+    let last = list
         .iter()
         .rev()
         .find(|domain| pattern == Some(&domain.value));

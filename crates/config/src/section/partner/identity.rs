@@ -4,10 +4,14 @@ use postern_mail::Domain;
 use postern_policy::{ChannelLevel, IdentityTerms};
 use postern_tls::{ReferenceIdentity, SpkiPin};
 
+use super::Loaders;
 use crate::{
-    schema::{Key, Kind, Located, Reported, Scalar, Table},
-    section::trust::{TRUST_SOURCES, TrustLoader, TrustSource},
-    value::{CHANNEL, DOMAIN},
+    schema::{Key, Located, Reported, Table},
+    section::{
+        revocation,
+        trust::{TRUST_SOURCES, TrustSource},
+    },
+    value::{CHANNEL, DOMAIN, SPKI_PIN},
 };
 
 /// What was written for the identity of one direction.
@@ -15,7 +19,8 @@ pub(super) struct Written {
     pub(super) require: Result<Located<ChannelLevel>, Reported>,
     pub(super) names: Result<Option<Vec<Located<Domain>>>, Reported>,
     pub(super) pins: Result<Option<Vec<Located<SpkiPin>>>, Reported>,
-    trust: Result<Option<Vec<Located<TrustSource>>>, Reported>,
+    pub(super) trust: Result<Option<Vec<Located<TrustSource>>>, Reported>,
+    pub(super) revocation: revocation::Written,
 }
 
 /// The declarations of the keys that one direction has for it.
@@ -24,17 +29,8 @@ pub(super) struct Keys {
     pub(super) names: Key<Domain>,
     pub(super) pins: Key<SpkiPin>,
     pub(super) trust: Key<TrustSource>,
+    pub(super) revocation: revocation::Keys,
 }
-
-static PINS: Kind<SpkiPin> = Kind {
-    name: "SPKI pin",
-    right: "the SHA-256 of a public key (SPKI) in base64 or hexadecimal, such as \
-            \"sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\"",
-    scalar: Scalar::Text(|text| {
-        text.parse()
-            .map_err(|error| format!("{text:?} is refused: {error}"))
-    }),
-};
 
 impl Keys {
     pub(super) const fn new(
@@ -48,7 +44,7 @@ impl Keys {
             names: Key::optional("names", &DOMAIN, absent, shown, doc).list(),
             pins: Key::optional(
                 "spki-pins",
-                &PINS,
+                &SPKI_PIN,
                 "no key is pinned",
                 r#"["sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="]"#,
                 pins,
@@ -63,6 +59,7 @@ impl Keys {
                  files of certificates in PEM.",
             )
             .list(),
+            revocation: revocation::Keys::new(),
         }
     }
 
@@ -72,6 +69,7 @@ impl Keys {
             names: table.maybe_many(&self.names),
             pins: table.maybe_many(&self.pins),
             trust: table.maybe_many(&self.trust),
+            revocation: self.revocation.read(table),
         }
     }
 }
@@ -80,12 +78,13 @@ impl Written {
     /// What is required, and as whom.
     pub(super) fn check(
         self,
-        trust: &TrustLoader<'_>,
+        loaders: &Loaders<'_>,
     ) -> Result<(ChannelLevel, IdentityTerms), Reported> {
         let trust = self.trust.and_then(|sources| {
-            let loaded = sources.map(|sources| trust.load(&sources));
+            let loaded = sources.map(|sources| loaders.trust.load(&sources));
             loaded.transpose()
         });
+        let revocation = self.revocation.check(&loaders.crls);
         let names = self.names?.into_iter().flatten();
         let pins = self.pins?.into_iter().flatten();
         let identity = IdentityTerms {
@@ -94,6 +93,7 @@ impl Written {
                 .collect(),
             pins: pins.map(|pin| pin.value).collect(),
             trust: trust?,
+            revocation: revocation?,
         };
         Ok((self.require?.value, identity))
     }

@@ -2,10 +2,9 @@
 
 use postern_policy::{ChannelLevel, ClientUsage, Exclusivity, InboundTerms};
 
-use super::{identity, nothing_required};
+use super::{Loaders, identity, nothing_required};
 use crate::{
     schema::{Key, Located, Occurs, Reported, Section, Table},
-    section::trust::TrustLoader,
     value::BOOLEAN,
 };
 
@@ -56,11 +55,13 @@ pub(super) static INBOUND: Section = Section {
         &KEYS.names.entry,
         &KEYS.pins.entry,
         &KEYS.trust.entry,
+        &KEYS.revocation.crl.entry,
+        &KEYS.revocation.unknown.entry,
         &EXCLUSIVE.entry,
         &SERVER_AUTH.entry,
     ],
     sections: &[],
-    not_yet: &["crl", "dane"],
+    not_yet: &[],
     commented: false,
     example: None,
 };
@@ -78,14 +79,14 @@ impl Written {
     pub(super) fn check(
         self,
         table: &Table<'_>,
-        trust: &TrustLoader<'_>,
+        loaders: &Loaders<'_>,
     ) -> Result<InboundTerms, Reported> {
         if !table.is_written() {
             nothing_required(table, "from");
             return Ok(InboundTerms::requiring(ChannelLevel::Any));
         }
         let anonymous = self.identity.names == Ok(None) && self.identity.pins == Ok(None);
-        let (require, identity) = self.identity.check(trust)?;
+        let (require, identity) = self.identity.check(loaders)?;
         if anonymous && require.requires_authenticated_peer() {
             // The policy would take the partner's domains for names. Nobody gets certificates
             // for sending hosts in those names, so it is rather a name that was forgotten.

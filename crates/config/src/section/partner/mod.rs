@@ -6,11 +6,14 @@ mod inbound;
 mod outbound;
 
 use postern_mail::{DomainPattern, Mailbox};
-use postern_policy::{Defaults, Partner, PartnerName, Policy, PolicyError, Stage};
+use postern_policy::{
+    ChannelLevel, Dane, Defaults, Partner, PartnerName, Policy, PolicyError, Stage,
+};
 use postern_tls::Profile;
 
 use super::{
     certificate::{self, Certificates},
+    revocation::CrlLoader,
     tls::PROFILES,
     trust::TrustLoader,
 };
@@ -24,6 +27,7 @@ pub(crate) struct Written<'a> {
     table: Table<'a>,
     name: Result<Located<PartnerName>, Reported>,
     domains: Result<Vec<Located<DomainPattern>>, Reported>,
+    except: Result<Option<Vec<Located<DomainPattern>>>, Reported>,
     stage: Result<Located<Stage>, Reported>,
     profile: Result<Option<Located<&'static Profile>>, Reported>,
     contact: Result<Option<Located<Mailbox>>, Reported>,
@@ -35,10 +39,22 @@ pub(crate) struct Written<'a> {
 pub(crate) struct Checked<'a> {
     partner: Partner,
     table: Table<'a>,
-    domains: Vec<Located<DomainPattern>>,
+    patterns: Patterns,
 }
 
-static PARTNER_NAMES: Kind<PartnerName> = Kind {
+/// The patterns of `domains` and `except`, and where they stand.
+pub(crate) struct Patterns {
+    domains: Vec<Located<DomainPattern>>,
+    except: Vec<Located<DomainPattern>>,
+}
+
+/// What reads the files that rules name; each file is read once.
+pub(crate) struct Loaders<'n> {
+    pub(crate) trust: TrustLoader<'n>,
+    pub(crate) crls: CrlLoader<'n>,
+}
+
+pub(super) static PARTNER_NAMES: Kind<PartnerName> = Kind {
     name: value::NAME.name,
     right: value::NAME.right,
     scalar: Scalar::Text(|text| {
@@ -78,6 +94,16 @@ static DOMAINS: Key<DomainPattern> = Key::required(
 )
 .list();
 
+static EXCEPT: Key<DomainPattern> = Key::optional(
+    "except",
+    &PATTERN,
+    "every domain that a wildcard matches",
+    r#"["old.ministry.example"]"#,
+    "Domains that a wildcard of `domains` matches and that are not the partner's: each by name, or \
+     `*.old.ministry.example` for all below it. For them the rule says nothing.",
+)
+.list();
+
 static STAGE: Key<Stage> = Key::defaulted(
     "stage",
     &STAGES,
@@ -112,6 +138,7 @@ pub(crate) static PARTNER: Section = Section {
     keys: &[
         &NAME.entry,
         &DOMAINS.entry,
+        &EXCEPT.entry,
         &STAGE.entry,
         &PROFILE.entry,
         &CONTACT.entry,
@@ -126,41 +153,53 @@ pub(crate) fn read(table: Table<'_>) -> Written<'_> {
     Written {
         name: table.one(&NAME),
         domains: table.many(&DOMAINS),
+        except: table.maybe_many(&EXCEPT),
         stage: table.one(&STAGE),
         profile: table.maybe(&PROFILE),
         contact: table.maybe(&CONTACT),
-        outbound: table.section(&outbound::OUTBOUND).map(|table| {
-            let written = outbound::read(&table);
-            (table, written)
-        }),
-        inbound: table.section(&inbound::INBOUND).map(|table| {
-            let written = inbound::read(&table);
-            (table, written)
-        }),
+        outbound: table
+            .section(&outbound::OUTBOUND)
+            .map(|table| table.with(outbound::read)),
+        inbound: table
+            .section(&inbound::INBOUND)
+            .map(|table| table.with(inbound::read)),
         table,
     }
 }
 
 impl<'a> Written<'a> {
+    /// What the configuration calls it.
+    pub(crate) fn name(&self) -> Option<PartnerName> {
+        let name = self.name.as_ref().ok();
+        name.map(|name| name.value.clone())
+    }
+
     /// The partner that this means. `certificates` are the names of ours, unless one of them is
     /// not known for sure.
     pub(crate) fn check(
         self,
-        trust: &TrustLoader<'_>,
+        loaders: &Loaders<'_>,
         certificates: Option<&[String]>,
     ) -> Result<Checked<'a>, Reported> {
         let outbound = self
             .outbound
-            .and_then(|(table, written)| written.check(&table, trust, certificates));
+            .and_then(|(table, written)| written.check(&table, loaders, certificates));
         let inbound = self
             .inbound
-            .and_then(|(table, written)| written.check(&table, trust));
-        let domains = self.domains?;
+            .and_then(|(table, written)| written.check(&table, loaders));
+        let except = self.except.map(Option::unwrap_or_default);
+        let patterns = Patterns {
+            domains: self.domains?,
+            except: except?,
+        };
         let mut builder = Partner::builder(self.name?.value, self.stage?.value)
             .outbound(outbound?)
             .inbound(inbound?);
-        for domain in &domains {
+        for domain in &patterns.domains {
             builder = builder.domain(domain.value.clone());
+        }
+        for exception in &patterns.except {
+            builder = builder.except(exception.value.clone());
         }
         if let Some(profile) = self.profile? {
             builder = builder.profile(profile.value);
@@ -172,11 +211,11 @@ impl<'a> Written<'a> {
             Ok(partner) => Ok(Checked {
                 partner,
                 table: self.table,
-                domains,
+                patterns,
             }),
             Err(errors) => {
                 for error in errors {
-                    faults::note_within(&self.table, &domains, &error);
+                    faults::note_within(&self.table, &patterns, &error);
                 }
                 Err(Reported)
             }
@@ -198,7 +237,8 @@ pub(crate) fn policy(
             // Of two partners with one name it is the later whose name is at fault.
             let at = match &error {
                 PolicyError::DuplicatePartner(_) => of_this_name.next_back(),
-                PolicyError::DomainTaken { .. }
+                PolicyError::UnknownPartner(_)
+                | PolicyError::DomainTaken { .. }
                 | PolicyError::ProfilesExclude { .. }
                 | PolicyError::ExclusiveShared { .. } => of_this_name.next(),
             };
@@ -229,6 +269,49 @@ pub(crate) fn check_presented(
                 &table.spot_of_path("outbound.present"),
                 format_args!("profile {} does not allow it; {violation}", own.name()),
                 "present a certificate with such a key, or choose another profile",
+            );
+        }
+    }
+}
+
+/// Refuses to demand records that nobody could prove.
+pub(crate) fn check_dane(notes: &Notes<'_>, partners: &[Checked<'_>]) {
+    for Checked { partner, table, .. } in partners {
+        if partner.outbound().dane == Dane::Demanded {
+            notes.error(
+                &table.spot_of_path("outbound.dane"),
+                "cannot be met while dns.dnssec is \"off\"",
+                "write dnssec = \"validate\", or authenticate the partner otherwise",
+            );
+        }
+    }
+}
+
+/// Warns of a partner that could never deliver over a listener of this profile, although the
+/// rule lets it deliver over TLS only.
+pub(crate) fn check_listener(
+    notes: &Notes<'_>,
+    general: &Profile,
+    listener: &Located<&'static Profile>,
+    partners: &[Checked<'_>],
+) {
+    let bounds = general.bounds().intersect(listener.value.bounds());
+    for Checked { partner, .. } in partners {
+        let Some(own) = partner.profile() else {
+            continue;
+        };
+        if partner.inbound().require != ChannelLevel::Any
+            && let Some(contradiction) = bounds.intersect(own.bounds()).contradiction()
+        {
+            notes.warn(
+                &listener.spot,
+                format_args!(
+                    "{} allows nothing that the profile {} of partner {} allows: {contradiction}",
+                    listener.value.name(),
+                    own.name(),
+                    partner.name()
+                ),
+                "let the partner deliver to another listener",
             );
         }
     }

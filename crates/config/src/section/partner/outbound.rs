@@ -1,18 +1,18 @@
 //! `[partner.outbound]`: what connections to a partner must prove.
 
 use postern_mail::NextHop;
-use postern_policy::{CertificateName, ChannelLevel, OutboundTerms};
+use postern_policy::{CertificateName, ChannelLevel, Dane, IdentityTerms, OutboundTerms};
 
-use super::{identity, nothing_required};
+use super::{Loaders, identity, nothing_required};
 use crate::{
     schema::{Key, Located, Occurs, Reported, Section, Table},
-    section::trust::TrustLoader,
-    value::{NAME, NEXT_HOP},
+    value::{BOOLEAN, NAME, NEXT_HOP},
 };
 
 /// What was written for the way out.
 pub(super) struct Written {
     identity: identity::Written,
+    dane: Result<Located<bool>, Reported>,
     present: Result<Option<Located<String>>, Reported>,
     hosts: Result<Option<Vec<Located<NextHop>>>, Reported>,
 }
@@ -29,6 +29,16 @@ static KEYS: identity::Keys = identity::Keys::new(
     ],
     "The keys of which the server must hold one, whoever has signed its certificate. Together \
      with `names` both must hold.",
+);
+
+static DANE: Key<bool> = Key::defaulted(
+    "dane",
+    &BOOLEAN,
+    "false",
+    "Whether the server must be the one that TLSA records describe, proven by DNSSEC (RFC 7672). \
+     `true`: without usable records nothing is sent; without `names`, `spki-pins` and `trust` \
+     they alone say who the partner is, and beside those both must hold. `false`: such records \
+     count where they are published, as they do for everybody.",
 );
 
 static PRESENT: Key<String> = Key::optional(
@@ -58,11 +68,14 @@ pub(super) static OUTBOUND: Section = Section {
         &KEYS.names.entry,
         &KEYS.pins.entry,
         &KEYS.trust.entry,
+        &KEYS.revocation.crl.entry,
+        &KEYS.revocation.unknown.entry,
+        &DANE.entry,
         &PRESENT.entry,
         &HOSTS.entry,
     ],
     sections: &[],
-    not_yet: &["crl", "dane"],
+    not_yet: &[],
     commented: false,
     example: None,
 };
@@ -70,6 +83,7 @@ pub(super) static OUTBOUND: Section = Section {
 pub(super) fn read(table: &Table<'_>) -> Written {
     Written {
         identity: KEYS.read(table),
+        dane: table.one(&DANE),
         present: table.maybe(&PRESENT),
         hosts: table.maybe_many(&HOSTS),
     }
@@ -80,44 +94,70 @@ impl Written {
     pub(super) fn check(
         self,
         table: &Table<'_>,
-        trust: &TrustLoader<'_>,
+        loaders: &Loaders<'_>,
         certificates: Option<&[String]>,
     ) -> Result<OutboundTerms, Reported> {
         if !table.is_written() {
             nothing_required(table, "to");
             return Ok(OutboundTerms::requiring(ChannelLevel::Any));
         }
-        let identity = self.identity.check(trust);
+        let identity = self.identity.check(loaders);
         let present = self.present?;
         if let (Some(present), Some(names)) = (&present, certificates) {
             check_present(table, present, names);
         }
         let (require, identity) = identity?;
+        let dane = match self.dane?.value {
+            true => Dane::Demanded,
+            false => Dane::WherePublished,
+        };
         let hosts = self.hosts?;
         if let Some(hosts) = &hosts
             && require.requires_authenticated_peer()
-            && identity.names.is_empty()
-            && identity.pins.is_empty()
         {
-            check_named(table, hosts);
+            check_hosts(table, hosts, &identity, dane);
+        }
+        let alone = identity.names.is_empty() && identity.pins.is_empty();
+        if dane == Dane::Demanded
+            && alone
+            && identity.trust.is_none()
+            && identity.revocation.is_some()
+        {
+            table.notes().error(
+                &table.spot_of_path(KEYS.revocation.crl.entry.name),
+                "has no effect where TLSA records alone say who the partner is",
+                "give names as well, or remove the key",
+            );
         }
         Ok(OutboundTerms {
             require,
             identity,
             present: present.map(|present| CertificateName::new(&present.value)),
             hosts: hosts.into_iter().flatten().map(|hop| hop.value).collect(),
+            dane,
         })
     }
 }
 
 /// Fixed hosts that are addresses leave nothing to authenticate the partner by.
-fn check_named(table: &Table<'_>, hosts: &[Located<NextHop>]) {
-    if hosts.iter().all(|hop| hop.value.host().domain().is_none()) {
-        table.notes().error(
-            &table.spot_of_path("hosts"),
-            "are addresses, which no certificate names",
-            "give names or spki-pins, or write the hosts by name",
-        );
+fn check_hosts(
+    table: &Table<'_>,
+    hosts: &[Located<NextHop>],
+    identity: &IdentityTerms,
+    dane: Dane,
+) {
+    if hosts.iter().any(|hop| hop.value.host().domain().is_some()) {
+        return;
+    }
+    let spot = table.spot_of_path(HOSTS.entry.name);
+    if dane == Dane::Demanded {
+        let wrong = "are addresses, which have no TLSA records";
+        let right = "write the hosts by name, or dane = false";
+        table.notes().error(&spot, wrong, right);
+    } else if identity.names.is_empty() && identity.pins.is_empty() {
+        let wrong = "are addresses, which no certificate names";
+        let right = "give names or spki-pins, or write the hosts by name";
+        table.notes().error(&spot, wrong, right);
     }
 }
 
