@@ -230,6 +230,3 @@ fn left(valid_until: Instant) -> u64 {
 fn words<T: fmt::Display>(items: impl IntoIterator<Item = T>) -> Vec<String> {
     items.into_iter().map(|item| item.to_string()).collect()
 }
-
-#[cfg(test)]
-mod tests;

@@ -25,7 +25,10 @@ mod peers;
 mod reload;
 mod requiretls;
 mod reuse;
+mod stages;
 mod stopping;
+mod stripping;
+mod survey;
 
 /// How long a test waits for what must come.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use postern_mail::TlsWish;
+use postern_reports::ledger::PlaintextCause;
 use postern_testkit::{Authority, Leaf, server_config};
 
 use crate::{
     neighbour::{Neighbour, Tls},
+    published::{Published, submit},
     world::{Plan, World},
 };
 
@@ -146,4 +149,65 @@ async fn a_domain_must_be_missing_twice_before_mail_is_returned() {
     assert_eq!(failure.status().to_string(), "4.1.2");
     world.spool.retry(id).await.unwrap();
     world.until_gone(id).await;
+}
+
+/// A host of `to.example` of which nothing is published.
+async fn stranger(tls: &dyn Fn(&Authority, &str) -> Tls) -> (Published, World) {
+    let published = Published::with(&[tls]).await;
+    let plan = published.plan(published.zone("insecure", "insecure", ""));
+    let world = World::start(Plan {
+        keep_alive: std::time::Duration::ZERO,
+        ..plan
+    });
+    (published, world)
+}
+
+#[tokio::test]
+async fn a_host_that_fails_at_a_large_hello_is_tried_with_a_small_one() {
+    let small_only = |authority: &Authority, name: &str| {
+        let identity = authority.issue(&Leaf::named(name));
+        Tls::SmallHelloOnly(Arc::new(server_config(&identity, None)))
+    };
+    let (mut published, world) = stranger(&small_only).await;
+    let id = submit(&world, TlsWish::Unstated).await;
+    assert!(published.hosts[0].arrival().await.over_tls);
+    world.until_gone(id).await;
+    assert_eq!(published.visits(), [(2, 1)]);
+    let counted = published.accounts.results();
+    assert_eq!(
+        counted,
+        ["no-policy-found validation-failure", "no-policy-found met"]
+    );
+    assert!(published.accounts.plaintext().is_empty());
+}
+
+/// Each way of failing at TLS, with the connections until the message went in clear. What failed
+/// once is tried again with the next message: no failure is remembered.
+#[tokio::test]
+async fn a_host_whose_tls_fails_in_every_way_is_given_mail_in_clear_and_asked_again() {
+    for (tls, connections) in [(Tls::HangsUp, 3), (Tls::Old, 3), (Tls::Broken, 2)] {
+        let (mut published, world) = stranger(&|_, _| tls.clone()).await;
+        for round in 1..=2 {
+            let id = submit(&world, TlsWish::Unstated).await;
+            assert!(!published.hosts[0].arrival().await.over_tls);
+            world.until_gone(id).await;
+            assert_eq!(published.visits(), [(round * connections, round)]);
+            let clear = published.accounts.plaintext();
+            assert_eq!(clear.len(), round);
+            let destination = clear[0].destination.to_string();
+            assert_eq!(destination, "to.example");
+            let cause = clear[0].cause.to_string();
+            assert!(cause.contains("the TLS handshake failed: "), "{cause}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_host_without_tls_is_counted_with_that_reason() {
+    let (mut published, world) = stranger(&|_, _| Tls::None).await;
+    let id = submit(&world, TlsWish::Unstated).await;
+    published.hosts[0].arrival().await;
+    world.until_gone(id).await;
+    let clear = published.accounts.plaintext();
+    assert_eq!(clear[0].cause, PlaintextCause::NotOffered);
 }

@@ -38,6 +38,7 @@ pub(crate) struct Plan {
     pub(crate) certificates: Vec<(&'static str, Identity)>,
     pub(crate) schedule: Schedule,
     pub(crate) keep_alive: Duration,
+    pub(crate) handshake_timeout: Duration,
     /// The port of the hosts that the zone names.
     pub(crate) mx_port: u16,
     pub(crate) connections: usize,
@@ -63,6 +64,7 @@ impl Default for Plan {
             certificates: Vec::new(),
             schedule: Schedule::default(),
             keep_alive: Duration::from_secs(5),
+            handshake_timeout: Duration::from_secs(30),
             mx_port: NextHop::SMTP,
             connections: 8,
             messages: 1000,
@@ -244,6 +246,7 @@ pub(crate) fn situation(plan: Plan, directory: &TempDir) -> Situation {
     settings.schedule = plan.schedule;
     settings.keep_alive = plan.keep_alive;
     settings.mx_port = plan.mx_port;
+    settings.handshake_timeout = plan.handshake_timeout;
     settings.connections = plan.connections;
     settings.messages = plan.messages;
     settings.private_targets = PrivateTargets::Allowed;
