@@ -154,9 +154,10 @@ impl Search<'_> {
     /// not, and a circle of aliases looks to it like a name without records. So where a denial
     /// may stand behind an alias, the way there is walked again, alias by alias.
     async fn run<T>(&self, way: Way, wanted: &Wanted<T>) -> Result<Answer<T>, Trouble> {
-        let missing = match self.ask(way.here(), wanted.kind).await? {
-            Response::Records(lookup) => return Ok(chain::read(way, wanted, &lookup)?),
-            Response::Nothing(missing) => missing,
+        let missing = match self.ask(way.here(), wanted.kind).await {
+            Ok(Response::Records(lookup)) => return Ok(chain::read(way, wanted, &lookup)?),
+            Ok(Response::Nothing(missing)) => missing,
+            Err(trouble) => return self.past_aliases(way, wanted, trouble).await,
         };
         if missing.name == *way.here() && missing.is_authoritative {
             return Err(missing.behind(way));
@@ -165,6 +166,31 @@ impl Search<'_> {
         if missing.name == *way.here() {
             return Err(missing.behind(way));
         }
+        self.end(way, wanted).await
+    }
+
+    /// A response with an alias and the denial of what is asked for behind it, as recursive servers
+    /// give it, is bogus to hickory where one zone has both: it looks at the alias for the proof
+    /// that belongs to the alias's target. Step by step each proof is where it is looked for.
+    async fn past_aliases<T>(
+        &self,
+        way: Way,
+        wanted: &Wanted<T>,
+        trouble: Trouble,
+    ) -> Result<Answer<T>, Trouble> {
+        if !trouble.is_bogus() {
+            return Err(trouble);
+        }
+        let asked = way.here().clone();
+        let way = self.walk(way).await?;
+        if *way.here() == asked {
+            return Err(trouble);
+        }
+        self.end(way, wanted).await
+    }
+
+    /// What is at the end of the aliases.
+    async fn end<T>(&self, way: Way, wanted: &Wanted<T>) -> Result<Answer<T>, Trouble> {
         match self.ask(way.here(), wanted.kind).await? {
             Response::Records(lookup) => Ok(chain::read(way, wanted, &lookup)?),
             Response::Nothing(missing) => Err(missing.behind(way)),

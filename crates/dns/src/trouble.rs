@@ -13,6 +13,19 @@ pub(crate) enum Trouble {
     Unknown { cause: Cause, detail: String },
 }
 
+impl Trouble {
+    /// Whether signatures do not bear out what was said.
+    pub(crate) fn is_bogus(&self) -> bool {
+        matches!(
+            self,
+            Self::Unknown {
+                cause: Cause::Bogus,
+                ..
+            }
+        )
+    }
+}
+
 impl From<Cause> for Trouble {
     fn from(cause: Cause) -> Self {
         Self::Unknown {
