@@ -34,17 +34,27 @@ pub(crate) fn delivered(claim: &Claim, recipient: &ClaimedRecipient, handover: &
         reply = %handover.reply,
         "delivered"
     );
-    if let Some(Shadow {
-        partner: Some((partner, stage)),
+    told_of_shadow(claim, handover);
+}
+
+/// What is only measured would have stopped this mail.
+fn told_of_shadow(claim: &Claim, handover: &Handover) {
+    let Some(Shadow {
+        partner,
         outcome: Err(refusal),
     }) = &handover.shadow
-    {
-        let queue_id = claim.id();
-        if stage.warns() {
-            warn!(%queue_id, %partner, %stage, refused_because = %refusal, "enforcing would stop this mail");
-        } else {
-            info!(%queue_id, %partner, %stage, refused_because = %refusal, "enforcing would stop this mail");
-        }
+    else {
+        return;
+    };
+    let queue_id = claim.id();
+    let Some((partner, stage)) = partner else {
+        info!(%queue_id, refused_because = %refusal, "enforcing would stop this mail");
+        return;
+    };
+    if stage.warns() {
+        warn!(%queue_id, %partner, %stage, refused_because = %refusal, "enforcing would stop this mail");
+    } else {
+        info!(%queue_id, %partner, %stage, refused_because = %refusal, "enforcing would stop this mail");
     }
 }
 

@@ -3,6 +3,7 @@
 //! ```text
 //!  spool ── claim ──► message ── split by next hop ──► line of a destination ──► worker
 //!                        ▲                                                         │
+//!                        │         plan: rules, MTA-STS; hosts: MX, addresses, TLSA  │
 //!                        │               search: host, dial, STARTTLS, permit      │
 //!                        └───────────── outcomes for each recipient ◄── handover ◄─┘
 //!                        │
@@ -13,13 +14,17 @@
 //! |---|---|---|
 //! | which way does a recipient's mail go? | [`Routes`] | |
 //! | who may share a connection, and who waits? | `destination` | |
+//! | what must the delivery meet? | `planning`, by the policy | 8461 §3.4, §5.1 |
 //! | which hosts, at which addresses? | `host` | 5321 §5.1, 7505 |
-//! | which of them serves? | `connect` | 5321 §5.1 |
+//! | what does DNS say of their TLS? | `dane`, `prospect` | 7672 §2.2 |
+//! | which of them serves? | `connect` | 5321 §5.1, 8461 §5, 8689 §4.2.1 |
 //! | may it be given this message? | `dial`, asking the policy | 3207 §4.1, 7435 |
 //! | what did it say? | `connection`, by the session of `postern-smtp` | 5321 §3.3 |
 //! | what of too many recipients? | `handover` | 5321 §4.5.3.1.10 |
 //! | when is it tried again, when given up? | [`Schedule`] | 5321 §4.5.4.1 |
 //! | who is told? | `settlement`, `notice`, by `postern-reports` | 3461, 3464 |
+//! | what is counted of it? | [`Accounts`], `tls_report`, `partner_report` | 8460 §4.3 |
+//! | what would be done? | [`survey`](mod@survey) | |
 //!
 //! Content reaches a peer in one place only, `connection`, and that place owns a
 //! [`Permit`](postern_policy::Permit): there is no other way to write it. What was planned, or
@@ -34,9 +39,30 @@
 //! the addresses that are dialled and the time that this takes are all bounded. Who does not
 //! get in goes back to the queue, which is no attempt.
 //!
-//! Left out: everything that DNSSEC would tell of a next hop is passed over here, until the
-//! policy has a use for it. Mail for an address literal goes to that address as to a stranger,
-//! even where it is a partner's host: rules belong to domains.
+//! What the network says of a host only ever adds to what is demanded of its channel: TLSA records
+//! and MTA-STS policies are gathered as facts, and the policy joins them with our own rules. What
+//! could not be found out keeps mail waiting. No failure of TLS is remembered from one connection
+//! to the next, so nobody can buy days in clear with one bad minute.
+//!
+//! [`survey`](mod@survey) tells what a delivery would do, and dials without sending if asked to,
+//! on the code that delivers:
+//!
+//! ```no_run
+//! # use postern_outbound::{Situation, survey::{Question, survey}};
+//! # async fn explain(situation: &Situation) -> Result<(), Box<dyn std::error::Error>> {
+//! let question = Question {
+//!     way: situation.settings.routes.way_to("ministry.example".parse()?),
+//!     wish: Default::default(),
+//! };
+//! for host in survey(situation, &question).await.hosts {
+//!     println!("{}: {:?}\n{}", host.host, host.dialled, host.requirement);
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! Left out: mail for an address literal goes to that address as to a stranger, even where it is
+//! a partner's host, because rules belong to domains. What a host calls itself in its greeting is
+//! not told to those whose policy it was held against (RFC 8460 §4.4, `receiving-mx-helo`).
 
 mod account;
 mod accounts;

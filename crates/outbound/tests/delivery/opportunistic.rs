@@ -202,6 +202,23 @@ async fn a_host_whose_tls_fails_in_every_way_is_given_mail_in_clear_and_asked_ag
     }
 }
 
+/// Of TLS 1.3 we learn of it late, and it is a failed handshake all the same (P5).
+#[tokio::test]
+async fn a_host_that_wants_a_certificate_of_us_is_given_mail_in_clear() {
+    let clients = Authority::new("Somebody's CA");
+    let demanding = |authority: &Authority, name: &str| {
+        let identity = authority.issue(&Leaf::named(name));
+        Tls::With(Arc::new(server_config(&identity, Some(&clients))))
+    };
+    let (mut published, world) = stranger(&demanding).await;
+    let id = submit(&world, TlsWish::Unstated).await;
+    assert!(!published.hosts[0].arrival().await.over_tls);
+    world.until_gone(id).await;
+    assert_eq!(published.visits(), [(2, 1)]);
+    let counted = published.accounts.results();
+    assert_eq!(counted, ["no-policy-found validation-failure"]);
+}
+
 #[tokio::test]
 async fn a_host_without_tls_is_counted_with_that_reason() {
     let (mut published, world) = stranger(&|_, _| Tls::None).await;

@@ -220,6 +220,41 @@ async fn dane_that_a_rule_demands_must_be_there_and_be_met() {
     }
 }
 
+/// RFC 7672 §2.2.2: a host that the operator names is asked about where the rule demands DANE.
+#[tokio::test]
+async fn dane_that_a_rule_demands_is_asked_for_at_configured_hosts() {
+    let identity = Authority::self_signed(&Leaf::named("nobody.example"));
+    for (record, met) in [(tlsa(&identity), true), (wrong_tlsa(), false)] {
+        let published = Published::with(&[&|_, _| serving(&identity)]).await;
+        let zone = format!(
+            "$PROOF secure\nhop.example A {}\n_{port}._tcp.hop.example TLSA {record}",
+            published.hosts[0].address.ip(),
+            port = published.port(),
+        );
+        let terms = OutboundTerms {
+            hosts: vec![format!("hop.example:{}", published.port()).parse().unwrap()],
+            dane: Dane::Demanded,
+            ..OutboundTerms::requiring(ChannelLevel::Authenticated)
+        };
+        let name: PartnerName = "Ministry".parse().unwrap();
+        let partner = Partner::builder(name, Stage::Enforce)
+            .domain("to.example".parse().unwrap())
+            .outbound(terms);
+        let plan = Plan {
+            partners: vec![partner.build().unwrap()],
+            ..published.plan(zone)
+        };
+        if met {
+            assert_eq!(
+                check_arrives(published, plan).await.outcome,
+                AttemptOutcome::Met
+            );
+        } else {
+            check_waits(published, plan, "4.7.5").await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn while_the_glass_is_broken_mail_travels_and_the_rule_is_measured() {
     for (allow, tls, arrives) in [

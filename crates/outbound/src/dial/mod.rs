@@ -10,22 +10,15 @@
 //! In TLS 1.3 a server may refuse our certificate, or the lack of one, after the handshake has
 //! ended for us. That is a failed handshake too, and not a delivery gone wrong.
 
-use std::{
-    io,
-    net::SocketAddr,
-    time::{Instant, SystemTime},
-};
+mod opening;
+
+use std::time::{Instant, SystemTime};
 
 use bytes::BytesMut;
 use postern_mail::{Domain, EnhancedStatusCode};
 use postern_policy::{HostPlan, Refusal};
-use postern_smtp::client::{
-    Delivery, Extension, GoAhead, Opened, Opening, OpeningAction, OpeningCommand, SessionFault,
-    Stage, StartTlsAnswer,
-};
-use postern_tls::{
-    Attempt, Authentication, Channel, HandshakeError, Hello, NotSecured, PlainChannel, Resumption,
-};
+use postern_smtp::client::{Delivery, Opened, SessionFault, Stage};
+use postern_tls::{Channel, HandshakeError, Hello, NotSecured};
 use tokio::net::TcpStream;
 use tracing::{debug, info};
 
@@ -35,7 +28,7 @@ use crate::{
     connection::{Connection, NotOpened},
     prospect::Known,
     situation::Situation,
-    trace::{Link, Trace},
+    trace::Trace,
 };
 
 /// An attempt at one address.
@@ -88,6 +81,9 @@ enum NoChannel {
     Handshake(HandshakeError),
     /// The handshake was over for us, and the peer refused it after all.
     Rejected(HandshakeError),
+    /// The peer broke the protocol where a handshake was due. It may be somebody on the way who
+    /// speaks there (CVE-2021-38371), so nothing more is said to it.
+    Violation(SessionFault),
 }
 
 /// Whether STARTTLS is asked for, and with what.
@@ -107,6 +103,7 @@ impl Dial<'_> {
             upgrade = match self.attempt(&upgrade, trace).await {
                 Ok(connection) => return Ok(connection),
                 Err(NoChannel::Failed(failed)) => return Err(failed),
+                Err(NoChannel::Violation(fault)) => return Err(self.failed(&fault)),
                 Err(NoChannel::Handshake(error)) if self.try_a_smaller_hello(&upgrade, &error) => {
                     Upgrade::IfOffered(Hello::Reduced)
                 }
@@ -188,167 +185,8 @@ impl Dial<'_> {
         })
     }
 
-    /// Dials, greets, and upgrades the channel as far as it goes.
-    async fn channel(&self, upgrade: &Upgrade, trace: &mut Trace) -> Result<Ready, NoChannel> {
-        let stream = self.dial().await?;
-        let mut link = Link {
-            from: stream.local_addr().ok().map(|address| address.ip()),
-            hello: None,
-            security: Err(NotSecured::NotOffered),
-            offered_in_clear: None,
-            offered: None,
-        };
-        let mut channel = PlainChannel::new(stream);
-        let mut input = BytesMut::new();
-        let opened = self.greet(&mut channel, &mut input).await?;
-        link.offered_in_clear = Some(opened.capabilities().clone());
-        let ready = match upgrade {
-            Upgrade::IfOffered(hello) if opened.capabilities().offers(Extension::StartTls) => {
-                link.hello = Some(*hello);
-                self.starttls(channel, input, opened, *hello).await
-            }
-            Upgrade::IfOffered(hello) => {
-                link.hello = Some(*hello);
-                Ok(in_clear(channel, NotSecured::NotOffered, opened, input))
-            }
-            Upgrade::FailedBefore(reason) => Ok(in_clear(channel, reason.clone(), opened, input)),
-        };
-        link.security = match &ready {
-            Ok(ready) => ready.channel.security().cloned().map_err(Clone::clone),
-            Err(NoChannel::Handshake(error)) => Err(NotSecured::HandshakeFailed(error.clone())),
-            // A session that breaks off says nothing about TLS.
-            Err(NoChannel::Failed(_) | NoChannel::Rejected(_)) => return ready,
-        };
-        trace.connections.push(link);
-        ready
-    }
-
-    async fn dial(&self) -> Result<TcpStream, NoChannel> {
-        let limit = self.situation.settings.connect_timeout;
-        let address: SocketAddr = self.peer.address;
-        let connected = tokio::time::timeout(limit, TcpStream::connect(address)).await;
-        let trouble = match connected {
-            Ok(Ok(stream)) => match stream.set_nodelay(true) {
-                Ok(()) => return Ok(stream),
-                Err(error) => error.to_string(),
-            },
-            Ok(Err(error)) => error.to_string(),
-            Err(_elapsed) => format!("no answer within {} s", limit.as_secs()),
-        };
-        let text = format!("cannot connect to {}: {trouble}", self.peer);
-        let failed = FailedAttempt::not_connected(&text, SystemTime::now());
-        Err(NoChannel::Failed(failed.into()))
-    }
-
-    /// Greeting, EHLO, and what the peer offers.
-    async fn greet(
-        &self,
-        channel: &mut PlainChannel<TcpStream>,
-        input: &mut BytesMut,
-    ) -> Result<Opened, NoChannel> {
-        let mut opening = Opening::new(self.hostname(), Instant::now());
-        loop {
-            let done = match opening.advance(input, Instant::now()) {
-                Ok(OpeningAction::Opened(opened)) => return Ok(opened),
-                Ok(OpeningAction::Send(command)) => {
-                    say(channel, &command, opening.deadline()).await
-                }
-                Ok(OpeningAction::Read) => listen(channel, input, opening.deadline()).await,
-                Err(fault) => return Err(NoChannel::Failed(self.failed(&fault))),
-            };
-            if done.is_err() {
-                let fault = opening.connection_lost(Instant::now());
-                return Err(NoChannel::Failed(self.failed(&fault)));
-            }
-        }
-    }
-
-    /// STARTTLS and the handshake, or the channel as it is where the peer declines.
-    async fn starttls(
-        &self,
-        mut channel: PlainChannel<TcpStream>,
-        mut input: BytesMut,
-        opened: Opened,
-        hello: Hello,
-    ) -> Result<Ready, NoChannel> {
-        let failed = |fault: &SessionFault| NoChannel::Failed(self.failed(fault));
-        let mut waiting = opened
-            .starttls(&input, Instant::now())
-            .map_err(|fault| failed(&fault))?;
-        let deadline = waiting.deadline();
-        let mut done = say(&mut channel, &OpeningCommand::StartTls, deadline).await;
-        loop {
-            if done.is_err() {
-                return Err(failed(&waiting.connection_lost(Instant::now())));
-            }
-            match waiting.advance(&mut input, Instant::now()) {
-                Ok(StartTlsAnswer::Read(still)) => {
-                    waiting = still;
-                    done = listen(&mut channel, &mut input, waiting.deadline()).await;
-                }
-                Ok(StartTlsAnswer::GoAhead(agreed)) => {
-                    return self.handshake(channel, agreed, hello).await;
-                }
-                Ok(StartTlsAnswer::Declined(reply, opened)) => {
-                    let reason = NotSecured::Refused(reply);
-                    return Ok(in_clear(channel, reason, opened, input));
-                }
-                Err(fault) => return Err(failed(&fault)),
-            }
-        }
-    }
-
-    async fn handshake(
-        &self,
-        channel: PlainChannel<TcpStream>,
-        agreed: GoAhead,
-        hello: Hello,
-    ) -> Result<Ready, NoChannel> {
-        let requirement = self.plan.enforced();
-        let client = self
-            .situation
-            .tls_client(requirement.bounds())
-            .map_err(|contradiction| {
-                NoChannel::Handshake(HandshakeError::Ours(contradiction.to_string()))
-            })?;
-        let authentication = if requirement.level().requires_authenticated_peer() {
-            Authentication::Demanded
-        } else {
-            Authentication::NotDemanded
-        };
-        let certificates = &self.situation.certificates;
-        let attempt = Attempt {
-            authentication,
-            server_name: self.plan.server_name().cloned(),
-            present: self
-                .plan
-                .delivery()
-                .present()
-                .and_then(|name| certificates.identity(name.as_str())),
-            hello,
-            resumption: self.resumption(),
-            limit: self.situation.settings.handshake_timeout,
-        };
-        let secured = channel.upgrade(agreed, &client, &attempt).await;
-        let channel = secured.map_err(NoChannel::Handshake)?;
-        Ok(Ready {
-            channel: Channel::Tls(channel),
-            session: Session::AfterTls,
-        })
-    }
-
     fn hostname(&self) -> Domain {
         self.situation.settings.hostname.clone()
-    }
-
-    /// A session is resumed only where nobody asks who the peer is, not even to measure it: it
-    /// would prove nothing.
-    fn resumption(&self) -> Resumption {
-        if self.plan.full().identity().is_none() {
-            Resumption::Allowed
-        } else {
-            Resumption::Forbidden
-        }
     }
 
     fn failed(&self, fault: &SessionFault) -> Undelivered {
@@ -385,40 +223,5 @@ fn a_smaller_hello_may_help(error: &HandshakeError) -> bool {
         | HandshakeError::NotTls
         | HandshakeError::NotProven(_)
         | HandshakeError::Ours(_) => false,
-    }
-}
-
-async fn say(
-    channel: &mut PlainChannel<TcpStream>,
-    command: &OpeningCommand,
-    deadline: Instant,
-) -> io::Result<()> {
-    clock::until(Some(deadline), channel.write_command(command)).await?
-}
-
-/// Reads what there is. That nothing came in time is no error here: the session knows its
-/// deadline, and says what missing it means.
-async fn listen(
-    channel: &mut PlainChannel<TcpStream>,
-    input: &mut BytesMut,
-    deadline: Instant,
-) -> io::Result<()> {
-    match clock::until(Some(deadline), channel.read(input)).await {
-        Err(_too_late) => Ok(()),
-        Ok(Ok(0)) => Err(io::ErrorKind::UnexpectedEof.into()),
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(error),
-    }
-}
-
-fn in_clear(
-    channel: PlainChannel<TcpStream>,
-    reason: NotSecured,
-    opened: Opened,
-    input: BytesMut,
-) -> Ready {
-    Ready {
-        channel: Channel::Plain(channel, reason),
-        session: Session::InClear(opened, input),
     }
 }
