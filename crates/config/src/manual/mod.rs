@@ -1,5 +1,6 @@
 //! The annotated sample and the reference, made from the declarations of the keys.
 
+mod profiles;
 mod reference;
 mod sample;
 mod wrap;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::wrap::wrap;
+use super::{profiles::profiles, wrap::wrap};
 use crate::schema::{Entry, Presence, Section};
 
 /// What the reference begins with.
@@ -55,6 +55,7 @@ pub(crate) fn reference(root: &Section) -> String {
     for inner in root.sections {
         section(&mut page, inner, "");
     }
+    page.push_str(&profiles());
     page.truncate(page.trim_end().len());
     page.push('\n');
     page

@@ -71,7 +71,7 @@ static REASON: Key<String> = Key::required(
     "reason",
     &SENTENCE,
     r#""their certificate expired over the weekend, ticket 4713""#,
-    "Why. It stands in logs and explanations, and is counted.",
+    "Why. It stands in logs and explanations.",
 );
 
 static APPROVED_BY: Key<String> = Key::required(

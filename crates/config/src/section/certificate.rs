@@ -179,7 +179,7 @@ fn warn_of_end(notes: &Notes<'_>, written: &Written<'_>, pair: &Certificate, now
 ///
 /// # Errors
 /// Why the last of them may not.
-pub(super) fn any_admitted(
+pub(crate) fn any_admitted(
     certificates: &[Arc<Certificate>],
     bounds: &CryptoBounds,
 ) -> Result<(), ProfileViolation> {

@@ -37,7 +37,7 @@ static PROFILE: Key<&'static Profile> = Key::defaulted(
      1.2 with authenticated encryption and ephemeral key exchange. `ncsc`, `bsi-tr-02102-2`, `nl` \
      and `nist-sp-800-52r2`: what those authorities advise. `suite-b-128` and `foundation`: TLS \
      1.2 as those profiles describe it; few strangers can meet them, so they are for partners. \
-     The section on profiles in docs/configuration.md has the sources.",
+     docs/configuration.md ends with what each allows, and its source.",
 );
 
 static TRUST: Key<TrustSource> = Key::defaulted(

@@ -1,6 +1,6 @@
 //! Files that the configuration names: who may touch them, and what must be in them.
 
-use postern_testkit::{Authority, Key, Leaf, Validity};
+use postern_testkit::{Authority, Key, Leaf, OcspAnswer, OcspStatus, Validity};
 
 use crate::home::{BASE, Home};
 
@@ -179,6 +179,79 @@ names = ["out.ministry.example"]
              {refused}choose another profile, or add a certificate with such a key"
         ),
         "{errors:?}"
+    );
+}
+
+#[test]
+fn a_listener_must_leave_a_certificate_to_show() {
+    let home = Home::new();
+    let listener = BASE.replace(
+        "role = \"mx\"\n",
+        "role = \"mx\"\nprofile = \"foundation\"\n",
+    );
+    check(
+        &home,
+        &listener,
+        &[
+            "postern.toml:6:11: listener.profile: foundation allows none of our certificates; key \
+             of the certificate: ECDSA P-256 was used, allowed is RSA; choose another profile, or \
+             add a certificate with such a key",
+        ],
+    );
+    let rsa = Leaf::named("mta-sts.example.org").key(Key::Rsa2048);
+    Authority::new("Our CA")
+        .issue(&rsa)
+        .write(&home.path(""), "web");
+    let web = format!(
+        "{BASE}[[tls.certificate]]\nname = \"web\"\nchain = \"web.pem\"\nkey = \"web.key\"\n\n\
+         [tls]\nprofile = \"suite-b-128\"\n\n[mta-sts]\nhttps = \"127.0.0.1:0\"\n\
+         mode = \"testing\"\ncertificate = \"web\"\n"
+    );
+    check(
+        &home,
+        &web,
+        &[
+            "postern.toml:27:15: mta-sts.certificate: profile suite-b-128 does not allow it; key \
+             of the certificate: RSA was used, allowed is ECDSA P-256; show a certificate \
+             with such a key, or choose another profile",
+        ],
+    );
+}
+
+#[test]
+fn an_ocsp_response_must_hold_for_its_certificate() {
+    let home = Home::new();
+    let text = BASE.replace(
+        "key = \"default.key\"\n",
+        "key = \"default.key\"\nocsp = \"a.ocsp\"\n",
+    );
+    let ours = Authority::new("Our CA");
+    let pair = ours.issue(&Leaf::named("mx1.example.org"));
+    pair.write(&home.path(""), "default");
+    let answer = |status, validity| ours.ocsp(&pair, OcspAnswer::new(status).validity(validity));
+    home.put("a.ocsp", answer(OcspStatus::Good, Validity::Current));
+    assert_eq!(home.warnings(&text), [""; 0]);
+    let certificates = home.load(&text).unwrap().settings.certificates;
+    assert_eq!(certificates.files[0].ocsp, Some(home.path("a.ocsp")));
+
+    home.put("a.ocsp", answer(OcspStatus::Revoked, Validity::Current));
+    let errors = home.errors(&text);
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    let begin =
+        "postern.toml:11:8: tls.certificate.ocsp: a.ocsp: the OCSP response cannot be served";
+    assert!(errors[0].starts_with(begin), "{errors:?}");
+
+    home.put("a.ocsp", answer(OcspStatus::Good, Validity::Expired));
+    assert!(home.errors(&text)[0].starts_with(begin));
+    let started = postern_config::load_to_start(&home.path("postern.toml")).unwrap();
+    let warnings: Vec<_> = started.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(
+        warnings[0].ends_with(
+            "tls.certificate.ocsp: the OCSP response ran out and is not served; have a new one \
+             fetched"
+        ),
+        "{warnings:?}"
     );
 }
 

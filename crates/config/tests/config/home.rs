@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
 use postern_config::{Errors, Loaded};
-use postern_testkit::{Authority, Leaf};
+use postern_testkit::{Authority, Leaf, OcspAnswer, OcspStatus, RevocationList, crl_pem};
 use tempfile::TempDir;
 
 /// The least that a configuration with TLS consists of; further sections can follow it.
@@ -32,13 +32,17 @@ impl Home {
     pub(crate) fn new() -> Self {
         let home = Self(tempfile::tempdir().unwrap());
         let ours = Authority::new("Our CA");
-        for (stem, name) in [
-            ("default", "mx1.example.org"),
-            ("gateway", "gateway.example.org"),
-        ] {
-            ours.issue(&Leaf::named(name)).write(home.0.path(), stem);
-        }
-        home.put("ministry-ca.pem", &Authority::new("Ministry CA").pem());
+        let default = Leaf::named("mx1.example.org").and_named("mta-sts.example.org");
+        let default = ours.issue(&default);
+        default.write(home.0.path(), "default");
+        let good = OcspAnswer::new(OcspStatus::Good);
+        home.put("default.ocsp", ours.ocsp(&default, good));
+        let gateway = ours.issue(&Leaf::named("gateway.example.org"));
+        gateway.write(home.0.path(), "gateway");
+        let ministry = Authority::new("Ministry CA");
+        home.put("ministry-ca.pem", ministry.pem());
+        let list = ministry.crl(&RevocationList::numbered(1));
+        home.put("ministry.crl", crl_pem(&list));
         // The root's key signing key of 2017, as the root zone has it.
         home.put(
             "root.key",
@@ -51,8 +55,8 @@ impl Home {
         self.0.path().join(name)
     }
 
-    pub(crate) fn put(&self, name: &str, text: &str) {
-        fs::write(self.path(name), text).unwrap();
+    pub(crate) fn put(&self, name: &str, octets: impl AsRef<[u8]>) {
+        fs::write(self.path(name), octets).unwrap();
         self.protect(name, 0o600);
     }
 

@@ -8,8 +8,11 @@
 )]
 
 mod bad;
+mod exceptions;
 mod files;
 mod home;
 mod manual;
+mod mta_sts;
 mod properties;
+mod revocation;
 mod warnings;

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
+use postern_tls::Profile;
+
 use crate::home::Home;
 
 #[track_caller]
@@ -29,7 +31,10 @@ fn uncommented() -> String {
             _ => line,
         })
         .fold(String::new(), |text, line| text + line + "\n");
-    lines.replace("/var/lib/postern", "spool")
+    let soon = crate::exceptions::in_days(1);
+    lines
+        .replace("/var/lib/postern", "spool")
+        .replace("2026-11-30T18:00:00+01:00", &soon)
 }
 
 #[test]
@@ -41,11 +46,36 @@ fn the_sample_loads_without_a_warning() {
 #[test]
 fn the_sample_loads_with_all_that_it_shows() {
     let home = Home::new();
-    assert_eq!(home.warnings(&uncommented()), [""; 0]);
+    let warnings = home.warnings(&uncommented());
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(
+        warnings[0].contains("the rule of Ministry of Examples is not in force"),
+        "{warnings:?}"
+    );
     let settings = home.load(&uncommented()).unwrap().settings;
     assert_eq!(settings.listeners.len(), 2);
     assert_eq!(settings.policy.partners().count(), 1);
-    assert_eq!(settings.certificates.store.current().len(), 2);
+    let certificates = settings.certificates.store.current();
+    assert_eq!(certificates.len(), 2);
+    assert!(certificates[0].staple().is_some());
+    assert_eq!(settings.crls.len(), 1);
+    assert!(settings.mta_sts.serving.is_some());
+}
+
+#[test]
+fn every_profile_is_described() {
+    let reference = postern_config::reference();
+    for profile in Profile::all() {
+        let name = profile.name();
+        assert!(reference.contains(&format!("\n### `{name}`\n")), "{name}");
+        let text = format!("hostname = \"mx1.example.org\"\ntls.profile = \"{name}\"\n");
+        let errors = postern_config::parse(&text, Path::new("postern.toml")).unwrap_err();
+        assert!(!errors.to_string().contains("tls.profile"), "{errors}");
+    }
+    let text = "tls.profile = \"none\"";
+    let errors = postern_config::parse(text, Path::new("postern.toml")).unwrap_err();
+    let known = |name: &str| errors.to_string().contains(&format!("\"{name}\""));
+    assert!(Profile::all().all(|profile| known(profile.name().as_str())));
 }
 
 /// A key that is declared and not read would be documented, accepted, and without effect. No key

@@ -1,5 +1,7 @@
 //! What is allowed, and told to be unwise.
 
+use postern_tls::{Profile, ProfileName};
+
 use crate::home::{BASE, Home};
 
 #[track_caller]
@@ -72,6 +74,38 @@ fn what_weakens_delivery_is_warned_of() {
              instead",
         ],
     );
+}
+
+#[test]
+fn dns_answers_that_nobody_proves_are_warned_of() {
+    check(
+        &format!("{BASE}[dns]\ndnssec = \"off\"\n"),
+        &[
+            "postern.toml:17:10: dns.dnssec: nothing that the DNS says is proven, and DANE \
+             protects no delivery; write \"validate\", and ask servers that pass signatures on",
+        ],
+    );
+}
+
+#[test]
+fn a_partner_that_a_listener_shuts_out_is_warned_of() {
+    let listener = BASE.replace("role = \"mx\"\n", "role = \"mx\"\nprofile = \"modern\"\n");
+    let text = format!(
+        "{listener}[[partner]]\nname = \"Ministry\"\ndomains = [\"ministry.example\"]\n\
+         profile = \"suite-b-128\"\n\n[partner.outbound]\nrequire = \"encrypted\"\n\n\
+         [partner.inbound]\nrequire = \"encrypted\"\n"
+    );
+    check(
+        &text,
+        &[
+            "postern.toml:6:11: listener.profile: modern allows nothing that the profile \
+             suite-b-128 of partner Ministry allows: no protocol version is left; let the partner \
+             deliver to another listener",
+        ],
+    );
+    let settings = Home::new().load(&text).unwrap().settings;
+    let profile = settings.listeners[0].profile;
+    assert_eq!(profile.map(Profile::name), Some(ProfileName::Modern));
 }
 
 #[test]

@@ -43,7 +43,7 @@ pub(super) fn note_within(table: &Table<'_>, patterns: &Patterns, error: &Partne
         PartnerError::IdentityUnused { .. }
         | PartnerError::DaneUnused
         | PartnerError::ExclusiveUnused => "write require = \"authenticated\", or remove the key",
-        PartnerError::RevocationUnused { .. } => "give names as well, or write a [[deny]]",
+        PartnerError::RevocationUnused { .. } => "give names as well, or remove the key",
         PartnerError::UsageUnused => "give names as well, or remove the key",
         PartnerError::ProfileUnused => {
             "require \"encrypted\" or \"authenticated\", or remove the key"

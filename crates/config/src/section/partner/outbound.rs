@@ -117,17 +117,8 @@ impl Written {
         {
             check_hosts(table, hosts, &identity, dane);
         }
-        let alone = identity.names.is_empty() && identity.pins.is_empty();
-        if dane == Dane::Demanded
-            && alone
-            && identity.trust.is_none()
-            && identity.revocation.is_some()
-        {
-            table.notes().error(
-                &table.spot_of_path(KEYS.revocation.crl.entry.name),
-                "has no effect where TLSA records alone say who the partner is",
-                "give names as well, or remove the key",
-            );
+        if dane == Dane::Demanded && require.requires_authenticated_peer() {
+            check_lists(table, &identity);
         }
         Ok(OutboundTerms {
             require,
@@ -158,6 +149,19 @@ fn check_hosts(
         let wrong = "are addresses, which no certificate names";
         let right = "give names or spki-pins, or write the hosts by name";
         table.notes().error(&spot, wrong, right);
+    }
+}
+
+/// Who is known by TLSA records alone has no path on which revocation could be looked up.
+fn check_lists(table: &Table<'_>, identity: &IdentityTerms) {
+    let by_records_alone =
+        identity.names.is_empty() && identity.pins.is_empty() && identity.trust.is_none();
+    if by_records_alone && identity.revocation.is_some() {
+        table.notes().error(
+            &table.spot_of_path(KEYS.revocation.crl.entry.name),
+            "has no effect where TLSA records alone say who the partner is",
+            "give names as well, or remove the key",
+        );
     }
 }
 
