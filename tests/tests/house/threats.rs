@@ -219,6 +219,8 @@ const THREATS: &[Threat] = &[
         row: "P7",
         is: "a revoked certificate goes on (RFC 5280 §6.3)",
         tests: &[
+            "tests/tests/interop/revocation.rs servers",
+            "tests/tests/interop/revocation.rs clients",
             "crates/tls/src/revocation/tests.rs \
              every_certificate_below_the_anchor_is_looked_up",
             "crates/tls/src/revocation/tests.rs a_list_that_ran_out_shows_nothing_to_be_good",
@@ -295,7 +297,10 @@ const THREATS: &[Threat] = &[
     Threat {
         row: "P15",
         is: "somebody else claims to have validated (the AD bit)",
-        tests: &["crates/dns/tests/network/plain.rs nobody_is_believed_to_have_validated"],
+        tests: &[
+            "tests/tests/interop/dane/mod.rs a_validating_resolver_makes_no_difference",
+            "crates/dns/tests/network/plain.rs nobody_is_believed_to_have_validated",
+        ],
     },
     Threat {
         row: "P16",
@@ -343,6 +348,7 @@ const THREATS: &[Threat] = &[
         row: "P23",
         is: "another way to the same domain asks for less",
         tests: &[
+            "tests/tests/interop/dane/mod.rs mail_is_handed_over_as_the_records_allow",
             "crates/outbound/tests/delivery/opportunistic.rs \
              a_domain_that_dns_cannot_find_out_is_tried_again",
             "crates/outbound/tests/delivery/notices.rs a_notice_to_a_partner_is_held_to_its_rule",

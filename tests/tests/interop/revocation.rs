@@ -96,10 +96,16 @@ fn clients() -> Result<(), Fault> {
 
     put(&partners, &[&client], &list)?;
     gateway.postern.reload()?;
-    gateway.postern.logged("reload")?;
+    gateway
+        .postern
+        .logged("the new configuration is in force")?;
     let refused = session().send(&message)?;
     let refusal = refused.refusal().unwrap_or_default();
-    assert!(refusal.starts_with("550 5.7.1 "), "{}", refused.transcript);
+    assert!(
+        refusal.starts_with("550-5.7.1 ") && refusal.contains(" was revoked on 2020-06-01"),
+        "{}",
+        refused.transcript
+    );
     assert_eq!(sink.taken().len(), 1);
     Ok(())
 }
