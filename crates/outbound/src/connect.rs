@@ -10,13 +10,14 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use postern_mail::Host;
 use postern_policy::{Mismatch, Provenance, Refusal, Source};
 use postern_smtp::client::Extension;
 use tracing::debug;
 
 use crate::{
     accounts,
-    attempt::{FailedAttempt, Peer},
+    attempt::{FailedAttempt, Peer, Permanence},
     connection::Connection,
     dial::{Dial, Undelivered},
     host,
@@ -102,7 +103,8 @@ impl<'a> Search<'a> {
                 return Err(self.over());
             }
         };
-        for host in found.hosts {
+        let mut hosts = found.hosts.into_iter();
+        while let Some(host) = hosts.next() {
             let configured = host.provenance == Provenance::Configured;
             let (mx, situation) = (found.mx.as_ref(), self.situation());
             let prospect = Prospect::learn(host, mx, plan, situation).await;
@@ -114,7 +116,13 @@ impl<'a> Search<'a> {
             // What is behind ourselves among MX hosts hands mail to us (RFC 5321 §5.1).
             let behind_us = failed.is_loop() && !configured;
             self.tell(failed);
-            if self.is_over() || behind_us {
+            if behind_us {
+                break;
+            }
+            if self.is_over() {
+                if let Some(next) = hosts.next() {
+                    self.tell(not_tried(next.next_hop.host()));
+                }
                 break;
             }
         }
@@ -125,17 +133,18 @@ impl<'a> Search<'a> {
         let located = match &prospect.located {
             Ok(located) => located,
             Err(not_located) => {
-                accounts::not_dialled(self.situation(), self.planned, prospect);
                 let unreachable = &not_located.unreachable;
-                return Err(FailedAttempt::unreachable(unreachable, SystemTime::now()));
+                let failed = FailedAttempt::unreachable(unreachable, SystemTime::now());
+                // A host that may not be used does not say of the destination that it is not to
+                // be reached: whoever forges MX records could have mail returned by that.
+                return Err(match self.refused(prospect) {
+                    Some(refused) if failed.permanence == Permanence::Permanent => refused,
+                    Some(_) | None => failed,
+                });
             }
         };
-        let name = prospect.plan.host();
-        if let Err(refusal) = prospect.plan.judge_host() {
-            accounts::not_dialled(self.situation(), self.planned, prospect);
-            self.note(&refusal);
-            let failed = FailedAttempt::refused(name, &refusal, SystemTime::now());
-            return Err(self.unless_unclear(failed, &refusal));
+        if let Some(refused) = self.refused(prospect) {
+            return Err(refused);
         }
         let mut told: Option<FailedAttempt> = None;
         for address in &located.addresses {
@@ -147,10 +156,17 @@ impl<'a> Search<'a> {
                 Err(failed) => told = Some(worse(told, failed)),
             }
         }
-        Err(told.unwrap_or_else(|| {
-            let text = format!("{name} was not dialled: too many addresses failed before it");
-            FailedAttempt::not_connected(&text, SystemTime::now())
-        }))
+        Err(told.unwrap_or_else(|| not_tried(prospect.plan.host())))
+    }
+
+    /// What stands against dialling the host at all.
+    fn refused(&mut self, prospect: &Prospect) -> Option<FailedAttempt> {
+        let refusal = prospect.plan.judge_host().err()?;
+        accounts::not_dialled(self.situation(), self.planned, prospect);
+        self.note(&refusal);
+        let host = prospect.plan.host();
+        let failed = FailedAttempt::refused(host, &refusal, SystemTime::now());
+        Some(self.unless_unclear(failed, &refusal))
     }
 
     async fn try_address(
@@ -230,6 +246,12 @@ impl<'a> Search<'a> {
     fn situation(&self) -> &'a Situation {
         &self.part.situation
     }
+}
+
+/// A search ended before it came to this host, which may serve the next time.
+fn not_tried(host: &Host) -> FailedAttempt {
+    let text = format!("{host} was not dialled: too many addresses failed before it");
+    FailedAttempt::not_connected(&text, SystemTime::now())
 }
 
 fn worse(earlier: Option<FailedAttempt>, failed: FailedAttempt) -> FailedAttempt {

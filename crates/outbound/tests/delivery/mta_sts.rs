@@ -80,6 +80,23 @@ async fn mail_waits_where_the_policy_lists_no_host() {
     }
 }
 
+/// What is forged is passed over, wherever it leads, and returns no mail.
+#[tokio::test]
+async fn forged_hosts_do_not_get_mail_returned() {
+    for forged in [
+        "",
+        "mx.evil.example A 10.0.0.1",
+        "mx.evil.example A 127.0.0.9",
+    ] {
+        let published = Published::with(&[&sound]).await;
+        let world = World::start(Plan {
+            sts: Succession::of([policy("enforce", &["a.to.example"])]),
+            ..published.plan(format!("to.example MX 1 mx.evil.example\n{forged}"))
+        });
+        check_waits(&published, &world, "4.7.0", &["sts validation-failure"]).await;
+    }
+}
+
 #[tokio::test]
 async fn a_policy_in_testing_mode_is_only_measured() {
     for (mx, tls, counted) in [

@@ -114,6 +114,7 @@ async fn a_rule_that_is_not_met_stops_mail_where_it_is_enforced() {
         ),
         (&plain, "4.7.10", "does not offer STARTTLS"),
         (&|_, _| Tls::HangsUp, "4.7.5", "closed the connection"),
+        (&|_, _| Tls::Old, "4.7.5", "protocol_version"),
     ] {
         for stage in [Stage::Observe, Stage::Warn, Stage::Enforce] {
             let published = Published::with(&[tls]).await;
