@@ -54,9 +54,9 @@ impl Keys {
                 r#"["ministry.crl"]"#,
                 "The revocation lists (RFC 5280 §5) of the authorities in `trust` and of those \
                  below them: files, which are read again when they change, or http and https \
-                 URLs, which are fetched at the start and well before each list runs out. Every \
-                 certificate on the path must be covered by a list that is current and lists it \
-                 not.",
+                 URLs, which are fetched at the start and well before each list runs out \
+                 (`postern check` fetches nothing). Every certificate on the path must be covered \
+                 by a list that is current and does not name it.",
             )
             .list(),
             unknown: Key::optional(
