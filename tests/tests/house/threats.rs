@@ -57,6 +57,8 @@ const THREATS: &[Threat] = &[
         row: "T4",
         is: "STARTTLS is taken away on the way (RFC 3207 §6)",
         tests: &[
+            "crates/outbound/tests/delivery/stripping.rs a_partner_that_demands_tls_is_told_nothing_in_clear",
+            "crates/outbound/tests/delivery/stripping.rs a_destination_that_publishes_a_policy_is_told_nothing_in_clear",
             "tests/tests/interop/hostile_hosts.rs stripped",
             "tests/tests/interop/outbound_enforcement.rs no_starttls",
             "tests/tests/interop/outbound_enforcement.rs broken_handshake",
@@ -243,6 +245,7 @@ const THREATS: &[Threat] = &[
         row: "P9",
         is: "DNS answers that are bogus or do not come open the way to clear text (RFC 7672 §2.1)",
         tests: &[
+            "crates/outbound/tests/delivery/dane.rs trouble_with_records_is_never_taken_for_none",
             "tests/tests/interop/dane/mod.rs mail_is_handed_over_as_the_records_allow",
             "crates/dns/tests/network/signed.rs what_signatures_do_not_bear_out_is_not_known",
             "crates/dns/tests/network/trouble.rs \
@@ -254,6 +257,7 @@ const THREATS: &[Threat] = &[
         row: "P10",
         is: "MX records, addresses or aliases without signatures (RFC 7672 §2.2.1, §2.2.2)",
         tests: &[
+            "crates/outbound/tests/delivery/dane.rs records_count_only_where_all_before_them_is_secure",
             "tests/tests/interop/dane/mod.rs mail_is_handed_over_as_the_records_allow",
             "crates/dns/tests/network/signed.rs a_chain_is_as_good_as_its_worst_step",
             "crates/dns/tests/network/hostile.rs \
@@ -264,6 +268,7 @@ const THREATS: &[Threat] = &[
         row: "P11",
         is: "TLSA records that nobody can use (RFC 7672 §2.2, §3.1.3)",
         tests: &[
+            "crates/outbound/tests/delivery/dane.rs records_of_no_use_demand_tls_with_anybody",
             "tests/tests/interop/dane/mod.rs mail_is_handed_over_as_the_records_allow",
             "crates/tls/src/tlsa/tests.rs records_that_cannot_be_used_are_named",
             "crates/tls/src/tlsa/tests.rs only_records_that_can_be_used_count",
@@ -292,7 +297,10 @@ const THREATS: &[Threat] = &[
     Threat {
         row: "P14",
         is: "the server is not told which certificate is meant (RFC 7672 §8.1)",
-        tests: &["tests/tests/interop/dane/mod.rs mail_is_handed_over_as_the_records_allow"],
+        tests: &[
+            "crates/outbound/tests/delivery/dane.rs the_base_domain_is_indicated",
+            "tests/tests/interop/dane/mod.rs mail_is_handed_over_as_the_records_allow",
+        ],
     },
     Threat {
         row: "P15",
@@ -314,17 +322,35 @@ const THREATS: &[Threat] = &[
     Threat {
         row: "P17",
         is: "a policy of MTA-STS comes from elsewhere, or without end (RFC 8461 §3.3)",
-        tests: &["tests/tests/interop/mta_sts.rs policies_that_do_not_count"],
+        tests: &[
+            "crates/fetch/src/http/tests.rs answers_that_are_none",
+            "crates/fetch/src/http/tests.rs what_is_too_long_is_not_read",
+            "crates/fetch/src/http/tests.rs what_is_too_slow_is_not_waited_for",
+            "crates/fetch/src/http/tests.rs names_do_not_lead_into_our_own_network",
+            "crates/fetch/src/sts/tests.rs a_policy_host_must_prove_to_be_it",
+            "crates/fetch/src/sts/tests.rs a_fetch_that_fails_changes_nothing",
+            "crates/policy/src/mta_sts/tests.rs what_is_no_policy_is_refused_with_the_line",
+            "crates/policy/src/mta_sts/tests.rs max_age_is_bounded_from_above",
+            "tests/tests/interop/mta_sts.rs policies_that_do_not_count",
+        ],
     },
     Threat {
         row: "P18",
         is: "patterns of MTA-STS match too much (RFC 8461 §4.1)",
-        tests: &["crates/policy/src/hosts.rs a_wildcard_stands_for_one_label"],
+        tests: &[
+            "tests/tests/interop/mta_sts.rs policies_decide",
+            "crates/policy/src/hosts.rs a_wildcard_stands_for_one_label",
+        ],
     },
     Threat {
         row: "P19",
         is: "a policy of MTA-STS is forgotten (RFC 8461 §3.1, §5)",
         tests: &[
+            "crates/fetch/src/sts/tests.rs a_policy_survives_its_record_and_its_host",
+            "crates/fetch/src/sts/tests.rs another_id_brings_another_policy",
+            "crates/fetch/src/sts/tests.rs renewing_looks_at_the_policy_itself",
+            "crates/fetch/src/sts/store.rs at_every_moment_the_old_policy_or_the_new_one_is_there",
+            "crates/outbound/tests/delivery/mta_sts.rs a_newer_policy_is_looked_for_before_the_old_one_stops_mail",
             "tests/tests/interop/mta_sts.rs a_policy_outlives_its_host",
             "crates/policy/src/mta_sts/tests.rs one_record_counts",
         ],
@@ -332,17 +358,29 @@ const THREATS: &[Threat] = &[
     Threat {
         row: "P20",
         is: "a policy of MTA-STS that is only tested stops mail (RFC 8461 §5)",
-        tests: &["tests/tests/interop/mta_sts.rs policies_decide"],
+        tests: &[
+            "crates/outbound/tests/delivery/mta_sts.rs a_policy_in_testing_mode_is_only_measured",
+            "tests/tests/interop/mta_sts.rs policies_decide",
+        ],
     },
     Threat {
         row: "P21",
         is: "MTA-STS makes up for DANE, or the other way (RFC 8461 §2)",
-        tests: &["tests/tests/interop/mta_sts.rs policies_decide"],
+        tests: &[
+            "crates/outbound/tests/delivery/mta_sts.rs dane_and_mta_sts_must_both_be_met",
+            "crates/policy/tests/policy/network.rs dane_and_mta_sts_must_both_be_met",
+            "crates/policy/tests/policy/network.rs who_waives_tls_waives_what_others_demand_and_nothing_of_ours",
+            "tests/tests/interop/mta_sts.rs policies_decide",
+        ],
     },
     Threat {
         row: "P22",
         is: "a forged MX record goes before the true ones (RFC 8461 §10)",
-        tests: &["tests/tests/interop/mta_sts.rs policies_decide"],
+        tests: &[
+            "crates/outbound/tests/delivery/mta_sts.rs hosts_that_the_policy_does_not_list_are_passed_over",
+            "crates/outbound/tests/delivery/mta_sts.rs forged_hosts_do_not_get_mail_returned",
+            "tests/tests/interop/mta_sts.rs policies_decide",
+        ],
     },
     Threat {
         row: "P23",
@@ -360,7 +398,10 @@ const THREATS: &[Threat] = &[
     Threat {
         row: "P24",
         is: "mail for a domain that takes none (RFC 7505)",
-        tests: &["tests/tests/interop/hostile_zones.rs null_mx"],
+        tests: &[
+            "crates/outbound/src/host/tests.rs mx_hosts_by_preference",
+            "tests/tests/interop/hostile_zones.rs null_mx",
+        ],
     },
     Threat {
         row: "P25",
@@ -375,6 +416,8 @@ const THREATS: &[Threat] = &[
         row: "P26",
         is: "mail that requires TLS goes without (RFC 8689)",
         tests: &[
+            "crates/outbound/tests/delivery/requiretls.rs mail_that_no_host_will_carry_on_so_goes_back",
+            "crates/outbound/tests/delivery/requiretls.rs mail_to_a_host_that_nothing_proves_goes_back",
             "tests/tests/interop/wishes.rs required",
             "tests/tests/interop/wishes.rs handed_on",
             "crates/smtp/tests/dialogues/requiretls_in_clear.txt",
