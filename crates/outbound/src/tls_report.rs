@@ -220,6 +220,7 @@ fn of_mismatch(mismatch: &Mismatch) -> ResultType {
         | Mismatch::HostUnproven(..)
         | Mismatch::Profile(_)
         | Mismatch::Denied { .. }
+        | Mismatch::DeniedAuthority { .. }
         | Mismatch::Nameless
         | Mismatch::Exclusive { .. }
         | Mismatch::TooManyPartners

@@ -14,7 +14,7 @@ use postern_mail::{EnhancedStatusCode, Envelope, Reply, ReplyCode};
 use postern_smtp::server::{
     Action, Answer, Limits, Question, RequireTls, ServerSession, ServerSettings, StartTls,
 };
-use rustls::ServerConfig;
+use rustls::{HandshakeKind, ServerConfig};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -57,6 +57,8 @@ pub(crate) struct Arrival {
     pub(crate) client_certificate: Option<Vec<u8>>,
     /// The name that it indicated.
     pub(crate) server_name: Option<String>,
+    /// Whether it resumed a session.
+    pub(crate) resumed: bool,
 }
 
 pub(crate) struct Neighbour {
@@ -156,6 +158,7 @@ impl Neighbour {
 struct Secured {
     client_certificate: Option<Vec<u8>>,
     server_name: Option<String>,
+    resumed: bool,
 }
 
 /// How long the first record of a client is, by what its header says (RFC 8446 §5.1).
@@ -214,6 +217,7 @@ impl Host {
                     let secured = Secured {
                         client_certificate: shown.map(|chain| chain[0].to_vec()),
                         server_name: session.server_name().map(str::to_owned),
+                        resumed: session.handshake_kind() == Some(HandshakeKind::Resumed),
                     };
                     self.talk(&mut stream, waiting.secured(), Some(secured))
                         .await;
@@ -258,6 +262,7 @@ impl Host {
                             .as_ref()
                             .and_then(|it| it.client_certificate.clone()),
                         server_name: secured.as_ref().and_then(|it| it.server_name.clone()),
+                        resumed: secured.as_ref().is_some_and(|it| it.resumed),
                     };
                     self.tell.send(arrival).await.ok()?;
                     session.answer(Answer::AcceptSaying("taken".to_owned()));

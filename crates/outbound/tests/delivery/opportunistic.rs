@@ -8,7 +8,7 @@ use postern_testkit::{Authority, Leaf, server_config};
 
 use crate::{
     neighbour::{Neighbour, Tls},
-    published::{Published, submit},
+    published::{Published, sound, submit},
     world::{Plan, World},
 };
 
@@ -200,6 +200,17 @@ async fn a_host_whose_tls_fails_in_every_way_is_given_mail_in_clear_and_asked_ag
             assert!(cause.contains("the TLS handshake failed: "), "{cause}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_session_with_nobody_in_particular_is_resumed() {
+    let (mut published, world) = stranger(&sound).await;
+    for resumed in [false, true] {
+        let id = submit(&world, TlsWish::Unstated).await;
+        assert_eq!(published.hosts[0].arrival().await.resumed, resumed);
+        world.until_gone(id).await;
+    }
+    assert_eq!(published.visits(), [(2, 2)]);
 }
 
 /// Of TLS 1.3 we learn of it late, and it is a failed handshake all the same (P5).

@@ -104,6 +104,27 @@ async fn a_rule_that_is_met_counts_as_met_at_every_stage() {
     }
 }
 
+/// P6: whoever is to be known is known anew on every connection, even if only to measure it.
+#[tokio::test]
+async fn a_session_with_a_partner_is_not_resumed() {
+    for stage in [Stage::Observe, Stage::Enforce] {
+        let mut published = Published::with(&[&sound]).await;
+        let partner = partner(stage, &["a.to.example"], Dane::WherePublished);
+        let world = World::start(Plan {
+            keep_alive: Duration::ZERO,
+            ..plan_of(&published, partner)
+        });
+        for _ in 0..2 {
+            let id = submit(&world, TlsWish::Unstated).await;
+            assert!(!published.hosts[0].arrival().await.resumed);
+            world.until_gone(id).await;
+        }
+        let attempts = published.accounts.partners();
+        assert!(attempts.iter().all(|it| it.outcome == AttemptOutcome::Met));
+        assert_eq!(attempts.len(), 2);
+    }
+}
+
 #[tokio::test]
 async fn a_rule_that_is_not_met_stops_mail_where_it_is_enforced() {
     for (tls, status, reason) in [
