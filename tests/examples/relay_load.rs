@@ -86,7 +86,7 @@ fn through_postern(load: Load) -> Result<Figures, Fault> {
         .relay(relay, "127.0.0.0/8")
         .certificate("default", &chain, &key)
         .route("*", sink.address());
-    installation.configure(configuration.text())?;
+    installation.configure(&configuration.text())?;
     let postern = installation.serve()?;
     let figures = run(load, relay, &sink, || postern.cpu_seconds())?;
     installation.wait_for_empty_queue()?;

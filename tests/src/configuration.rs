@@ -13,6 +13,7 @@ use crate::postern::Installation;
 #[derive(Clone, Debug)]
 pub struct Configuration {
     text: String,
+    dns: String,
 }
 
 /// A partner, at stage `enforce` until said otherwise.
@@ -29,11 +30,13 @@ pub struct Rule {
 
 impl Configuration {
     /// A Postern called `hostname` that keeps everything in the directory of `installation`, tries
-    /// again every second and tells of a delay after one.
+    /// again every second and tells of a delay after one. It asks no name server until it is given
+    /// one.
     pub fn of(installation: &Installation, hostname: &str) -> Self {
         let home = installation.path();
         let mut configuration = Self {
             text: format!("hostname = {}\n", quoted(hostname)),
+            dns: nobody(),
         };
         let text = &mut configuration.text;
         add(text, "[spool]");
@@ -105,10 +108,10 @@ impl Configuration {
     /// The DNS is asked of `resolver`, and its answers are proven from the key in `anchor` down.
     #[must_use]
     pub fn dns(mut self, resolver: SocketAddr, anchor: &Path) -> Self {
-        add(&mut self.text, "[dns]");
-        set(&mut self.text, "servers", list([resolver]));
-        set(&mut self.text, "dnssec", quoted("validate"));
-        set(&mut self.text, "trust-anchors", quoted(anchor.display()));
+        self.dns.clear();
+        add(&mut self.dns, "[dns]");
+        set(&mut self.dns, "servers", list([resolver]));
+        set(&mut self.dns, "trust-anchors", quoted(anchor.display()));
         self
     }
 
@@ -135,8 +138,8 @@ impl Configuration {
     }
 
     /// The file's content.
-    pub fn text(&self) -> &str {
-        &self.text
+    pub fn text(&self) -> String {
+        [self.text.as_str(), &self.dns].concat()
     }
 }
 
@@ -231,6 +234,15 @@ impl Rule {
         self.lines.push(line.to_owned());
         self
     }
+}
+
+/// A name server at a port where nobody listens: nothing is looked up outside of the machine.
+fn nobody() -> String {
+    let mut text = String::new();
+    add(&mut text, "[dns]");
+    set(&mut text, "servers", list(["127.0.0.1:9"]));
+    set(&mut text, "dnssec", quoted("off"));
+    text
 }
 
 /// A string of TOML.

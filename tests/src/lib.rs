@@ -46,6 +46,7 @@ pub mod mailbox;
 pub mod message;
 pub mod opensmtpd;
 pub mod openssl;
+pub mod partner;
 pub mod policy_host;
 pub mod ports;
 pub mod postern;

@@ -90,6 +90,19 @@ impl Installation {
         programs::run_anyhow(&mut command)
     }
 
+    /// Runs a subcommand that prints JSON.
+    pub(crate) fn json<T: for<'a> Deserialize<'a>>(&self, arguments: &[&str]) -> Result<T, Fault> {
+        let output = self.run(arguments)?;
+        let unexpected = |why: String| {
+            let said = programs::both(&output);
+            Fault::Unexpected(format!("{arguments:?}: {why}:\n{said}"))
+        };
+        if !output.status.success() {
+            return Err(unexpected(output.status.to_string()));
+        }
+        serde_json::from_slice(&output.stdout).map_err(|error| unexpected(error.to_string()))
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.executable);
         command.current_dir(self.home.path());

@@ -4,7 +4,6 @@ use serde::Deserialize;
 
 use crate::fault::Fault;
 use crate::postern::Installation;
-use crate::programs;
 use crate::wait::{self, PATIENCE};
 
 /// A message in the queue.
@@ -95,17 +94,5 @@ impl Installation {
     pub fn wait_for_empty_queue(&self) -> Result<(), Fault> {
         self.wait_for_queue("an empty queue", <[_]>::is_empty)
             .map(drop)
-    }
-
-    fn json<T: for<'a> Deserialize<'a>>(&self, arguments: &[&str]) -> Result<T, Fault> {
-        let output = self.run(arguments)?;
-        let unexpected = |why: String| {
-            let said = programs::both(&output);
-            Fault::Unexpected(format!("{arguments:?}: {why}:\n{said}"))
-        };
-        if !output.status.success() {
-            return Err(unexpected(output.status.to_string()));
-        }
-        serde_json::from_slice(&output.stdout).map_err(|error| unexpected(error.to_string()))
     }
 }

@@ -42,7 +42,7 @@ pub fn until<T>(
 }
 
 /// The last lines of `text`, enough to see why a program did not do what it should.
-pub(crate) fn tail(text: &str) -> String {
+pub fn tail(text: &str) -> String {
     const LINES: usize = 40;
     let lines: Vec<&str> = text.lines().collect();
     lines

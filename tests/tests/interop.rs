@@ -10,6 +10,8 @@ mod certificates;
 mod dane;
 #[path = "interop/durability.rs"]
 mod durability;
+#[path = "interop/exceptions.rs"]
+mod exceptions;
 #[path = "interop/foreign.rs"]
 mod foreign;
 #[path = "interop/gateway.rs"]
@@ -91,6 +93,7 @@ fn main() {
         ("starttls", starttls::SCENARIOS),
         ("mta_sts", mta_sts::SCENARIOS),
         ("revocation", revocation::SCENARIOS),
+        ("exceptions", exceptions::SCENARIOS),
         ("hostile_hosts", hostile_hosts::SCENARIOS),
         ("dane", dane::SCENARIOS),
         ("hostile_zones", hostile_zones::SCENARIOS),

@@ -73,7 +73,7 @@ impl Plan {
     }
 
     pub(crate) fn start(self) -> Result<Gateway, Fault> {
-        self.installation.configure(self.configuration.text())?;
+        self.installation.configure(&self.configuration.text())?;
         Ok(Gateway {
             postern: self.installation.serve()?,
             installation: self.installation,

@@ -94,7 +94,7 @@ pub(crate) fn outcome(
         None => Ok(failure(gateway, mailbox)?
             .map(|it| (Outcome::Deferred, format!("{} {}", it.status, it.text)))),
     };
-    let log = || gateway.postern.stderr();
+    let log = || wait::tail(&gateway.postern.stderr());
     let (outcome, why) = wait::until(&format!("an outcome for {mailbox}"), PATIENCE, look, log)?;
     let given = !copies(hosts, mailbox)?.is_empty();
     match outcome {

@@ -35,7 +35,7 @@ fn two_gateways() -> Result<(), Fault> {
         .certificate("default", &chain, &key)
         .domain("sender.example", sender.address())
         .domain("receiver.example", gateway.mx);
-    other.configure(configuration.text())?;
+    other.configure(&configuration.text())?;
     let running = other.serve()?;
 
     gateway

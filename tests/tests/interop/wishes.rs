@@ -73,7 +73,7 @@ fn handed_on() -> Result<(), Fault> {
         .mx(world.dns.loopback().port(NEXT_AT, 25))
         .certificate("next", &chain, &key)
         .domain(NEXT, sink.address());
-    installation.configure(configuration.text())?;
+    installation.configure(&configuration.text())?;
     let next = installation.serve()?;
 
     handover::send(&first, "unstated", [NEXT])?;
