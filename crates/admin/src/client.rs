@@ -19,7 +19,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::{net::UnixStream, time};
 
 use crate::{
-    Change, Listing, Message, Page, Reloaded, Status,
+    Change, Listing, Message, Page, Partner, PartnerPage, Reloaded, Status,
+    partner::escaped,
     problem::{Code, Problem},
     routes::{Nothing, PATIENCE, WhyHold},
 };
@@ -80,6 +81,9 @@ pub enum ClientError {
     /// There is no such message; the text names it.
     #[error("{0}")]
     NoSuchMessage(String),
+    /// There is no such partner; the text names it, and those that may be meant.
+    #[error("{0}")]
+    NoSuchPartner(String),
     /// Postern refused, and says why.
     #[error("{0}")]
     Refused(String),
@@ -112,6 +116,23 @@ impl Client {
     /// It cannot be asked. That the new configuration is refused is no error.
     pub async fn reload(&self) -> Result<Reloaded, ClientError> {
         self.act("/v1/reload", &Nothing {}).await
+    }
+
+    /// The partners from the place `from` on.
+    ///
+    /// # Errors
+    /// The daemon cannot be asked.
+    pub async fn partners(&self, from: usize) -> Result<PartnerPage, ClientError> {
+        self.look(&format!("/v1/partners?from={from}")).await
+    }
+
+    /// One partner.
+    ///
+    /// # Errors
+    /// The daemon cannot be asked, or has no such partner.
+    pub async fn partner(&self, name: &str) -> Result<Partner, ClientError> {
+        self.look(&format!("/v1/partner?name={}", escaped(name)))
+            .await
     }
 
     /// The messages that `listing` asks for.
@@ -241,6 +262,7 @@ impl From<Problem> for ClientError {
     fn from(problem: Problem) -> Self {
         match problem.code {
             Code::NoSuchMessage => Self::NoSuchMessage(problem.message),
+            Code::NoSuchPartner => Self::NoSuchPartner(problem.message),
             Code::BadRequest
             | Code::Forbidden
             | Code::NotFound

@@ -30,7 +30,9 @@
 
 mod client;
 mod message;
+mod partner;
 mod problem;
+mod protection;
 mod queue;
 mod routes;
 mod server;
@@ -40,10 +42,18 @@ mod timestamp;
 
 pub use client::{Client, ClientError};
 pub use message::{Failure, Message, Origin, Page, Recipient, RecipientState};
+pub use partner::{
+    CertificateExpiry, DirectionLine, FailureReason, Measured, NoSuchPartner, Partner,
+    PartnerDirection, PartnerLine, PartnerPage, Readiness, ReadinessVerdict,
+};
+pub use protection::{
+    BreakGlassStatus, DnsStatus, FailureCount, MtaStsStatus, PlaintextCause, PlaintextStatus,
+    ProtectionStatus, RevocationListStatus, SessionCount, StsTroubleStatus, TlsSessionsStatus,
+};
 pub use queue::{Change, Hold, Listing, Queue};
 pub use socket::{ControlSocket, SocketError};
 pub use status::{
     CertificateStatus, ConfigurationStatus, Daemon, ListenerStatus, QueueHealth, QueueStatus,
-    Reloaded, Status,
+    Reloaded, StapleStatus, Status,
 };
 pub use timestamp::Timestamp;

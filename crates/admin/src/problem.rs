@@ -9,6 +9,8 @@ use axum::{
 use postern_spool::SpoolError;
 use serde::{Deserialize, Serialize};
 
+use crate::NoSuchPartner;
+
 /// Why a request is not carried out, as the body of the answer has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -29,6 +31,8 @@ pub(crate) enum Code {
     NotFound,
     /// There is no such message in the queue.
     NoSuchMessage,
+    /// There is no such partner in the configuration.
+    NoSuchPartner,
     /// The path takes another method.
     MethodNotAllowed,
     /// The body is too long.
@@ -46,7 +50,7 @@ impl Code {
         match self {
             Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::NotFound | Self::NoSuchMessage => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::NoSuchMessage | Self::NoSuchPartner => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -85,6 +89,12 @@ impl From<SpoolError> for Problem {
             | SpoolError::Closed => Code::QueueFailed,
         };
         Self::new(code, whole(&error))
+    }
+}
+
+impl From<NoSuchPartner> for Problem {
+    fn from(nobody: NoSuchPartner) -> Self {
+        Self::new(Code::NoSuchPartner, nobody.to_string())
     }
 }
 

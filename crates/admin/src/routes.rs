@@ -4,6 +4,8 @@
 //! |---|---|---|
 //! | `GET /v1/status` | | [`Status`](crate::Status) |
 //! | `POST /v1/reload` | `{}` | [`Reloaded`](crate::Reloaded) |
+//! | `GET /v1/partners?from=N` | | [`PartnerPage`](crate::PartnerPage) |
+//! | `GET /v1/partner?name=NAME` | | [`Partner`](crate::Partner) |
 //! | `GET /v1/queue?…` | | [`Page`](crate::Page) of a [`Listing`] |
 //! | `GET /v1/queue/ID?from=N` | | [`Message`](crate::Message) |
 //! | `POST /v1/queue/ID/retry`, `release`, `remove` | `{}` | `{}` |
@@ -61,7 +63,7 @@ pub(crate) struct WhyHold {
     pub(crate) reason: String,
 }
 
-/// Which part of a message's recipients is asked for.
+/// Which part of a message's recipients, or of the partners, is asked for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Part {
@@ -69,10 +71,19 @@ struct Part {
     from: usize,
 }
 
+/// Which partner is asked for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    name: String,
+}
+
 pub(crate) fn router(subject: Subject) -> Router {
     Router::new()
         .route("/v1/status", get(status))
         .route("/v1/reload", post(reload))
+        .route("/v1/partners", get(partners))
+        .route("/v1/partner", get(partner))
         .route("/v1/queue", get(list))
         .route("/v1/queue/{id}", get(show))
         .route("/v1/queue/{id}/{change}", post(change))
@@ -123,6 +134,22 @@ async fn reload(
 ) -> Result<impl IntoResponse, Problem> {
     let Nothing {} = parse(&body?)?;
     Ok(Json(subject.daemon.reload().await))
+}
+
+async fn partners(
+    State(subject): State<Subject>,
+    part: Result<Query<Part>, QueryRejection>,
+) -> Result<impl IntoResponse, Problem> {
+    let Query(Part { from }) = part?;
+    Ok(Json(subject.daemon.partners(from)))
+}
+
+async fn partner(
+    State(subject): State<Subject>,
+    named: Result<Query<Named>, QueryRejection>,
+) -> Result<impl IntoResponse, Problem> {
+    let Query(Named { name }) = named?;
+    Ok(Json(subject.daemon.partner(&name)?))
 }
 
 async fn list(

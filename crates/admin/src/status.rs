@@ -3,13 +3,22 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
+use crate::{NoSuchPartner, Partner, PartnerPage, ProtectionStatus, Timestamp};
 
 /// What the control interface needs of the daemon besides its queue.
 #[async_trait]
 pub trait Daemon: Send + Sync + std::fmt::Debug {
     /// How things are.
     fn status(&self) -> Status;
+
+    /// The partners from the place `from` on, as many as an answer may hold.
+    fn partners(&self, from: usize) -> PartnerPage;
+
+    /// One partner.
+    ///
+    /// # Errors
+    /// There is none of this name.
+    fn partner(&self, name: &str) -> Result<Partner, NoSuchPartner>;
 
     /// Reads the configuration and the certificates anew.
     async fn reload(&self) -> Reloaded;
@@ -35,6 +44,8 @@ pub struct Status {
     pub destinations: usize,
     /// Its certificates, in the order of the configuration.
     pub certificates: Vec<CertificateStatus>,
+    /// What protects mail, and what does not at present.
+    pub protection: ProtectionStatus,
     /// How many of its tasks ended in a panic: each is a mistake in the program.
     pub panics: u64,
     /// How the configuration was last read.
@@ -105,6 +116,18 @@ pub struct CertificateStatus {
     pub not_after: String,
     /// How many whole days that is away; negative once it has ended.
     pub days_left: i64,
+    /// The OCSP response that is served beside it.
+    pub staple: Option<StapleStatus>,
+}
+
+/// An OCSP response (RFC 6960) for a certificate of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct StapleStatus {
+    /// When it ceases to hold.
+    pub next_update: String,
+    /// Whether that is past, so that it is not served any more.
+    pub expired: bool,
 }
 
 /// How the configuration was last read.

@@ -14,8 +14,10 @@ use std::{
 
 use async_trait::async_trait;
 use postern_admin::{
-    Change, Client, ClientError, ConfigurationStatus, ControlSocket, Daemon, Hold, Listing, Origin,
-    QueueStatus, RecipientState, Reloaded, SocketError, Status,
+    Change, Client, ClientError, ConfigurationStatus, ControlSocket, Daemon, DirectionLine, Hold,
+    Listing, NoSuchPartner, Origin, Partner, PartnerDirection, PartnerLine, PartnerPage,
+    ProtectionStatus, QueueStatus, Readiness, ReadinessVerdict, RecipientState, Reloaded,
+    SocketError, Status,
 };
 use postern_mail::{BodyType, Envelope, ForwardPath, QueueId, Recipient, ReversePath, TlsWish};
 use postern_spool::{LocalSpool, Settings, Spool, Submission};
@@ -44,6 +46,7 @@ impl Daemon for Idle {
             queue: QueueStatus::of(&*self.0),
             destinations: 0,
             certificates: Vec::new(),
+            protection: ProtectionStatus::default(),
             panics: 0,
             configuration: ConfigurationStatus {
                 file: "postern.toml".to_owned(),
@@ -53,9 +56,73 @@ impl Daemon for Idle {
         }
     }
 
+    /// Two partners, one to a page.
+    fn partners(&self, from: usize) -> PartnerPage {
+        let names = ["Ministry & Co", "Bank"];
+        let shown = names.iter().skip(from).take(1);
+        PartnerPage {
+            partners: shown.map(|name| line(name)).collect(),
+            next: (from + 1 < names.len()).then_some(from + 1),
+        }
+    }
+
+    fn partner(&self, name: &str) -> Result<Partner, NoSuchPartner> {
+        if name == "Ministry & Co" {
+            return Ok(partner(name));
+        }
+        Err(NoSuchPartner {
+            name: name.to_owned(),
+            nearest: vec!["Bank".to_owned()],
+        })
+    }
+
     async fn reload(&self) -> Reloaded {
         let errors = vec!["postern.toml:1:1: no".to_owned()];
         Reloaded::Refused { errors }
+    }
+}
+
+fn readiness() -> Readiness {
+    Readiness {
+        verdict: ReadinessVerdict::NotMeasured,
+        text: "not measured yet".to_owned(),
+    }
+}
+
+fn line(name: &str) -> PartnerLine {
+    let direction = DirectionLine {
+        require: "any".to_owned(),
+        attempts: 0,
+        met: 0,
+        not_met: 0,
+        break_glass: false,
+        readiness: readiness(),
+    };
+    PartnerLine {
+        name: name.to_owned(),
+        stage: "observe".to_owned(),
+        outbound: direction.clone(),
+        inbound: direction,
+    }
+}
+
+fn partner(name: &str) -> Partner {
+    let direction = PartnerDirection {
+        require: "any".to_owned(),
+        terms: Vec::new(),
+        break_glass: Vec::new(),
+        revocation: Vec::new(),
+        measured: None,
+        readiness: readiness(),
+    };
+    Partner {
+        name: name.to_owned(),
+        stage: "observe".to_owned(),
+        domains: vec!["ministry.example".to_owned()],
+        except: Vec::new(),
+        contact: None,
+        outbound: direction.clone(),
+        inbound: direction,
     }
 }
 
@@ -431,4 +498,23 @@ async fn an_answer_that_makes_no_sense_is_no_answer() {
     let list = client.status().await.unwrap_err();
     assert!(matches!(list, ClientError::NotUnderstood { .. }), "{list}");
     peer.await.unwrap();
+}
+
+#[tokio::test]
+async fn partners_are_listed_page_by_page_and_shown_by_name() {
+    let running = Running::start().await;
+    let first = running.client.partners(0).await.unwrap();
+    assert_eq!(first.partners, [line("Ministry & Co")]);
+    let second = running.client.partners(first.next.unwrap()).await.unwrap();
+    assert_eq!((second.partners, second.next), (vec![line("Bank")], None));
+
+    let shown = running.client.partner("Ministry & Co").await.unwrap();
+    assert_eq!(shown, partner("Ministry & Co"));
+    let unknown = running.client.partner("Bänk/1").await.unwrap_err();
+    assert!(
+        matches!(&unknown, ClientError::NoSuchPartner(_)),
+        "{unknown:?}"
+    );
+    let expected = "there is no partner \"Bänk/1\"; did you mean \"Bank\"?";
+    assert_eq!(unknown.to_string(), expected);
 }

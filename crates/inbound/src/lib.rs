@@ -63,6 +63,7 @@
 //!         address: "127.0.0.1:0".parse()?,
 //!         role: Role::Mx,
 //!         tls: TlsMode::None,
+//!         profile: None,
 //!         connections: 100,
 //!     }],
 //!     limits: Limits::default(),

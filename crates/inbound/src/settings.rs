@@ -9,7 +9,7 @@ use std::{
 
 use postern_mail::{Domain, DomainMap, Network};
 use postern_policy::{Label, ListenerFloor, Policy};
-use postern_tls::CertificateStore;
+use postern_tls::{CertificateStore, CryptoBounds, Profile};
 
 /// Everything that reception goes by. On reload it is replaced as a whole.
 #[derive(Debug, Clone)]
@@ -37,11 +37,21 @@ pub struct Listener {
     pub role: Role,
     /// How TLS is offered.
     pub tls: TlsMode,
+    /// The crypto profile of this listener beside the policy's: what both allow is offered.
+    pub profile: Option<&'static Profile>,
     /// The most connections to it at the same time.
     pub connections: usize,
 }
 
 impl Listener {
+    /// What is negotiated here, under the policy's own bounds.
+    pub(crate) fn bounds(&self, general: &CryptoBounds) -> CryptoBounds {
+        match self.profile {
+            Some(profile) => general.intersect(profile.bounds()),
+            None => general.clone(),
+        }
+    }
+
     /// What it demands of everybody.
     pub fn floor(&self) -> Option<ListenerFloor> {
         match self.tls {

@@ -8,7 +8,7 @@ use std::{net::SocketAddr, sync::Arc};
 use postern_mail::{Domain, DomainMap};
 use postern_policy::{ListenerFloor, Policy};
 use postern_smtp::server::{RequireTls, ServerSettings, StartTls};
-use postern_tls::{TlsServer, TlsServerError};
+use postern_tls::{CryptoBounds, TlsServer, TlsServerError};
 
 use crate::{Limits, Listener, Settings, TlsMode, census::Capacity};
 
@@ -48,13 +48,10 @@ pub struct TlsFault {
 impl Situation {
     /// The settings for these listeners, which stand for those of the settings.
     pub(crate) fn new(settings: &Settings, listeners: &[Listener]) -> Result<Self, Vec<TlsFault>> {
-        let bounds = settings.policy.defaults().profile.bounds();
-        let certificates = Arc::clone(&settings.certificates);
-        let asking = settings.policy.client_certificates();
-        let tls = TlsServer::new(certificates, bounds, asking);
+        let mut servers = Servers::default();
         let (doors, faults): (Vec<_>, Vec<_>) = listeners
             .iter()
-            .map(|listener| Door::new(settings, listener, tls.as_ref()))
+            .map(|listener| Door::new(settings, listener, &mut servers))
             .partition(Result::is_ok);
         if !faults.is_empty() {
             return Err(faults.into_iter().filter_map(Result::err).collect());
@@ -86,14 +83,15 @@ impl Door {
     fn new(
         settings: &Settings,
         listener: &Listener,
-        tls: Result<&TlsServer, &TlsServerError>,
+        servers: &mut Servers,
     ) -> Result<Self, TlsFault> {
         let tls = match listener.tls {
             TlsMode::None => None,
             TlsMode::StartTls | TlsMode::Required | TlsMode::Implicit => {
-                Some(tls.cloned().map_err(|source| TlsFault {
+                let server = servers.server_for(settings, listener);
+                Some(server.map_err(|source| TlsFault {
                     address: listener.address,
-                    source: *source,
+                    source,
                 })?)
             }
         };
@@ -108,6 +106,29 @@ impl Door {
             listener: listener.clone(),
             tls,
         })
+    }
+}
+
+/// Who makes handshakes. Listeners with the same bounds share one, so that a client may resume at
+/// one what it began at another.
+#[derive(Debug, Default)]
+struct Servers(Vec<(CryptoBounds, TlsServer)>);
+
+impl Servers {
+    fn server_for(
+        &mut self,
+        settings: &Settings,
+        listener: &Listener,
+    ) -> Result<TlsServer, TlsServerError> {
+        let bounds = listener.bounds(settings.policy.defaults().profile.bounds());
+        if let Some((_, made)) = self.0.iter().find(|(of, _)| *of == bounds) {
+            return Ok(made.clone());
+        }
+        let certificates = Arc::clone(&settings.certificates);
+        let asking = settings.policy.client_certificates();
+        let server = TlsServer::new(certificates, &bounds, asking)?;
+        self.0.push((bounds, server.clone()));
+        Ok(server)
     }
 }
 
@@ -169,6 +190,7 @@ mod tests {
             address: address.parse().unwrap(),
             role: Role::Mx,
             tls: TlsMode::None,
+            profile: None,
             connections,
         }
     }

@@ -1,6 +1,6 @@
 //! Our certificates, told to people and programs.
 
-use postern_admin::CertificateStatus;
+use postern_admin::{CertificateStatus, StapleStatus};
 use postern_tls::{Certificate, CertificateStore};
 use rustls_pki_types::UnixTime;
 
@@ -22,6 +22,10 @@ fn status(pair: &Certificate, now: UnixTime) -> CertificateStatus {
         key: pair.key().to_string(),
         not_after: pair.not_after().to_string(),
         days_left: days_until(pair.not_after().0, now),
+        staple: pair.staple().map(|staple| StapleStatus {
+            next_update: staple.next_update().to_string(),
+            expired: staple.has_expired(now),
+        }),
     }
 }
 
@@ -31,18 +35,28 @@ fn days_until(end: UnixTime, now: UnixTime) -> i64 {
 }
 
 /// The certificates as a table.
-pub(crate) fn table(certificates: &[CertificateStatus]) -> Table<5> {
-    let mut table = Table::new(["CERTIFICATE", "KEY", "DAYS LEFT", "ENDS", "FOR"]);
+pub(crate) fn table(certificates: &[CertificateStatus]) -> Table<6> {
+    let mut table = Table::new(["CERTIFICATE", "KEY", "DAYS LEFT", "ENDS", "STAPLE", "FOR"]);
     for certificate in certificates {
         table.row([
             certificate.name.clone(),
             certificate.key.clone(),
             certificate.days_left.to_string(),
             certificate.not_after.clone(),
+            staple(certificate),
             certificate.names.join(", "),
         ]);
     }
     table
+}
+
+/// Until when the OCSP response beside it holds.
+fn staple(certificate: &CertificateStatus) -> String {
+    match &certificate.staple {
+        None => "-".to_owned(),
+        Some(staple) if staple.expired => format!("EXPIRED {}", staple.next_update),
+        Some(staple) => format!("until {}", staple.next_update),
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use std::{fmt, path::PathBuf, str::FromStr};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use postern_mail::{Domain, Mailbox, QueueId};
+use postern_mail::{Domain, Host, Mailbox, QueueId, TlsWish};
+use postern_tls::ProfileName;
 
 /// How every command ends; `serve` as well.
 const EXIT_STATUS: &str = "\
@@ -42,11 +43,26 @@ pub(crate) enum Command {
     /// Tell what is wrong with the configuration, or what it means.
     Check(Format),
     /// Tell which rules a message meets, and why, without dialling anybody.
+    ///
+    /// Mail that we deliver is looked into as a delivery would: name servers and MTA-STS policy
+    /// hosts are asked, no mail host is. The cache of the daemon is read, and not written.
     Explain(Explain),
+    /// Dial the mail hosts of a domain as a delivery would, without sending mail.
+    ///
+    /// Each host is dialled up to where a message would begin, and what it proved is held against
+    /// every rule. Exit status 1 means that a delivery would be refused by a rule, or would be if
+    /// all rules were in force, or that a handshake does not meet the profile asked for; 3 that a
+    /// host could not be found or reached.
+    Probe(Probe),
     /// Look at the queue and work with it, whether the daemon runs or not.
     Queue {
         #[command(subcommand)]
         action: QueueAction,
+    },
+    /// Tell how the rules of partners fare, and when they can be enforced.
+    Partner {
+        #[command(subcommand)]
+        action: PartnerAction,
     },
     /// Tell how the running daemon is.
     Status(Format),
@@ -61,6 +77,19 @@ pub(crate) enum Command {
     /// what was refused and why, is shown as a table. The relay then stays up until Ctrl-C. Exit
     /// status 0 means that every outcome was as it must be.
     Demo(Demo),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PartnerAction {
+    /// List partners, with how often their rules were met.
+    List(Format),
+    /// Show all about one partner: what is demanded, what failed and why, its certificates.
+    Show {
+        /// The partner's name, as the configuration has it.
+        name: String,
+        #[command(flatten)]
+        format: Format,
+    },
 }
 
 /// How the demonstration is given.
@@ -81,9 +110,9 @@ pub(crate) struct Format {
     pub(crate) json: bool,
 }
 
-/// At least one of `--to` and `--from`.
+/// At least one of `--to`, `--from` and `--helo`.
 #[derive(Debug, Args)]
-#[group(id = "parties", required = true, multiple = true, args = ["to", "from"])]
+#[group(id = "parties", required = true, multiple = true, args = ["to", "from", "helo"])]
 pub(crate) struct Explain {
     /// The recipient: an address, or a domain.
     #[arg(long, value_name = "ADDRESS|DOMAIN")]
@@ -91,9 +120,63 @@ pub(crate) struct Explain {
     /// The sender: an address, a domain, or <> for notifications.
     #[arg(long, value_name = "ADDRESS|DOMAIN")]
     pub(crate) from: Option<Party>,
+    /// What the client greets with. It speaks where the reverse-path is null.
+    #[arg(long, value_name = "DOMAIN")]
+    pub(crate) helo: Option<Domain>,
+    /// What the sender wishes of TLS for mail that we deliver (RFC 8689).
+    #[arg(long)]
+    pub(crate) wish: Option<Wish>,
+    /// Ask nobody: leave out what DNS and MTA-STS would add.
+    #[arg(long)]
+    pub(crate) offline: bool,
     /// Mail that we deliver or mail that comes in. By default outbound with --to, else inbound.
     #[arg(long)]
     pub(crate) direction: Option<Direction>,
+    #[command(flatten)]
+    pub(crate) format: Format,
+}
+
+/// What a sender wishes of TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Wish {
+    /// As with the parameter REQUIRETLS: over proven TLS or not at all.
+    Requiretls,
+    /// As with the field TLS-Required: No: whatever the recipient publishes about TLS.
+    TlsOptional,
+}
+
+impl Wish {
+    /// The wish as deliveries know it.
+    pub(crate) fn wish(self) -> TlsWish {
+        match self {
+            Self::Requiretls => TlsWish::Required,
+            Self::TlsOptional => TlsWish::Waived,
+        }
+    }
+}
+
+/// What to dial, and how to tell of it.
+#[derive(Debug, Args)]
+pub(crate) struct Probe {
+    /// Whose mail hosts: a domain, or an address in it.
+    #[arg(value_name = "DOMAIN|ADDRESS")]
+    pub(crate) to: Party,
+    /// Hold each handshake against this profile, point by point.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<ProfileName>,
+    /// What a sender wishes of TLS (RFC 8689).
+    #[arg(long)]
+    pub(crate) wish: Option<Wish>,
+    /// Dial only this host. May be given several times.
+    #[arg(long = "host", value_name = "HOST")]
+    pub(crate) hosts: Vec<Host>,
+    /// Dial every address of a host, not only the first.
+    #[arg(long)]
+    pub(crate) all_addresses: bool,
+    /// How many seconds one address may take.
+    #[arg(long, value_name = "SECONDS", default_value = "60",
+          value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub(crate) timeout: u64,
     #[command(flatten)]
     pub(crate) format: Format,
 }
@@ -119,9 +202,9 @@ pub(crate) enum QueueAction {
     },
     /// Try again now.
     Retry {
-        /// The message, or `all` that are not held.
-        #[arg(value_name = "ID|all")]
-        which: Which,
+        /// The messages, or `all` that are not held.
+        #[arg(value_name = "ID|all", required = true)]
+        which: Vec<Which>,
     },
     /// Keep messages from being delivered.
     Hold {

@@ -14,8 +14,7 @@
 //! | which setting becomes which argument? | [`wiring`] |
 //! | what is printed, and how does a failure look? | [`output`], [`failure`] |
 //!
-//! Left out: `probe`, `partner`, `key`, `csr`, `dns`, `import` and `evidence`, which come with
-//! later versions.
+//! Left out: `key`, `csr`, `dns`, `import` and `evidence`, which come with later versions.
 
 mod certificates;
 mod cli;
@@ -26,6 +25,7 @@ mod failure;
 mod load;
 mod output;
 mod wiring;
+mod words;
 
 use std::process::ExitCode;
 

@@ -78,6 +78,7 @@ pub(crate) fn listener(role: Role, tls: TlsMode) -> Listener {
         address: "127.0.0.1:0".parse().unwrap(),
         role,
         tls,
+        profile: None,
         connections: 1000,
     }
 }

@@ -2,10 +2,14 @@
 
 mod check;
 mod explain;
+mod live;
+mod partner;
+mod probe;
 mod queue;
 mod reload;
 mod serve;
 mod status;
+mod surveyed;
 mod version;
 
 use crate::{
@@ -21,7 +25,9 @@ pub(crate) fn run(line: CommandLine) -> Result<Exit, Failure> {
         Command::Serve => serve::run(config),
         Command::Check(format) => check::run(config, format),
         Command::Explain(question) => explain::run(config, &question),
+        Command::Probe(probe) => probe::run(config, &probe),
         Command::Queue { action } => queue::run(config, &action),
+        Command::Partner { action } => partner::run(config, &action),
         Command::Status(format) => status::run(config, format),
         Command::Reload(format) => reload::run(config, format),
         Command::Version(format) => version::run(format),

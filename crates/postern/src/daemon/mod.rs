@@ -1,10 +1,13 @@
 //! The daemon, from start to end.
 //!
 //! ```text
-//! start    the queue is opened, listeners and the control socket are bound, parts begin
+//! start    the queue and what is held beside it are opened, listeners and the control socket
+//!          are bound, parts begin
 //! ready    one line for whoever started it, READY=1 to systemd
-//! watch    SIGHUP and the control interface reload; the queue's health is looked at
-//! drain    SIGTERM, SIGINT or trouble: reception ends, then delivery, then the control interface
+//! watch    SIGHUP and the control interface reload; the queue's health is looked at, and whether
+//!          a partner's rule is out of force
+//! drain    SIGTERM, SIGINT or trouble: reception ends, then delivery, then the control interface,
+//!          then what fetches, and what was measured is written
 //! end      the queue is closed
 //! ```
 //!
@@ -13,13 +16,18 @@
 //! A part that ends by itself ends the daemon, in good order and with status 1, so that systemd
 //! starts it anew; so does a queue that has stopped after a failed write.
 
+mod alarm;
+mod dns_test;
+mod holdings;
 mod log;
 pub(crate) mod panics;
 mod parts;
 mod reload;
 mod status;
 mod systemd;
+mod view;
 mod watch;
+mod website;
 
 use std::{path::Path, sync::Arc};
 
@@ -28,10 +36,11 @@ use tokio::sync::mpsc;
 
 pub(crate) use self::log::Log;
 use self::{
-    parts::Parts,
+    parts::{Core, Outside, Parts},
     reload::Reloader,
     status::Face,
     watch::{End, Signals},
+    website::Web,
 };
 use crate::{
     failure::{Exit, Failure},
@@ -76,21 +85,26 @@ async fn start(
     log: Log,
     requests: mpsc::Sender<reload::Request>,
 ) -> Result<(Parts, Reloader), Failure> {
+    let wiring = Arc::new(wiring);
     let queue = parts::open_queue(wiring.spool.clone()).await?;
-    let reception = parts::bind(&wiring.reception, &queue)?;
-    let socket = parts::bind_control(&wiring.control_socket).await?;
-    let addresses = reception.local_addresses().to_vec();
-    let situation = reload::situation(&wiring, &addresses)?;
-    let outbound = Outbound::new(Arc::clone(&queue), situation);
-    let face = Face::new(
-        config,
-        &wiring,
-        &addresses,
-        outbound.clone(),
-        Arc::clone(&queue),
-        requests,
-    );
-    let reloader = Reloader::new(config, &wiring, log, addresses, Arc::clone(&face));
-    let parts = Parts::begin(queue, outbound, reception, socket, face);
+    let resolver = reload::resolver(&wiring)?;
+    let holdings = parts::open_holdings(&wiring, &resolver).await?;
+    let outside = Outside {
+        reception: parts::bind(&wiring.reception, &queue, holdings.books())?,
+        socket: parts::bind_control(&wiring.control_socket).await?,
+        web: Web::bind(wiring.serving.as_ref())?,
+    };
+    let addresses = outside.reception.local_addresses().to_vec();
+    let sts = holdings.sts();
+    let situation = reload::situation(&wiring, &addresses, resolver, &holdings, sts);
+    let core = Core {
+        outbound: Outbound::new(Arc::clone(&queue), situation),
+        queue,
+        holdings,
+    };
+    let mut reloader = Reloader::new(config, Arc::clone(&wiring), log, addresses);
+    let face = Face::new(&wiring, &reloader, core.clone(), requests);
+    let parts = Parts::begin(&wiring, core, outside, face)?;
+    reloader.begin(&parts);
     Ok((parts, reloader))
 }

@@ -3,28 +3,51 @@
 use std::{fmt::Write as _, path::Path, sync::Arc, time::Duration};
 
 use postern_admin::ControlSocket;
-use postern_inbound::{BindError, Control, Drained, Inbound, NoAccounts};
+use postern_dns::Resolver;
+use postern_inbound::{Accounts, BindError, Control, Drained, Inbound};
 use postern_outbound::{Outbound, Stopped};
 use postern_spool::{LocalSpool, Spool};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::status::Face;
+use super::{
+    holdings::{Holdings, Keepers},
+    status::Face,
+    website::Web,
+};
 use crate::{
     failure::{Failure, chain},
     output,
+    wiring::Wiring,
 };
 
 /// How long deliveries under way may go on once reception has ended.
 const DRAIN: Duration = Duration::from_secs(30);
 
+/// What works with mail, whoever brings it and whoever asks.
+#[derive(Debug, Clone)]
+pub(super) struct Core {
+    pub(super) queue: Arc<dyn Spool>,
+    pub(super) outbound: Outbound,
+    pub(super) holdings: Arc<Holdings>,
+}
+
+/// What the world speaks to, bound and not begun.
+#[derive(Debug)]
+pub(super) struct Outside {
+    pub(super) reception: Inbound,
+    pub(super) socket: ControlSocket,
+    pub(super) web: Option<Web>,
+}
+
 /// Everything that runs.
 #[derive(Debug)]
 pub(super) struct Parts {
-    pub(super) queue: Arc<dyn Spool>,
-    pub(super) outbound: Outbound,
+    pub(super) core: Core,
     pub(super) reception: Control,
-    face: Arc<Face>,
+    pub(super) web: Option<Web>,
+    pub(super) face: Arc<Face>,
+    keepers: Keepers,
     stop_reception: CancellationToken,
     stop_control: CancellationToken,
     receiving: JoinHandle<Drained>,
@@ -44,12 +67,23 @@ pub(super) async fn open_queue(
     Ok(Arc::new(opened.spool))
 }
 
+/// Opens what is held beside the queue, which blocks while files are read.
+pub(super) async fn open_holdings(
+    wiring: &Arc<Wiring>,
+    resolver: &Arc<Resolver>,
+) -> Result<Arc<Holdings>, Failure> {
+    let (wiring, resolver) = (Arc::clone(wiring), Arc::clone(resolver));
+    let opened = tokio::task::spawn_blocking(move || Holdings::open(&wiring, resolver)).await;
+    let opened = opened.map_err(|error| Failure::new("what is held beside the queue", &error))?;
+    Ok(Arc::new(opened?))
+}
+
 /// Binds every listener, or tells of all that cannot be bound.
 pub(super) fn bind(
     settings: &postern_inbound::Settings,
     queue: &Arc<dyn Spool>,
+    accounts: Arc<dyn Accounts>,
 ) -> Result<Inbound, Failure> {
-    let accounts = Arc::new(NoAccounts);
     Inbound::bind(settings, Arc::clone(queue), accounts).map_err(|errors: Vec<BindError>| {
         let lines: Vec<_> = errors.iter().map(|error| chain(error)).collect();
         Failure::plain(lines.join("\n"))
@@ -63,31 +97,39 @@ pub(super) async fn bind_control(path: &Path) -> Result<ControlSocket, Failure> 
 
 impl Parts {
     pub(super) fn begin(
-        queue: Arc<dyn Spool>,
-        outbound: Outbound,
-        reception: Inbound,
-        socket: ControlSocket,
+        wiring: &Wiring,
+        core: Core,
+        outside: Outside,
         face: Arc<Face>,
-    ) -> Self {
+    ) -> Result<Self, Failure> {
+        let Outside {
+            reception,
+            socket,
+            web,
+        } = outside;
+        if let Some(web) = &web {
+            web.begin(wiring)?;
+        }
         let (stop_reception, stop_control) = (CancellationToken::new(), CancellationToken::new());
         let control = reception.control();
         let receiving = reception.serve(stop_reception.clone().cancelled_owned());
         let controlling = socket.serve(
-            Arc::clone(&queue),
+            Arc::clone(&core.queue),
             Arc::clone(&face) as _,
             stop_control.clone().cancelled_owned(),
         );
-        Self {
-            delivering: tokio::spawn(outbound.clone().run()),
+        Ok(Self {
+            delivering: tokio::spawn(core.outbound.clone().run()),
             receiving: tokio::spawn(receiving),
             controlling: tokio::spawn(controlling),
+            keepers: core.holdings.keep(),
             reception: control,
-            queue,
-            outbound,
+            web,
+            core,
             face,
             stop_reception,
             stop_control,
-        }
+        })
     }
 
     /// The line that says that everything runs.
@@ -112,26 +154,32 @@ impl Parts {
             _ = &mut self.receiving => "reception",
             _ = &mut self.delivering => "delivery",
             _ = &mut self.controlling => "the control interface",
+            part = self.keepers.ended() => part,
         }
     }
 
-    /// Ends reception, then delivery, then the control interface, each within its limit.
+    /// Ends reception, then delivery, then what else is spoken to, each within its limit; then
+    /// writes what was measured.
     pub(super) async fn drain(&mut self) {
         self.stop_reception.cancel();
         finish(&mut self.receiving).await;
-        if self.outbound.stop(DRAIN).await == Stopped::CutOff {
+        if self.core.outbound.stop(DRAIN).await == Stopped::CutOff {
             tracing::warn!("deliveries were cut off; their messages stay in the queue");
         }
         finish(&mut self.delivering).await;
         self.stop_control.cancel();
         finish(&mut self.controlling).await;
-        let waiting = self.queue.figures().messages;
+        if let Some(web) = &self.web {
+            web.finish().await;
+        }
+        self.keepers.finish().await;
+        let waiting = self.core.queue.figures().messages;
         tracing::info!(waiting, "postern has stopped");
     }
 }
 
 /// Waits for a part, unless it has been waited for before. That it panicked was told.
-async fn finish<T>(part: &mut JoinHandle<T>) {
+pub(super) async fn finish<T>(part: &mut JoinHandle<T>) {
     if !part.is_finished() {
         let _ = part.await;
     }

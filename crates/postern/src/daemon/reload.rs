@@ -14,13 +14,21 @@ use std::{
 use postern_admin::Reloaded;
 use postern_config::{Errors, Loaded, LogFormat};
 use postern_dns::Resolver;
+use postern_fetch::StsPolicies;
 use postern_inbound::Replaced;
 use postern_outbound::Situation;
-use postern_tls::{CertificateFiles, CertificateStore};
+use postern_tls::CertificateError;
 use rustls_pki_types::UnixTime;
 use tokio::{sync::oneshot, task};
 
-use super::{Log, parts::Parts, status::Face, systemd};
+use super::{
+    Log,
+    alarm::{self, Alarm},
+    dns_test::{DnsTest, Finding},
+    holdings::Holdings,
+    parts::Parts,
+    systemd, website,
+};
 use crate::{
     failure::{Failure, chain},
     wiring::{self, Wiring},
@@ -29,61 +37,93 @@ use crate::{
 /// A request to reload: where the answer goes.
 pub(super) type Request = oneshot::Sender<Reloaded>;
 
-/// Reads the configuration anew, one time after the other.
+/// Reads the configuration anew, one time after the other, and tells what follows from the one in
+/// force: what the name servers are good for, and whose rules are out of force.
 #[derive(Debug)]
 pub(super) struct Reloader {
     config: PathBuf,
     log: Log,
-    face: Arc<Face>,
     addresses: Vec<SocketAddr>,
-    certificates: Arc<CertificateStore>,
-    certificate_files: Vec<CertificateFiles>,
+    /// What is in force.
+    wiring: Arc<Wiring>,
+    /// What was at the start.
     fixed: Fixed,
+    alarm: Alarm,
+    dns_test: DnsTest,
+}
+
+/// Who is asked for names.
+pub(super) fn resolver(wiring: &Wiring) -> Result<Arc<Resolver>, Failure> {
+    let resolver = Resolver::new(&wiring.dns);
+    let resolver = resolver.map_err(|error| Failure::new("the resolver", &error))?;
+    Ok(Arc::new(resolver))
 }
 
 /// What delivery is done under.
-pub(super) fn situation(wiring: &Wiring, bound: &[SocketAddr]) -> Result<Situation, Failure> {
-    let resolver = Resolver::new(&wiring.dns);
-    let resolver = resolver.map_err(|error| Failure::new("the resolver", &error))?;
-    Ok(Situation {
-        settings: postern_outbound::Settings {
-            own_addresses: wiring::own_addresses(bound),
-            ..wiring.delivery.clone()
-        },
-        policy: Arc::clone(&wiring.policy),
-        dns: Arc::new(resolver),
-        sts: Arc::new(postern_fetch::NoSts),
-        accounts: Arc::new(postern_outbound::NoAccounts),
-        certificates: Arc::clone(&wiring.certificates),
-        tls_clients: postern_outbound::TlsClients::default(),
-    })
+pub(super) fn situation(
+    wiring: &Wiring,
+    bound: &[SocketAddr],
+    resolver: Arc<Resolver>,
+    holdings: &Holdings,
+    sts: Arc<dyn StsPolicies>,
+) -> Situation {
+    Situation {
+        accounts: Arc::new(holdings.ledger.clone()),
+        ..wiring::situation(wiring, bound, resolver, sts)
+    }
 }
 
 impl Reloader {
     pub(super) fn new(
         config: &Path,
-        wiring: &Wiring,
+        wiring: Arc<Wiring>,
         log: Log,
         addresses: Vec<SocketAddr>,
-        face: Arc<Face>,
     ) -> Self {
         Self {
             config: config.to_owned(),
             log,
-            face,
             addresses,
-            certificates: Arc::clone(&wiring.certificates),
-            certificate_files: wiring.certificate_files.clone(),
-            fixed: Fixed::of(wiring),
+            fixed: Fixed::of(&wiring),
+            wiring,
+            alarm: Alarm::default(),
+            dns_test: DnsTest::default(),
         }
+    }
+
+    pub(super) fn config(&self) -> &Path {
+        &self.config
+    }
+
+    pub(super) fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Where to read what the test of the name servers found.
+    pub(super) fn dns_finding(&self) -> Finding {
+        self.dns_test.finding()
+    }
+
+    /// Everything runs: tells what is worth telling.
+    pub(super) fn begin(&mut self, parts: &Parts) {
+        self.dns_test.begin(parts.core.holdings.resolver());
+        let entries = self.wiring.policy.exceptions();
+        let entries = entries.into_iter().cloned().collect();
+        alarm::tell(&self.alarm.watch(entries, UnixTime::now()));
+    }
+
+    /// Tells what has become due.
+    pub(super) fn look(&mut self) {
+        alarm::tell(&self.alarm.look(UnixTime::now()));
     }
 
     /// Reads the configuration, puts it in force or leaves the old one, and tells of it.
     pub(super) async fn reload(&mut self, parts: &Parts) -> Reloaded {
         systemd::reloading();
-        let path = self.config.clone();
-        let reloaded = match task::spawn_blocking(move || postern_config::load(&path)).await {
-            Ok(Ok(loaded)) => self.replace(parts, loaded),
+        let (path, crls) = (self.config.clone(), self.wiring.crls.clone());
+        let read = task::spawn_blocking(move || postern_config::reload(&path, &crls)).await;
+        let reloaded = match read {
+            Ok(Ok(loaded)) => self.replace(parts, loaded).await,
             Ok(Err(errors)) => Err(lines(&errors)),
             // A panic, which was logged.
             Err(error) => Err(vec![format!("the configuration cannot be read: {error}")]),
@@ -91,46 +131,81 @@ impl Reloader {
         let reloaded = match reloaded {
             Ok(notes) => Reloaded::Applied { notes },
             Err(errors) => {
-                self.reload_certificates().await;
+                let faults = self.reload_certificates().await;
+                tell_certificates(&faults, &errors);
                 Reloaded::Refused { errors }
             }
         };
         tell(&reloaded);
-        self.face.reloaded(reloaded.clone());
+        if let Reloaded::Applied { .. } = &reloaded {
+            self.begin(parts);
+        }
+        parts.face.reloaded(reloaded.clone());
         systemd::ready();
         reloaded
     }
 
     /// Puts settings in force. The notes say what to look at.
-    fn replace(&mut self, parts: &Parts, loaded: Loaded) -> Result<Vec<String>, Vec<String>> {
-        let wiring = Wiring::from(loaded.settings);
-        let situation = situation(&wiring, &self.addresses);
-        let situation = situation.map_err(|failure| vec![failure.text().to_owned()])?;
-        let replaced = parts.reception.replace(&wiring.reception);
-        let replaced =
-            replaced.map_err(|faults| faults.iter().map(|it| chain(it)).collect::<Vec<_>>())?;
-        parts.outbound.reload(situation);
+    async fn replace(&mut self, parts: &Parts, loaded: Loaded) -> Result<Vec<String>, Vec<String>> {
+        let told = |failure: Failure| vec![failure.text().to_owned()];
+        let wiring = Arc::new(Wiring::from(loaded.settings));
+        let resolver = resolver(&wiring).map_err(told)?;
+        let web = website::server(&wiring.web_certificates);
+        let web = parts.web.as_ref().map(|_| web).transpose().map_err(told)?;
+        let holdings = &parts.core.holdings;
+        let prepared = holdings.prepare(&wiring).await.map_err(told)?;
+        let replaced = match parts.reception.replace(&wiring.reception) {
+            Ok(replaced) => replaced,
+            Err(faults) => {
+                holdings.give_up(prepared, &self.wiring).await;
+                return Err(faults.iter().map(|it| chain(it)).collect());
+            }
+        };
+        let (addresses, sts) = (&self.addresses, prepared.sts());
+        let situation = situation(&wiring, addresses, Arc::clone(&resolver), holdings, sts);
+        parts.core.outbound.reload(situation);
+        holdings.adopt(prepared, resolver);
+        let served = match (&parts.web, web) {
+            (Some(served), Some(tls)) => served.go_on(&wiring, tls),
+            (Some(_), None) | (None, _) => Ok(()),
+        };
         self.log.set_level(wiring.log.level);
-        self.certificates = Arc::clone(&wiring.certificates);
-        self.certificate_files = wiring.certificate_files.clone();
-        self.face.applied(&wiring);
+        self.wiring = Arc::clone(&wiring);
+        parts.face.applied(&wiring);
         let mut notes: Vec<_> = loaded.warnings.iter().map(ToString::to_string).collect();
         notes.extend(unbound(&replaced));
         notes.extend(self.fixed.changed(&wiring));
+        notes.extend(served.err().map(|failure| failure.text().to_owned()));
         Ok(notes)
     }
 
     /// Looks at the certificates alone. A pair that cannot be used leaves the one before it.
-    async fn reload_certificates(&self) {
-        let (store, files) = (
-            Arc::clone(&self.certificates),
-            self.certificate_files.clone(),
-        );
-        let reload = move || store.reload(&files, UnixTime::now());
+    async fn reload_certificates(&self) -> Vec<CertificateError> {
+        let wiring = Arc::clone(&self.wiring);
+        let reload = move || {
+            let now = UnixTime::now();
+            if let Some(one) = &wiring.web_certificate_files {
+                // The other store has the same files, and tells what is wrong with them.
+                let _ = wiring
+                    .web_certificates
+                    .reload(std::slice::from_ref(one), now);
+            }
+            wiring.certificates.reload(&wiring.certificate_files, now)
+        };
         // A panic was logged.
-        for fault in task::spawn_blocking(reload).await.unwrap_or_default() {
-            tracing::error!(%fault, "a certificate stays as it was");
+        task::spawn_blocking(reload).await.unwrap_or_default()
+    }
+}
+
+/// Tells which certificates could not be exchanged, unless that is among the errors of the
+/// configuration, which are told as well.
+fn tell_certificates(faults: &[CertificateError], errors: &[String]) {
+    for fault in faults {
+        let fault = fault.to_string();
+        if errors.iter().any(|error| error.contains(&fault)) {
+            continue;
         }
+        tracing::error!(fault, "a certificate stays as it was");
     }
 }
 
@@ -171,6 +246,8 @@ struct Fixed {
     control_socket: PathBuf,
     log_format: LogFormat,
     concurrency: usize,
+    https: Option<SocketAddr>,
+    http: Option<SocketAddr>,
 }
 
 impl Fixed {
@@ -181,6 +258,8 @@ impl Fixed {
             control_socket: wiring.control_socket.clone(),
             log_format: wiring.log.format,
             concurrency: wiring.delivery.messages,
+            https: wiring.serving.as_ref().and_then(|it| it.https),
+            http: wiring.serving.as_ref().and_then(|it| it.http),
         }
     }
 
@@ -193,6 +272,8 @@ impl Fixed {
             ("admin.socket", self.control_socket != new.control_socket),
             ("log.format", self.log_format != new.log_format),
             ("delivery.concurrency", self.concurrency != new.concurrency),
+            ("mta-sts.https", self.https != new.https),
+            ("mta-sts.http", self.http != new.http),
         ];
         let changed = keys.into_iter().filter(|(_, changed)| *changed);
         changed.map(|(key, _)| format!("{key} has changed: it takes a restart"))

@@ -2,7 +2,6 @@
 
 use std::{
     net::SocketAddr,
-    path::Path,
     process,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Instant, SystemTime},
@@ -10,14 +9,19 @@ use std::{
 
 use async_trait::async_trait;
 use postern_admin::{
-    ConfigurationStatus, Daemon, ListenerStatus, QueueStatus, Reloaded, Status, Timestamp,
+    ConfigurationStatus, Daemon, ListenerStatus, NoSuchPartner, Partner, PartnerPage, QueueStatus,
+    Reloaded, Status, Timestamp,
 };
-use postern_outbound::Outbound;
-use postern_spool::Spool;
-use postern_tls::CertificateStore;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{panics, reload::Request};
+use super::{
+    dns_test::Finding,
+    panics,
+    parts::Core,
+    reload::{Reloader, Request},
+    view::View,
+    website,
+};
 use crate::{
     certificates,
     wiring::{self, Wiring},
@@ -30,8 +34,8 @@ pub(super) struct Face {
     started_at: SystemTime,
     started: Instant,
     requests: mpsc::Sender<Request>,
-    queue: Arc<dyn Spool>,
-    outbound: Outbound,
+    core: Core,
+    dns: Finding,
     current: Mutex<Current>,
 }
 
@@ -39,31 +43,29 @@ pub(super) struct Face {
 #[derive(Debug)]
 struct Current {
     listeners: Vec<ListenerStatus>,
-    certificates: Arc<CertificateStore>,
+    wiring: Arc<Wiring>,
     loaded_at: Timestamp,
     last_reload: Option<Reloaded>,
 }
 
 impl Face {
     pub(super) fn new(
-        config: &Path,
-        wiring: &Wiring,
-        addresses: &[SocketAddr],
-        outbound: Outbound,
-        queue: Arc<dyn Spool>,
+        wiring: &Arc<Wiring>,
+        reloader: &Reloader,
+        core: Core,
         requests: mpsc::Sender<Request>,
     ) -> Arc<Self> {
         let now = SystemTime::now();
         Arc::new(Self {
-            config: config.display().to_string(),
+            config: reloader.config().display().to_string(),
             started_at: now,
             started: Instant::now(),
             requests,
-            queue,
-            outbound,
+            core,
+            dns: reloader.dns_finding(),
             current: Mutex::new(Current {
-                listeners: listeners(wiring, addresses),
-                certificates: Arc::clone(&wiring.certificates),
+                listeners: listeners(wiring, reloader.addresses()),
+                wiring: Arc::clone(wiring),
                 loaded_at: now.into(),
                 last_reload: None,
             }),
@@ -75,14 +77,24 @@ impl Face {
     }
 
     /// New settings are in force.
-    pub(super) fn applied(&self, wiring: &Wiring) {
+    pub(super) fn applied(&self, wiring: &Arc<Wiring>) {
         let mut current = self.current();
-        current.certificates = Arc::clone(&wiring.certificates);
+        current.wiring = Arc::clone(wiring);
         current.loaded_at = SystemTime::now().into();
     }
 
     pub(super) fn reloaded(&self, reloaded: Reloaded) {
         self.current().last_reload = Some(reloaded);
+    }
+
+    /// What the control interface is shown, read off what is in force now.
+    fn see<T>(&self, look: impl FnOnce(&View<'_>) -> T) -> T {
+        let wiring = Arc::clone(&self.current().wiring);
+        look(&View {
+            policy: &wiring.policy,
+            holdings: &self.core.holdings,
+            now: SystemTime::now(),
+        })
     }
 
     /// A panic in between leaves nothing half changed.
@@ -105,6 +117,8 @@ fn listeners(wiring: &Wiring, addresses: &[SocketAddr]) -> Vec<ListenerStatus> {
 #[async_trait]
 impl Daemon for Face {
     fn status(&self) -> Status {
+        let own_policy = website::described(self.current().wiring.serving.as_ref());
+        let protection = self.see(|view| view.protection(self.dns.status(), own_policy));
         let current = self.current();
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -112,9 +126,10 @@ impl Daemon for Face {
             started_at: self.started_at.into(),
             uptime_seconds: self.started.elapsed().as_secs(),
             listeners: current.listeners.clone(),
-            queue: QueueStatus::of(&*self.queue),
-            destinations: self.outbound.destinations(),
-            certificates: certificates::describe(&current.certificates),
+            queue: QueueStatus::of(&*self.core.queue),
+            destinations: self.core.outbound.destinations(),
+            certificates: certificates::describe(&current.wiring.certificates),
+            protection,
             panics: panics::total(),
             configuration: ConfigurationStatus {
                 file: self.config.clone(),
@@ -122,6 +137,14 @@ impl Daemon for Face {
                 last_reload: current.last_reload.clone(),
             },
         }
+    }
+
+    fn partners(&self, from: usize) -> PartnerPage {
+        self.see(|view| view.partners(from))
+    }
+
+    fn partner(&self, name: &str) -> Result<Partner, NoSuchPartner> {
+        self.see(|view| view.partner(name))
     }
 
     async fn reload(&self) -> Reloaded {

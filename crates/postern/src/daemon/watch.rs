@@ -15,7 +15,7 @@ use super::{
     systemd,
 };
 
-/// How often the queue's health is looked at.
+/// How often the queue's health is looked at, and whether there is something to be told again.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Why the daemon ends.
@@ -88,9 +88,10 @@ pub(super) async fn watch(
             _ = interrupt.recv() => return End::Asked,
             part = parts.ended() => return End::Ended(part),
             _ = looks.tick() => {
-                if let Health::Poisoned(reason) = parts.queue.health() {
+                if let Health::Poisoned(reason) = parts.core.queue.health() {
                     return End::Poisoned(reason);
                 }
+                reloader.look();
                 watchdog.feed(parts).await;
             }
             _ = hang_up.recv() => drop(reloader.reload(parts).await),
@@ -129,7 +130,7 @@ impl Watchdog {
             return;
         }
         let filter = Filter::default();
-        let read = parts.queue.list(&filter, None, 1);
+        let read = parts.core.queue.list(&filter, None, 1);
         match time::timeout(interval, read).await {
             Ok(Ok(_)) => {
                 systemd::alive();

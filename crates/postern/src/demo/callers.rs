@@ -152,11 +152,11 @@ impl Callers {
         server: SocketAddr,
     ) -> Result<Permit<TcpStream>, CallError> {
         let host = Host::Literal(AddressLiteral::new(server.ip()));
-        let plan = self.policy.plan_delivery(&DeliveryRequest::to(&host), UnixTime::now());
-        let plan = plan.for_host(&HostFacts::configured(host.clone()));
-        let permit = self
+        let plan = self
             .policy
-            .authorize(&plan, channel, UnixTime::now());
+            .plan_delivery(&DeliveryRequest::to(&host), UnixTime::now());
+        let plan = plan.for_host(&HostFacts::configured(host.clone()));
+        let permit = self.policy.authorize(&plan, channel, UnixTime::now());
         permit.map_err(|refused| CallError::Letter(refused.refusal().to_string()))
     }
 }

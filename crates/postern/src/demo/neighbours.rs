@@ -177,6 +177,7 @@ impl Neighbour {
                     Shows::Nothing => TlsMode::None,
                     Shows::Current(_) | Shows::LoadedLastWeek(_) => TlsMode::StartTls,
                 },
+                profile: None,
                 connections: 100,
             }],
             limits: Limits::default(),
@@ -216,8 +217,8 @@ fn example_organisation(home: &Home) -> Result<Partner, Failure> {
     let terms = InboundTerms {
         identity: IdentityTerms {
             names: vec![gateway.into()],
-            pins: Vec::new(),
             trust: Some(home.anchors("example-ca")?),
+            ..IdentityTerms::default()
         },
         ..InboundTerms::requiring(ChannelLevel::Authenticated)
     };

@@ -3,11 +3,19 @@
 use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     num::NonZeroU32,
+    sync::Arc,
 };
 
 use postern_config::RouteBy;
+use postern_dns::Resolver;
+use postern_fetch::StsPolicies;
 use postern_mail::DomainPattern;
-use postern_outbound::{AddressFamilies, PrivateTargets, Route, Routes, Schedule, Settings};
+use postern_outbound::{
+    AddressFamilies, NoAccounts, PrivateTargets, Route, Routes, Schedule, Settings, Situation,
+    TlsClients,
+};
+
+use super::Wiring;
 
 /// What delivery goes by. Where our own listeners are is added once they are bound.
 pub(super) fn settings(written: &postern_config::Settings) -> Settings {
@@ -31,6 +39,27 @@ pub(super) fn settings(written: &postern_config::Settings) -> Settings {
             postern_config::PrivateTargets::Allowed => PrivateTargets::Allowed,
         },
         ..Settings::new(written.hostname.clone())
+    }
+}
+
+/// What delivery is done under, with nobody who keeps account of it.
+pub(crate) fn situation(
+    wiring: &Wiring,
+    bound: &[SocketAddr],
+    resolver: Arc<Resolver>,
+    sts: Arc<dyn StsPolicies>,
+) -> Situation {
+    Situation {
+        settings: Settings {
+            own_addresses: own_addresses(bound),
+            ..wiring.delivery.clone()
+        },
+        policy: Arc::clone(&wiring.policy),
+        dns: resolver,
+        sts,
+        accounts: Arc::new(NoAccounts),
+        certificates: Arc::clone(&wiring.certificates),
+        tls_clients: TlsClients::default(),
     }
 }
 
@@ -70,7 +99,7 @@ pub(crate) fn routes(written: &postern_config::Settings) -> Routes {
 /// Where mail would come back to us: what the listeners are bound to. One that is bound to every
 /// address of this host is at loopback too; which others there are is not looked up, and MX
 /// records that lead to them are recognised by our hostname.
-pub(crate) fn own_addresses(bound: &[SocketAddr]) -> Vec<SocketAddr> {
+pub(super) fn own_addresses(bound: &[SocketAddr]) -> Vec<SocketAddr> {
     let every = bound.iter().filter(|address| address.ip().is_unspecified());
     let loopback = every.map(|address| match address {
         SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())),

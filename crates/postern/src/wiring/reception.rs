@@ -29,6 +29,7 @@ pub(super) fn listener(written: &postern_config::Listener) -> Listener {
             ListenerTls::Implicit => TlsMode::Implicit,
             ListenerTls::None => TlsMode::None,
         },
+        profile: written.profile,
         connections: number(written.max_connections),
     }
 }

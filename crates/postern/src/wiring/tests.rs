@@ -6,7 +6,7 @@ use postern_outbound::{AddressFamilies, PrivateTargets};
 use postern_policy::DeliveryRequest;
 use rustls_pki_types::UnixTime;
 
-use super::*;
+use super::{delivery::own_addresses, *};
 
 fn wiring(text: &str) -> Wiring {
     let loaded = postern_config::parse(text, Path::new("/etc/postern/postern.toml"));
@@ -100,7 +100,10 @@ fn every_setting_arrives_where_it_counts() {
 fn check_way(wiring: &Wiring, recipient: &str, expected: &[&str]) {
     let (path, _) = ForwardPath::parse_prefix(recipient).unwrap();
     let way = wiring.delivery.routes.way(&path).unwrap();
-    let plan = wiring.policy.plan_delivery(&DeliveryRequest::to(&way.destination).over(way.floor()), UnixTime::now());
+    let plan = wiring.policy.plan_delivery(
+        &DeliveryRequest::to(&way.destination).over(way.floor()),
+        UnixTime::now(),
+    );
     let hops: Vec<_> = way
         .fixed_hops(&plan)
         .iter()

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A relay listener for tests, without TLS. Everything it takes goes to a port where nobody
-/// listens.
+/// listens, and so do questions to the DNS.
 pub(crate) const RELAY: &str = r#"
 hostname = "mx1.example.org"
 [spool]
@@ -38,6 +38,8 @@ retry = ["1h"]
 lifetime = "5d"
 [admin]
 socket = "control.sock"
+[dns]
+servers = ["127.0.0.1:1"]
 "#;
 
 /// A directory with a configuration.

@@ -11,8 +11,8 @@ fn a_bad_file_leaves_the_old_settings() {
     let serving = home.serve();
     home.write("postern.toml", &RELAY.replace("\"relay\"", "\"everybody\""));
     serving.signal(Signal::HUP);
-    let line = serving.logged("ERROR");
-    assert!(line.contains("postern.toml:7:8: listener.role"), "{line}");
+    let line = serving.logged("postern.toml:7:8: listener.role");
+    assert!(line.contains("ERROR"), "{line}");
     serving.logged("the old configuration stays in force");
     // With the file as it is the command line cannot know where the daemon listens.
     assert_eq!(home.run(&["reload"]).status, 1);

@@ -110,6 +110,7 @@ fn refused(error: &ClientError) -> Failure {
         | ClientError::Connection { .. }
         | ClientError::TimedOut(_)
         | ClientError::NotUnderstood { .. }
+        | ClientError::NoSuchPartner(_)
         | ClientError::Refused(_) => failure,
     }
 }

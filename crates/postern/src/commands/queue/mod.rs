@@ -26,7 +26,7 @@ pub(crate) fn run(config: &Path, action: &QueueAction) -> Result<Exit, Failure> 
         match action {
             QueueAction::List(list) => self::list(&queue, list).await?,
             QueueAction::Show { id, format } => show(&queue, *id, *format).await?,
-            QueueAction::Retry { which } => retry(&queue, *which).await?,
+            QueueAction::Retry { which } => retry(&queue, which).await?,
             QueueAction::Hold { ids, reason } => {
                 let reason = reason.clone();
                 change(&queue, ids, &Change::Hold { reason }, "held").await?;
@@ -111,11 +111,19 @@ async fn show(queue: &Access, id: QueueId, format: Format) -> Result<(), Failure
     }
 }
 
-async fn retry(queue: &Access, which: Which) -> Result<(), Failure> {
-    let Which::All = which else {
-        let Which::One(id) = which else { return Ok(()) };
-        return change(queue, &[id], &Change::Retry, "due now").await;
+async fn retry(queue: &Access, which: &[Which]) -> Result<(), Failure> {
+    if which.contains(&Which::All) {
+        return retry_all(queue).await;
+    }
+    let one = |which: &Which| match which {
+        Which::All => None,
+        Which::One(id) => Some(*id),
     };
+    let ids: Vec<_> = which.iter().filter_map(one).collect();
+    change(queue, &ids, &Change::Retry, "due now").await
+}
+
+async fn retry_all(queue: &Access) -> Result<(), Failure> {
     let free = Listing {
         hold: Some(Hold::Free),
         ..Listing::default()

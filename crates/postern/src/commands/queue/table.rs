@@ -8,7 +8,7 @@ use std::{
 use postern_admin::{Failure, Message, Origin, Recipient, RecipientState, Timestamp};
 use postern_mail::Foreign;
 
-use crate::output::Table;
+use crate::{output::Table, words::duration};
 
 /// A line for each message.
 pub(super) fn list(messages: &[Message]) -> Table<7> {
@@ -163,18 +163,6 @@ fn until(then: Timestamp, now: SystemTime) -> String {
     }
 }
 
-/// To the larger two units that count.
-fn duration(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds}s"),
-        (0, 0, _) => format!("{minutes}m{:02}s", seconds % 60),
-        (0, _, _) => format!("{hours}h{:02}m", minutes % 60),
-        (_, _, _) => format!("{days}d{:02}h", hours % 24),
-    }
-}
-
 fn size(octets: u64) -> String {
     const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     let unit = UNITS.iter().find(|(size, _)| octets >= *size);
@@ -190,18 +178,6 @@ fn size(octets: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_have_two_units() {
-        let check = |seconds, expected| {
-            assert_eq!(duration(Duration::from_secs(seconds)), expected);
-        };
-        check(0, "0s");
-        check(59, "59s");
-        check(61, "1m01s");
-        check(3 * 3600 + 5 * 60 + 7, "3h05m");
-        check(2 * 86_400 + 3 * 3600, "2d03h");
-    }
 
     #[test]
     fn sizes_have_one_decimal() {

@@ -1,8 +1,11 @@
 //! `postern status`.
 
+mod protection;
+
 use std::{fmt::Write as _, path::Path};
 
 use postern_admin::{Client, QueueHealth, Reloaded, Status};
+use postern_mail::Foreign;
 
 use crate::{
     certificates,
@@ -33,7 +36,7 @@ fn text(status: &Status) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: &str| {
         // Writing to a string does not fail.
-        let _ = writeln!(text, "{name:<13} {value}");
+        let _ = writeln!(text, "{name:<13} {}", Foreign::new(value));
     };
     let up = status.uptime_seconds;
     line("version", &status.version);
@@ -77,6 +80,9 @@ fn text(status: &Status) -> String {
         "destinations",
         &format!("{} being served", status.destinations),
     );
+    for (name, value) in protection::lines(&status.protection) {
+        line(name, &value);
+    }
     if status.panics > 0 {
         line(
             "panics",

@@ -1,0 +1,224 @@
+//! Partners for people.
+
+use std::fmt::Write as _;
+
+use postern_admin::{
+    BreakGlassStatus, DirectionLine, Measured, Partner, PartnerDirection, PartnerLine,
+    ReadinessVerdict, RevocationListStatus,
+};
+use postern_mail::Foreign;
+
+use crate::output::Table;
+
+/// How many characters a bar is wide.
+const BAR: u64 = 10;
+
+/// A line for each partner.
+pub(super) fn list(partners: &[PartnerLine]) -> Table<6> {
+    let head = ["PARTNER", "STAGE", "OUTBOUND", "MET", "INBOUND", "MET"];
+    let mut table = Table::new(head);
+    for partner in partners {
+        table.row([
+            partner.name.clone(),
+            partner.stage.clone(),
+            in_brief(&partner.outbound),
+            progress(&partner.outbound),
+            in_brief(&partner.inbound),
+            progress(&partner.inbound),
+        ]);
+    }
+    table
+}
+
+/// What is demanded, and whether it can be.
+fn in_brief(direction: &DirectionLine) -> String {
+    let glass = if direction.break_glass {
+        ", GLASS BROKEN"
+    } else {
+        ""
+    };
+    let readiness = match direction.readiness.verdict {
+        ReadinessVerdict::NotMeasured => "not measured",
+        ReadinessVerdict::Failing => "failing",
+        ReadinessVerdict::TooFew => "too early to say",
+        ReadinessVerdict::Safe => "safe to enforce",
+    };
+    format!("{}: {readiness}{glass}", direction.require)
+}
+
+/// `########..  96 of 120`: rounded down, so that a full bar means all.
+fn progress(direction: &DirectionLine) -> String {
+    let DirectionLine { attempts, met, .. } = direction;
+    if *attempts == 0 {
+        return "-".to_owned();
+    }
+    let full = met.saturating_mul(BAR) / attempts;
+    let bar: String = (0..BAR)
+        .map(|at| if at < full { '#' } else { '.' })
+        .collect();
+    format!("{bar}  {met} of {attempts}")
+}
+
+/// All about one partner.
+pub(super) fn show(partner: &Partner) -> String {
+    let mut page = Page::default();
+    page.line("partner", &partner.name);
+    page.line("stage", &partner.stage);
+    page.line("domains", &partner.domains.join(", "));
+    if !partner.except.is_empty() {
+        page.line("except", &partner.except.join(", "));
+    }
+    if let Some(contact) = &partner.contact {
+        page.line("contact", contact);
+    }
+    page.direction("outbound", &partner.outbound);
+    page.direction("inbound", &partner.inbound);
+    page.0
+}
+
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    /// What is foreign stays on its line.
+    fn line(&mut self, name: &str, value: &str) {
+        // Writing to a string does not fail.
+        let _ = writeln!(self.0, "{name:<13} {}", Foreign::new(value));
+    }
+
+    fn direction(&mut self, name: &str, direction: &PartnerDirection) {
+        self.0.push('\n');
+        let terms = direction.terms.iter().map(|term| format!(", {term}"));
+        let demand: String = std::iter::once(direction.require.clone())
+            .chain(terms)
+            .collect();
+        self.line(name, &demand);
+        self.line("  readiness", &direction.readiness.text);
+        for entry in &direction.break_glass {
+            self.line("  glass", &broken(entry));
+        }
+        for list in &direction.revocation {
+            self.line("  revocation", &revocation(list));
+        }
+        match &direction.measured {
+            Some(measured) => self.measured(measured),
+            None => self.line("  measured", "nothing yet: no attempt was made"),
+        }
+    }
+
+    fn measured(&mut self, measured: &Measured) {
+        let Measured {
+            attempts,
+            met,
+            would_have_failed,
+            failed,
+            under_break_glass,
+            ..
+        } = measured;
+        let counts = format!(
+            "{attempts} attempts from {} to {}",
+            measured.since, measured.last_attempt
+        );
+        self.line("  measured", &counts);
+        let outcome = format!("{met} met, {would_have_failed} would have failed, {failed} failed");
+        self.line("  outcome", &outcome);
+        if *under_break_glass > 0 {
+            let text = format!("{under_break_glass} of the attempts were made under it");
+            self.line("  glass", &text);
+        }
+        self.line(
+            "  last",
+            &format!("{}: {}", measured.last_peer, measured.last_basis),
+        );
+        if let Some(identity) = &measured.last_identity {
+            self.line("  identity", identity);
+        }
+        if let Some(expiry) = &measured.certificate_expiry {
+            let text = format!(
+                "of {} ends at {}, {} days from now",
+                expiry.peer, expiry.not_after, expiry.days_left
+            );
+            self.line("  certificate", &text);
+        }
+        for reason in &measured.reasons {
+            let text = format!(
+                "{} times from {} to {}: {}",
+                reason.count, reason.first_seen, reason.last_seen, reason.reason
+            );
+            self.line("  failure", &text);
+        }
+        if measured.other_reasons > 0 {
+            let text = format!("{} times for other reasons", measured.other_reasons);
+            self.line("  failure", &text);
+        }
+    }
+}
+
+/// An exception in a sentence.
+pub(crate) fn broken(entry: &BreakGlassStatus) -> String {
+    let BreakGlassStatus {
+        allow,
+        reason,
+        approved_by,
+        until,
+        ..
+    } = entry;
+    let direction = entry.direction.as_deref().unwrap_or("both directions");
+    let state = if entry.active {
+        "BROKEN: "
+    } else {
+        "over, without effect: "
+    };
+    format!("{state}{direction} may be {allow} until {until}, approved by {approved_by}: {reason}")
+}
+
+/// A revocation list in a sentence.
+pub(crate) fn revocation(list: &RevocationListStatus) -> String {
+    let mut text = match (&list.issuer, &list.next_update) {
+        (Some(issuer), Some(next)) => {
+            let due = if list.in_date { "due" } else { "OVERDUE since" };
+            let entries = list.entries.unwrap_or_default();
+            format!(
+                "{}: by {issuer}, {entries} entries, next {due} {next}",
+                list.label
+            )
+        }
+        (Some(_), None) | (None, _) => format!("{}: NO LIST YET", list.label),
+    };
+    if let Some(trouble) = &list.trouble {
+        text.push_str(&format!("; {trouble}"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use postern_admin::Readiness;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(attempts: u64, met: u64, expected: &str) {
+        let line = DirectionLine {
+            require: "authenticated".to_owned(),
+            attempts,
+            met,
+            not_met: attempts - met,
+            break_glass: false,
+            readiness: Readiness {
+                verdict: ReadinessVerdict::TooFew,
+                text: String::new(),
+            },
+        };
+        assert_eq!(progress(&line), expected);
+        assert_eq!(in_brief(&line), "authenticated: too early to say");
+    }
+
+    #[test]
+    fn a_full_bar_means_all() {
+        check(0, 0, "-");
+        check(3, 0, "..........  0 of 3");
+        check(1000, 999, "#########.  999 of 1000");
+        check(20, 20, "##########  20 of 20");
+    }
+}

@@ -1,0 +1,160 @@
+//! What the daemon holds beside its queue, from one configuration to the next: what it measured,
+//! what others publish, and which of it looks after itself.
+//!
+//! | what | where on disk | who keeps it fresh |
+//! |---|---|---|
+//! | the ledger | `ledger/` | a task that writes every few seconds, and at the very end |
+//! | MTA-STS policies of others | `sts/` | a task, as long as they are honoured |
+//! | revocation lists | `crl/` | a task |
+//!
+//! Everything records into the ledger, so it is written last of all when the daemon ends.
+
+mod books;
+mod fetchers;
+mod names;
+
+use std::{path::Path, sync::Arc, time::SystemTime};
+
+use postern_dns::Resolver;
+use postern_fetch::{CrlStatus, StsPolicies, StsStatus};
+use postern_reports::ledger::{Fault, Ledger};
+use tokio::{sync::watch, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use self::{books::Books, fetchers::Fetchers, names::CurrentDns};
+use super::parts::finish;
+use crate::{failure::Failure, wiring::Wiring};
+
+/// What the daemon holds beside its queue.
+#[derive(Debug)]
+pub(super) struct Holdings {
+    pub(super) ledger: Ledger,
+    dns: Arc<CurrentDns>,
+    fetchers: watch::Sender<Arc<Fetchers>>,
+}
+
+/// What is made ready for another configuration, and not in force yet.
+#[derive(Debug)]
+pub(super) struct Prepared(Arc<Fetchers>);
+
+/// The tasks that look after what is held.
+#[derive(Debug)]
+pub(super) struct Keepers {
+    stop_fetching: CancellationToken,
+    stop_writing: CancellationToken,
+    fetching: JoinHandle<()>,
+    writing: JoinHandle<()>,
+}
+
+impl Holdings {
+    /// Opens what is on disk. Reads files, and so blocks.
+    pub(super) fn open(wiring: &Wiring, resolver: Arc<Resolver>) -> Result<Self, Failure> {
+        let ledger = open_ledger(&wiring.spool.path.join("ledger"))?;
+        let dns = Arc::new(CurrentDns::new(resolver));
+        let fetchers = Fetchers::new(wiring, Arc::clone(&dns) as _, None)?;
+        Ok(Self {
+            ledger,
+            dns,
+            fetchers: watch::Sender::new(Arc::new(fetchers)),
+        })
+    }
+
+    /// Begins to look after all of it.
+    pub(super) fn keep(&self) -> Keepers {
+        let (stop_fetching, stop_writing) = (CancellationToken::new(), CancellationToken::new());
+        let fetching = fetchers::keep_fresh(self.fetchers.subscribe(), stop_fetching.clone());
+        Keepers {
+            fetching: tokio::spawn(fetching),
+            writing: tokio::spawn(self.ledger.clone().run(stop_writing.clone())),
+            stop_fetching,
+            stop_writing,
+        }
+    }
+
+    /// Makes ready what another configuration needs. Revocation lists that it names hold what
+    /// files and the last fetches gave when this returns.
+    pub(super) async fn prepare(&self, wiring: &Arc<Wiring>) -> Result<Prepared, Failure> {
+        let before = Arc::clone(&self.fetchers.borrow());
+        let dns = Arc::clone(&self.dns) as _;
+        let made = fetchers::prepare(Arc::clone(wiring), dns, before).await?;
+        Ok(Prepared(Arc::new(made)))
+    }
+
+    /// Does without what was prepared: the configuration in force goes on as before.
+    pub(super) async fn give_up(&self, prepared: Prepared, in_force: &Arc<Wiring>) {
+        drop(prepared);
+        let fetchers = Arc::clone(&self.fetchers.borrow());
+        fetchers::watch_again(fetchers, Arc::clone(in_force)).await;
+    }
+
+    /// Goes on with what was prepared.
+    pub(super) fn adopt(&self, prepared: Prepared, resolver: Arc<Resolver>) {
+        self.dns.replace(resolver);
+        self.fetchers.send_replace(prepared.0);
+        self.fetchers.borrow().revocation.refresh_now();
+    }
+
+    /// Who keeps account of the mail that comes in.
+    pub(super) fn books(&self) -> Arc<dyn postern_inbound::Accounts> {
+        Arc::new(Books(self.ledger.clone()))
+    }
+
+    /// All that is known of the MTA-STS policies of others; nothing where they are not honoured.
+    pub(super) fn sts_list(&self) -> Option<Vec<StsStatus>> {
+        Some(self.fetchers.borrow().policies.as_ref()?.list())
+    }
+
+    /// Who knows the MTA-STS policies of others.
+    pub(super) fn sts(&self) -> Arc<dyn StsPolicies> {
+        self.fetchers.borrow().sts()
+    }
+
+    /// How the revocation lists are.
+    pub(super) fn revocation(&self) -> Vec<CrlStatus> {
+        self.fetchers.borrow().revocation.list()
+    }
+
+    /// The resolver in force.
+    pub(super) fn resolver(&self) -> Arc<Resolver> {
+        self.dns.current()
+    }
+}
+
+impl Prepared {
+    pub(super) fn sts(&self) -> Arc<dyn StsPolicies> {
+        self.0.sts()
+    }
+}
+
+impl Keepers {
+    /// Waits until a task ends that should not, and names it.
+    pub(super) async fn ended(&mut self) -> &'static str {
+        tokio::select! {
+            _ = &mut self.fetching => "the fetching of policies and revocation lists",
+            _ = &mut self.writing => "the ledger",
+        }
+    }
+
+    /// Ends the tasks, once everything that records has ended.
+    pub(super) async fn finish(&mut self) {
+        self.stop_fetching.cancel();
+        finish(&mut self.fetching).await;
+        self.stop_writing.cancel();
+        finish(&mut self.writing).await;
+    }
+}
+
+fn open_ledger(directory: &Path) -> Result<Ledger, Failure> {
+    let opened = Ledger::open(directory, SystemTime::now());
+    let (ledger, problems) = opened.map_err(|error| Failure::new("cannot start", &error))?;
+    for problem in problems {
+        match problem.fault {
+            // To be expected after a crash.
+            Fault::Torn => tracing::info!("the ledger: {problem}"),
+            Fault::Damaged(_) | Fault::Version(_) | Fault::Unreadable(_) => {
+                tracing::error!("the ledger: {problem}");
+            }
+        }
+    }
+    Ok(ledger)
+}

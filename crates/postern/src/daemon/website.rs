@@ -1,0 +1,143 @@
+//! Our own MTA-STS policy on the web (RFC 8461 §3.3), where it is configured.
+//!
+//! Sockets are bound once, before anything else begins, since ports below 1024 may be out of
+//! reach later. A reload exchanges policy, domains and certificates under them.
+
+use std::{
+    io,
+    net::{self, SocketAddr},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use postern_config::StsServing;
+use postern_tls::{CertificateStore, Profile, ProfileName, WebServer};
+use postern_web::{Site, Website};
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    failure::{Failure, chain},
+    wiring::Wiring,
+};
+
+/// The sockets, and what is served on them.
+#[derive(Debug)]
+pub(super) struct Web {
+    website: Arc<Website>,
+    https: Option<net::TcpListener>,
+    http: Option<net::TcpListener>,
+    stop: CancellationToken,
+    /// Ends those that serve with the certificates of now.
+    stop_https: Mutex<CancellationToken>,
+    tasks: TaskTracker,
+}
+
+impl Web {
+    /// Binds what is configured; nothing where no policy is served.
+    pub(super) fn bind(serving: Option<&StsServing>) -> Result<Option<Self>, Failure> {
+        let Some(serving) = serving else {
+            return Ok(None);
+        };
+        let stop = CancellationToken::new();
+        Ok(Some(Self {
+            website: Arc::new(Website::new(site(serving))),
+            https: serving.https.map(listen).transpose()?,
+            http: serving.http.map(listen).transpose()?,
+            stop_https: Mutex::new(stop.child_token()),
+            stop,
+            tasks: TaskTracker::new(),
+        }))
+    }
+
+    /// Begins to serve.
+    pub(super) fn begin(&self, wiring: &Wiring) -> Result<(), Failure> {
+        self.begin_https(server(&wiring.web_certificates)?)?;
+        if let Some(listener) = &self.http {
+            let listener = again(listener)?;
+            let stop = self.stop.clone().cancelled_owned();
+            self.tasks
+                .spawn(Arc::clone(&self.website).serve_http(listener, stop));
+        }
+        Ok(())
+    }
+
+    /// Goes on with another policy, other domains and certificates. Where the configuration has
+    /// no policy any more, the old one is served until the sockets are closed by a restart.
+    pub(super) fn go_on(&self, wiring: &Wiring, tls: WebServer) -> Result<(), Failure> {
+        if let Some(serving) = &wiring.serving {
+            self.website.replace(site(serving));
+        }
+        self.begin_https(tls)
+    }
+
+    /// Serves with these certificates, in place of those who serve with others.
+    fn begin_https(&self, tls: WebServer) -> Result<(), Failure> {
+        let Some(listener) = &self.https else {
+            return Ok(());
+        };
+        let listener = again(listener)?;
+        let stop = self.stop.child_token();
+        let website = Arc::clone(&self.website);
+        let serve = website.serve_https(listener, tls, stop.clone().cancelled_owned());
+        self.tasks.spawn(serve);
+        let mut current = self
+            .stop_https
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *current, stop).cancel();
+        Ok(())
+    }
+
+    /// Ends when those that are being served are.
+    pub(super) async fn finish(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+/// Who shows these certificates. The bounds do not follow the operator's for mail: senders that
+/// cannot fetch our policy do not protect mail to us.
+pub(super) fn server(certificates: &Arc<CertificateStore>) -> Result<WebServer, Failure> {
+    let bounds = Profile::named(ProfileName::Intermediate).bounds();
+    let server = WebServer::new(Arc::clone(certificates), bounds);
+    server.map_err(|error| Failure::new("our MTA-STS policy cannot be served", &error))
+}
+
+/// What is served, and where, for people.
+pub(super) fn described(serving: Option<&StsServing>) -> Vec<String> {
+    let Some(serving) = serving else {
+        return Vec::new();
+    };
+    let domains: Vec<_> = serving.domains.iter().map(ToString::to_string).collect();
+    let mode = serving.policy.mode();
+    let told = |place: Option<SocketAddr>, what: &str| {
+        place.map(|at| format!("{what} on {at}: mode {mode}, for {}", domains.join(", ")))
+    };
+    let places = [told(serving.https, "https"), told(serving.http, "http")];
+    places.into_iter().flatten().collect()
+}
+
+fn site(serving: &StsServing) -> Site {
+    Site::new(serving.domains.iter().cloned(), &serving.policy)
+}
+
+fn listen(address: SocketAddr) -> Result<net::TcpListener, Failure> {
+    let bind = || -> io::Result<_> {
+        let listener = net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    };
+    bind().map_err(|error| {
+        Failure::plain(format_args!(
+            "cannot listen on {address}: {}",
+            chain(&error)
+        ))
+    })
+}
+
+/// The same socket once more, for somebody to accept on.
+fn again(listener: &net::TcpListener) -> Result<TcpListener, Failure> {
+    let cloned = listener.try_clone().and_then(TcpListener::from_std);
+    cloned.map_err(|error| Failure::new("the socket for our MTA-STS policy", &error))
+}

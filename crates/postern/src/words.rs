@@ -1,0 +1,69 @@
+//! Words for what several commands and the daemon tell: those of the configuration for what the
+//! policy knows by type, and spans of time.
+
+use std::time::Duration;
+
+use postern_admin::BreakGlassStatus;
+use postern_policy::{BreakGlass, Direction, Lowered};
+use postern_tls::Date;
+use rustls_pki_types::UnixTime;
+
+/// What a break-glass entry is for.
+pub(crate) fn scope(only: Option<Direction>) -> &'static str {
+    only.map_or("both", Direction::as_str)
+}
+
+/// What is still demanded.
+pub(crate) fn lowered(lowered: Lowered) -> &'static str {
+    match lowered {
+        Lowered::Encrypted => "encrypted",
+        Lowered::Any => "any",
+    }
+}
+
+/// A break-glass entry, for people and programs.
+pub(crate) fn break_glass(entry: &BreakGlass, now: UnixTime) -> BreakGlassStatus {
+    BreakGlassStatus {
+        partner: entry.partner.to_string(),
+        direction: entry.direction.map(|it| it.as_str().to_owned()),
+        allow: lowered(entry.allow).to_owned(),
+        reason: entry.reason.to_string(),
+        approved_by: entry.approved_by.to_string(),
+        until: Date(entry.until).to_string(),
+        active: now < entry.until,
+    }
+}
+
+/// Seconds, as [`duration`].
+pub(crate) fn seconds(seconds: u64) -> String {
+    duration(Duration::from_secs(seconds))
+}
+
+/// To the larger two units that count.
+pub(crate) fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, _) => format!("{minutes}m{:02}s", seconds % 60),
+        (0, _, _) => format!("{hours}h{:02}m", minutes % 60),
+        (_, _, _) => format!("{days}d{:02}h", hours % 24),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_two_units() {
+        let check = |seconds, expected| {
+            assert_eq!(duration(Duration::from_secs(seconds)), expected);
+        };
+        check(0, "0s");
+        check(59, "59s");
+        check(61, "1m01s");
+        check(3 * 3600 + 5 * 60 + 7, "3h05m");
+        check(2 * 86_400 + 3 * 3600, "2d03h");
+    }
+}
