@@ -123,7 +123,7 @@ mod tests {
     use std::time::Duration;
 
     use postern_mail::header::fields;
-    use postern_tls::{CipherSuite, Group, NotSecured, ProtocolVersion};
+    use postern_tls::{CipherSuite, Group, NotSecured, ProtocolVersion, RevocationStatus, SpkiPin};
 
     use super::*;
 
@@ -140,6 +140,8 @@ mod tests {
             proofs: vec![Proof::Name {
                 name: "out.ministry.example".parse().unwrap(),
                 anchors: anchors.to_owned(),
+                anchor: SpkiPin::of_spki(b"their key"),
+                revocation: RevocationStatus::Good,
             }],
             protection: protection(),
         }

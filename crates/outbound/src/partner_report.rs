@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use postern_policy::{HostPlan, Partner, Refusal, RuleVerdict, Source, Stage};
+use postern_policy::{HostPlan, Mismatch, Partner, Refusal, RuleVerdict, Source, Stage};
 use postern_reports::ledger::{self, AttemptOutcome, Direction, PartnerAttempt};
 use postern_tls::{Evidence, NotSecured, PeerCertificates};
 use rustls_pki_types::UnixTime;
@@ -48,11 +48,11 @@ pub(crate) fn attempt(
 
 /// The verdict of the partner's rule: on what basis it is met, and as whom the peer is known.
 /// There may be more than one contribution of it; all must be met, and the one that proves most
-/// is told.
+/// is told. A certificate that we refuse meets no rule.
 fn of_rule(verdicts: Vec<RuleVerdict>) -> Result<Option<(String, Option<String>)>, Refusal> {
     let mut told = None;
     for verdict in verdicts {
-        if let Source::PartnerRule(_) = verdict.source {
+        if let Source::PartnerRule(_) | Source::Denylist = verdict.source {
             let basis = verdict.outcome?;
             let identity = basis.peer_identity();
             if told.is_none() || identity.is_some() {
@@ -68,9 +68,11 @@ fn is_of_rule(refusal: &Refusal) -> bool {
     refusal.demanded_by().iter().any(is_rule)
 }
 
-/// A failure counts where the rule is in force, and would count elsewhere.
+/// A failure counts where the rule is in force, and would count elsewhere. What is denied is
+/// denied at every stage.
 fn failed(partner: &Partner, glass: bool, refusal: &Refusal) -> AttemptOutcome {
-    if partner.stage().stops_mail() && !glass {
+    let denied = matches!(refusal.mismatch(), Mismatch::Denied { .. });
+    if denied || partner.stage().stops_mail() && !glass {
         AttemptOutcome::Failed(refusal.to_string())
     } else {
         AttemptOutcome::WouldFail(refusal.to_string())

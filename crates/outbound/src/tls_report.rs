@@ -212,7 +212,9 @@ fn of_mismatch(mismatch: &Mismatch) -> ResultType {
     match mismatch {
         Mismatch::NotEncrypted(reason) => of_plain(reason),
         Mismatch::Chain { fault, .. } => of_chain(fault),
-        Mismatch::NoCertificate => ResultType::CertificateNotTrusted,
+        Mismatch::NoCertificate | Mismatch::DeniedAuthority { .. } => {
+            ResultType::CertificateNotTrusted
+        }
         Mismatch::Undetermined(_) => ResultType::DnssecInvalid,
         // An MX host that the policy does not list is no fault of a certificate, and the policy
         // is valid: RFC 8460 has no word for it but the general one.
@@ -220,7 +222,6 @@ fn of_mismatch(mismatch: &Mismatch) -> ResultType {
         | Mismatch::HostUnproven(..)
         | Mismatch::Profile(_)
         | Mismatch::Denied { .. }
-        | Mismatch::DeniedAuthority { .. }
         | Mismatch::Nameless
         | Mismatch::Exclusive { .. }
         | Mismatch::TooManyPartners

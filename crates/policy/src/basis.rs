@@ -3,13 +3,17 @@
 use std::fmt;
 
 use postern_mail::Domain;
-use postern_tls::{CipherSuite, Evidence, Group, NotSecured, ProtocolVersion, SpkiPin, TlsaRecord};
+use postern_tls::{
+    CipherSuite, Evidence, Group, NotSecured, ProtocolVersion, RevocationStatus, SpkiPin,
+    TlsaRecord,
+};
 use serde::Serialize;
 
 /// What a channel turned out to be when it was let pass.
 ///
 /// It prints as the channel verdict of logs, queue and `Received:` comments:
 /// `plain (...)`, `encrypted (unauthenticated), TLSv1.3 ...`, `authenticated as NAME by ANCHOR, ...`.
+/// Where a certificate was accepted without knowing whether it is revoked, it says so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Basis {
     /// No TLS, for this reason.
@@ -46,6 +50,10 @@ pub enum Proof {
         name: Domain,
         /// Who vouched for it.
         anchors: String,
+        /// The key of the one of these that the certificate leads to.
+        anchor: SpkiPin,
+        /// What is known about revocation.
+        revocation: RevocationStatus,
     },
     /// It holds this key.
     Key(SpkiPin),
@@ -84,6 +92,14 @@ impl Basis {
             Self::Plain(_) => Verdict::Plain,
             Self::Encrypted(_) => Verdict::Encrypted,
             Self::Authenticated { .. } => Verdict::Authenticated,
+        }
+    }
+
+    /// What the peer proved; nothing where it was not asked.
+    pub fn proofs(&self) -> &[Proof] {
+        match self {
+            Self::Plain(_) | Self::Encrypted(_) => &[],
+            Self::Authenticated { proofs, .. } => proofs,
         }
     }
 
@@ -155,7 +171,18 @@ impl fmt::Display for Verdict {
 impl fmt::Display for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Name { name, anchors } => write!(f, "{name} by {anchors}"),
+            Self::Name {
+                name,
+                anchors,
+                anchor: _,
+                revocation,
+            } => {
+                write!(f, "{name} by {anchors}")?;
+                match revocation {
+                    RevocationStatus::NotChecked | RevocationStatus::Good => Ok(()),
+                    RevocationStatus::Unknown(gap) => write!(f, " (revocation unknown: {gap})"),
+                }
+            }
             Self::Key(pin) => write!(f, "the holder of key {pin}"),
             Self::Tlsa { base, record } => write!(f, "{base} by TLSA {record}"),
         }

@@ -1,11 +1,15 @@
-//! Breaking the glass: the one thing that takes a partner's rule out of force.
+//! Whether a partner's rule is in force: its stage, and breaking the glass, which is the one
+//! thing that takes an enforced rule out of force.
 
 use std::sync::Arc;
 
 use rustls_pki_types::UnixTime;
 use serde::Serialize;
 
-use crate::{Direction, PartnerName};
+use crate::{
+    ChannelDemand, ChannelLevel, Contribution, Direction, Grounds, Partner, PartnerName,
+    Requirement, Source, Stage, WhyMeasured, rules::Rules,
+};
 
 /// `[[break-glass]]`: for a while, and for a reason that somebody answers for, mail with a partner
 /// may travel over less than its rule demands.
@@ -44,4 +48,56 @@ impl BreakGlass {
             && self.direction.is_none_or(|only| only == direction)
             && now < self.until
     }
+}
+
+/// Why the rule of a partner is not in force, if so.
+pub(crate) fn measured(stage: Stage, broken: Option<&Arc<BreakGlass>>) -> Option<WhyMeasured> {
+    match (stage, broken) {
+        (Stage::Observe | Stage::Warn, _) => Some(WhyMeasured::Stage(stage)),
+        (Stage::Enforce, Some(_)) => Some(WhyMeasured::BrokenGlass),
+        (Stage::Enforce, None) => None,
+    }
+}
+
+/// What would be in force if the partner's rule were, and what is: `full` holds the rule, and
+/// `without` what there is without it. What is left while the glass is broken is part of both, so
+/// that nothing is in force that does not take part.
+pub(crate) fn in_force(
+    rules: &Rules,
+    direction: Direction,
+    broken: Option<&Arc<BreakGlass>>,
+    full: Arc<Requirement>,
+    without: impl FnOnce() -> Arc<Requirement>,
+) -> (Arc<Requirement>, Arc<Requirement>) {
+    if measured(rules.partner.stage(), broken).is_none() {
+        return (Arc::clone(&full), full);
+    }
+    match lowered(&rules.partner, direction, broken).map(Requirement::from) {
+        None => (full, without()),
+        Some(left) => (Arc::new(full.join(&left)), Arc::new(without().join(&left))),
+    }
+}
+
+/// What is left of an enforced rule while the glass is broken; of a rule at an earlier stage
+/// there is nothing in force that could be lowered. It never demands more than the rule does.
+fn lowered(
+    partner: &Partner,
+    direction: Direction,
+    broken: Option<&Arc<BreakGlass>>,
+) -> Option<Contribution> {
+    let broken = broken.filter(|_| partner.stage().stops_mail())?;
+    let rule = match direction {
+        Direction::Outbound => partner.outbound().require,
+        Direction::Inbound => partner.inbound().require,
+    };
+    let channel = match (broken.allow, rule) {
+        (Lowered::Any, _) | (_, ChannelLevel::Any) => ChannelDemand::Any,
+        (Lowered::Encrypted, ChannelLevel::Encrypted | ChannelLevel::Authenticated) => {
+            ChannelDemand::Encrypted
+        }
+    };
+    let source = Source::BreakGlass(broken.partner.clone());
+    let reason = format!("approved by {}: {}", broken.approved_by, broken.reason);
+    let grounds = Grounds::BrokenGlass(Arc::clone(broken));
+    Some(Contribution::new(source, channel, &reason, grounds))
 }

@@ -5,20 +5,26 @@
 //! nothing more, however many partners there are.
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
 use postern_mail::Domain;
-use postern_tls::{CryptoBounds, Evidence, PeerCertificates, PeerChain, SpkiPin};
+use postern_tls::{Evidence, PeerCertificates, PeerChain, SpkiPin};
 use rustls_pki_types::UnixTime;
 
 use crate::{
-    Exclusivity, Identity, IdentityConstraint, PolicyError, Proof, judge::prove, rules::Rules,
+    Exclusivity, Identity, IdentityConstraint, Partner, Policy, PolicyError, Proof, Stage,
+    judge::prove, rules::Rules,
 };
 
 /// How many names of a certificate are looked up. Public authorities stop at a hundred or two.
 const NAMES: usize = 1000;
+const _: () = assert!(
+    NAMES < PeerChain::MOST_NAMES,
+    "too many names would not show"
+);
 
 /// How many identities a certificate is verified against. Each costs a chain of signatures, and
 /// no sound certificate names more than the one or two organisations that use its host.
@@ -34,8 +40,8 @@ pub(crate) struct CertificateIndex {
     /// Partners that authenticate alike share an entry, so that a certificate is verified once
     /// for all customers of a provider.
     known: Vec<Known>,
-    /// How many of them are exclusive to a partner.
-    exclusive: usize,
+    /// How far the most exclusive of them is enforced; nothing where none is exclusive.
+    exclusive: Option<Stage>,
 }
 
 #[derive(Debug)]
@@ -45,10 +51,22 @@ struct Known {
 }
 
 impl Known {
-    fn is_exclusive(&self) -> bool {
-        let exclusive =
-            |rules: &Arc<Rules>| rules.partner.inbound().exclusive == Exclusivity::Exclusive;
-        self.partners.iter().any(exclusive)
+    /// How far its exclusivity is enforced, where it is exclusive.
+    fn exclusive(&self) -> Option<Stage> {
+        let partners = self.partners.iter().map(|rules| &rules.partner);
+        partners
+            .filter(|partner| partner.inbound().exclusive == Exclusivity::Exclusive)
+            .map(Partner::stage)
+            .max_by_key(|stage| weight(*stage))
+    }
+}
+
+/// What stops mail weighs more than what tells of it, and that more than what counts it.
+fn weight(stage: Stage) -> u8 {
+    match stage {
+        Stage::Observe => 1,
+        Stage::Warn => 2,
+        Stage::Enforce => 3,
     }
 }
 
@@ -66,8 +84,9 @@ pub(crate) enum Completeness {
     /// All that matter were: nobody has been left out whose certificate is exclusive.
     #[default]
     Complete,
-    /// There were too many to verify.
-    Overflow,
+    /// There were too many to verify, and among those left out may be one whose certificate is
+    /// exclusive, at this stage.
+    Overflow(Stage),
 }
 
 impl CertificateIndex {
@@ -92,8 +111,8 @@ impl CertificateIndex {
         for (identity, place) in &places {
             index.enter(identity, *place);
         }
-        let exclusive = index.known.iter().filter(|known| known.is_exclusive());
-        index.exclusive = exclusive.count();
+        let exclusive = index.known.iter().filter_map(Known::exclusive);
+        index.exclusive = exclusive.max_by_key(|stage| weight(*stage));
         index.check_exclusivity(errors);
         index
     }
@@ -127,9 +146,10 @@ impl CertificateIndex {
         &self,
         evidence: &Evidence,
         claimed: Option<&Arc<Rules>>,
-        bounds: &CryptoBounds,
+        policy: &Policy,
         now: UnixTime,
     ) -> Holders {
+        let bounds = policy.default.bounds();
         let PeerCertificates::Chain(chain) = evidence.peer() else {
             return Holders::default();
         };
@@ -144,7 +164,9 @@ impl CertificateIndex {
                 .constraints()
                 .map(|constraint| prove(constraint, bounds, evidence, now))
                 .collect();
-            if let Ok(proofs) = proofs {
+            if let Ok(proofs) = proofs
+                && policy.denied.judge_proofs(&proofs).is_ok()
+            {
                 let others = known.partners.iter().filter(|rules| !is(rules, claimed));
                 holders.partners.extend(others.cloned());
                 holders.proofs.extend(proofs);
@@ -153,7 +175,8 @@ impl CertificateIndex {
         holders
     }
 
-    /// The identities to verify, the exclusive ones first, because they alone can refuse.
+    /// The identities to verify, the exclusive ones first, because they alone can refuse, and of
+    /// these the enforced ones, so that what refuses nothing crowds nobody out.
     fn candidates(
         &self,
         chain: &PeerChain,
@@ -164,27 +187,29 @@ impl CertificateIndex {
             places.extend(found.into_iter().flatten().copied());
         };
         note(chain.spki_pin().and_then(|pin| self.by_pin.get(&pin)));
-        let names = chain.presented_names(NAMES + 1);
-        for name in &names {
+        let names = chain.presented_names();
+        for name in names.iter().take(NAMES) {
             match name.strip_prefix("*.") {
                 Some(parent) => note(self.by_parent.get(parent)),
                 None => note(self.by_name.get(name.as_str())),
             }
         }
-        let (mut candidates, shared): (Vec<_>, Vec<_>) = places
+        let mut candidates: Vec<_> = places
             .into_iter()
             .filter_map(|place| self.known.get(place))
             .filter(|known| known.partners.iter().any(|rules| !is(rules, claimed)))
-            .partition(|known| known.is_exclusive());
-        let overflow = candidates.len() > CANDIDATES || names.len() > NAMES && self.exclusive > 0;
-        candidates.extend(shared);
+            .map(|known| (known.exclusive(), known))
+            .collect();
+        candidates.sort_by_key(|(exclusive, _)| Reverse(exclusive.map(weight)));
+        let left_out = candidates.get(CANDIDATES).and_then(|(first, _)| *first);
+        let not_looked_up = self.exclusive.filter(|_| names.len() > NAMES);
+        let lost = [left_out, not_looked_up].into_iter().flatten();
+        let completeness = lost
+            .max_by_key(|stage| weight(*stage))
+            .map_or(Completeness::Complete, Completeness::Overflow);
         candidates.truncate(CANDIDATES);
-        let completeness = if overflow {
-            Completeness::Overflow
-        } else {
-            Completeness::Complete
-        };
-        (candidates, completeness)
+        let candidates = candidates.into_iter().map(|(_, known)| known);
+        (candidates.collect(), completeness)
     }
 
     /// A certificate cannot be one partner's alone when another partner has the same name or key.

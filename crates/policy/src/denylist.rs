@@ -7,7 +7,7 @@ use std::{
 
 use postern_tls::{CertificateSerial, Evidence, NotSecured, PeerCertificates, SpkiPin};
 
-use crate::{Mismatch, Refusal, Source};
+use crate::{Mismatch, Proof, Refusal, Source};
 
 /// `[[deny]]`: a key or a certificate that is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +34,8 @@ pub enum DeniedCertificate {
 }
 
 /// All that is refused. It is asked for every message, on new connections and on kept ones, at
-/// every level and stage: a channel that shows one of these carries nothing.
+/// every level and stage: a channel that shows one of these carries nothing. An authority is
+/// refused by its key alone, sent or not: nothing that it vouches for is proven.
 #[derive(Debug, Default)]
 pub(crate) struct Denylist {
     keys: HashMap<SpkiPin, Arc<str>>,
@@ -72,7 +73,7 @@ impl Denylist {
 
     /// Whether the peer shows nothing that is refused, in its whole chain.
     pub(crate) fn judge(&self, security: Result<&Evidence, &NotSecured>) -> Result<(), Refusal> {
-        if self.keys.is_empty() && self.serials.is_empty() {
+        if self.is_empty() {
             return Ok(());
         }
         let Some(PeerCertificates::Chain(chain)) = security.ok().map(Evidence::peer) else {
@@ -82,13 +83,27 @@ impl Denylist {
             let by_key = self.keys.get(&seen.spki_pin);
             let by_serial = || self.by_serial(&seen.serial, &seen.issuer);
             if let Some(reason) = by_key.or_else(by_serial) {
-                let mismatch = Mismatch::Denied {
+                return Err(refuse(Mismatch::Denied {
                     serial: seen.serial.clone(),
                     issuer: seen.issuer.clone(),
                     reason: Arc::clone(reason),
-                };
-                let demand = "another certificate and key";
-                return Err(Refusal::new(mismatch, demand, vec![Source::Denylist]));
+                }));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether nothing was proven by an authority whose key is refused. Peers do not send the
+    /// certificates of the authorities at the top, so that a chain does not show them.
+    pub(crate) fn judge_proofs(&self, proofs: &[Proof]) -> Result<(), Refusal> {
+        for proof in proofs {
+            if let Proof::Name { anchor, .. } = proof
+                && let Some(reason) = self.keys.get(anchor)
+            {
+                return Err(refuse(Mismatch::DeniedAuthority {
+                    key: *anchor,
+                    reason: Arc::clone(reason),
+                }));
             }
         }
         Ok(())
@@ -101,4 +116,9 @@ impl Denylist {
             .find(|(part, _)| part.as_deref().is_none_or(|part| issuer.contains(part)))
             .map(|(_, reason)| reason)
     }
+}
+
+fn refuse(mismatch: Mismatch) -> Refusal {
+    let demand = "another certificate and key";
+    Refusal::new(mismatch, demand, vec![Source::Denylist])
 }

@@ -4,8 +4,8 @@ use postern_mail::{Host, NextHop};
 use postern_tls::{CertificateUsage, ReferenceIdentity, TrustAnchors};
 
 use crate::{
-    ChannelDemand, ChannelLevel, Contribution, Identity, IdentityConstraint, IdentityTerms, Label,
-    PinSet, PkixConstraint, Source,
+    ChannelDemand, ChannelLevel, Contribution, Grounds, Identity, IdentityConstraint,
+    IdentityTerms, Key, Label, PinSet, PkixConstraint, Source,
 };
 
 /// `[[route]] require`: what connections to the next hops of a route must prove, whoever the
@@ -35,7 +35,10 @@ impl RouteFloor {
     ) -> Result<Self, RouteFloorError> {
         let authenticates = require.requires_authenticated_peer();
         let given = !identity.names.is_empty() || !identity.pins.is_empty();
-        if !authenticates && (given || identity.trust.is_some()) {
+        let more = identity.trust.is_some() || identity.revocation.is_some();
+        if !authenticates && (given || more)
+            || identity.revocation.is_some() && !identity.uses_pkix()
+        {
             return Err(RouteFloorError::IdentityUnused);
         }
         let nameless = !next_hops.is_empty() && names_of(next_hops).is_empty();
@@ -61,7 +64,8 @@ impl RouteFloor {
             identity(&self.identity, names, trust, CertificateUsage::ServerAuth)
         });
         let source = Source::RouteFloor(self.label.clone());
-        Contribution::new(source, channel, "the route requires it")
+        let grounds = Grounds::Configuration(Key::Route);
+        Contribution::new(source, channel, "the route requires it", grounds)
     }
 }
 
@@ -94,6 +98,7 @@ impl ListenerFloor {
             source,
             ChannelDemand::Encrypted,
             "the listener requires TLS",
+            Grounds::Configuration(Key::Listener),
         )
     }
 }

@@ -7,8 +7,8 @@ use postern_tls::{Evidence, NotSecured};
 use rustls_pki_types::UnixTime;
 
 use crate::{
-    Basis, DaneFacts, DeliveryPlan, Direction, Explanation, HostFacts, Mismatch, Partner, Refusal,
-    Requirement, Source, policy::Generation,
+    Basis, DaneExplanation, DaneFacts, DeliveryPlan, Explanation, HostFacts, Mismatch,
+    NextHopExplanation, Partner, Refusal, Requirement, Source, policy::Generation,
 };
 
 /// The requirement of one delivery at one next hop, with its reasons. Only a channel that meets
@@ -85,14 +85,15 @@ impl HostPlan {
         !Arc::ptr_eq(&self.enforced, &self.full) && self.enforced != self.full
     }
 
-    /// The name to indicate in the handshake: the TLSA base domain where there are records
+    /// The name to indicate in the handshake: the TLSA base domain where records count
     /// (RFC 7672 §8.1), else the name of the host (RFC 8461 §7.1).
     pub fn server_name(&self) -> Option<&Domain> {
         match &self.facts.dane {
-            DaneFacts::Records(found) => Some(&found.base),
-            DaneFacts::NotApplicable(_) | DaneFacts::Absent | DaneFacts::Unknown(_) => {
-                self.facts.host.domain()
-            }
+            DaneFacts::Records(found) if found.records.is_usable() => Some(&found.base),
+            DaneFacts::Records(_)
+            | DaneFacts::NotApplicable(_)
+            | DaneFacts::Absent
+            | DaneFacts::Unknown(_) => self.facts.host.domain(),
         }
     }
 
@@ -115,9 +116,7 @@ impl HostPlan {
         security: Result<&Evidence, &NotSecured>,
         now: UnixTime,
     ) -> Result<Basis, Refusal> {
-        self.judge_host()?;
-        self.delivery.denied.judge(security)?;
-        self.enforced.judge(security, now)
+        self.judge_by(&self.enforced, security, now)
     }
 
     /// Whether a channel of this security would meet every rule, those that are only measured
@@ -130,36 +129,88 @@ impl HostPlan {
         security: Result<&Evidence, &NotSecured>,
         now: UnixTime,
     ) -> Result<Basis, Refusal> {
-        judge_host(&self.full, &self.facts)?;
+        self.judge_by(&self.full, security, now)
+    }
+
+    fn judge_by(
+        &self,
+        requirement: &Requirement,
+        security: Result<&Evidence, &NotSecured>,
+        now: UnixTime,
+    ) -> Result<Basis, Refusal> {
+        judge_host(requirement, &self.facts)?;
         self.delivery.denied.judge(security)?;
-        self.full.judge(security, now)
+        self.judge_proofs(requirement, security, now)
+    }
+
+    fn judge_proofs(
+        &self,
+        requirement: &Requirement,
+        security: Result<&Evidence, &NotSecured>,
+        now: UnixTime,
+    ) -> Result<Basis, Refusal> {
+        let basis = requirement.judge(security, now)?;
+        let vouched = self.delivery.denied.judge_proofs(basis.proofs());
+        vouched.map(|()| basis)
     }
 
     /// What each rule says of a channel, taken by itself, in force or not: for reports to those
-    /// whose rule it is (RFC 8460 §4.2), and for people.
+    /// whose rule it is (RFC 8460 §4.2), and for people. That the peer shows something that we
+    /// refuse is no fault by anybody else's rule, and is told beside them.
     pub fn judge_each(
         &self,
         security: Result<&Evidence, &NotSecured>,
         now: UnixTime,
     ) -> Vec<RuleVerdict> {
-        self.full
-            .contributions()
-            .map(|contribution| {
-                let alone = Requirement::from(contribution.clone());
-                let outcome = judge_host(&alone, &self.facts);
-                RuleVerdict {
-                    source: contribution.source().clone(),
-                    outcome: outcome.and_then(|()| alone.judge(security, now)),
-                }
-            })
-            .collect()
+        let rules = self.full.contributions().map(|contribution| {
+            let alone = Requirement::from(contribution.clone());
+            let outcome = judge_host(&alone, &self.facts);
+            RuleVerdict {
+                source: contribution.source().clone(),
+                outcome: outcome.and_then(|()| self.judge_proofs(&alone, security, now)),
+            }
+        });
+        let denied = self.delivery.denied.judge(security).err();
+        let denied = denied.map(|refusal| RuleVerdict {
+            source: Source::Denylist,
+            outcome: Err(refusal),
+        });
+        rules.chain(denied).collect()
     }
 
-    /// Every rule that took part, and what came of it.
+    /// Every rule that took part, what is known of the next hop, and whether it is dialled.
     pub fn explanation(&self) -> Explanation {
-        Explanation::new(Direction::Outbound, &self.full, &self.enforced)
-            .about(self.destination().to_string())
-            .of_partner(self.partner())
+        let dialled = |requirement| judge_host(requirement, &self.facts).err();
+        let next_hop = NextHopExplanation {
+            host: self.host().to_string(),
+            provenance: self.facts.provenance,
+            dane: DaneExplanation::from(&self.facts.dane),
+            refused: dialled(&self.enforced).map(|refusal| refusal.to_string()),
+            refused_if_enforced: dialled(&self.full).map(|refusal| refusal.to_string()),
+        };
+        self.delivery
+            .explaining(&self.full, &self.enforced)
+            .at(next_hop)
+    }
+
+    /// The same with what comes of a channel of this security, now and if every rule were in
+    /// force.
+    pub fn explain_channel(
+        &self,
+        security: Result<&Evidence, &NotSecured>,
+        now: UnixTime,
+    ) -> Explanation {
+        let told = |judged: Result<Basis, Refusal>| match judged {
+            Ok(basis) => basis.to_string(),
+            Err(refusal) => refusal.to_string(),
+        };
+        let outcome = told(self.judge(security, now));
+        let if_enforced = self
+            .measures_more()
+            .then(|| told(self.judge_in_full(security, now)));
+        self.explanation()
+            .with_outcome(outcome)
+            .if_enforced(if_enforced)
     }
 
     /// Whether the plan was made under this policy, and still holds.

@@ -4,14 +4,13 @@
 use std::sync::Arc;
 
 use postern_mail::{Domain, EnhancedStatusCode, Reply, ReplyCode, ReversePath};
-use postern_tls::{Evidence, NotSecured};
+use postern_tls::{ChainFault, Evidence, NotSecured};
 use rustls_pki_types::UnixTime;
 
 use crate::{
-    Basis, BreakGlass, Direction, Exclusivity, Explanation, ListenerFloor, Mismatch, Partner,
-    PartnerName, Policy, Refusal, Requirement, Source, Stage,
+    Basis, BreakGlass, Direction, Excepted, Exclusivity, Explanation, ListenerFloor, Mismatch,
+    Partner, PartnerName, Policy, Refusal, Requirement, Source, Stage, WhyMeasured, break_glass,
     certificates::{Completeness, Holders},
-    outbound::lowered,
     rules::Rules,
 };
 
@@ -89,6 +88,8 @@ struct Sender {
     claimed: Option<Arc<Rules>>,
     /// The exception to its rule that is made at present.
     broken: Option<Arc<BreakGlass>>,
+    /// The rules that the domain is excepted from.
+    excepted: Option<Arc<Rules>>,
 }
 
 /// Where it is said.
@@ -129,6 +130,7 @@ impl Policy {
             said_by: SaidBy::Author(domain.clone()),
             broken: self.broken_inbound(Some(claimed), now),
             claimed: Some(Arc::clone(claimed)),
+            excepted: self.rules_excepting(domain).cloned(),
         };
         Some(self.judge_sender(sender, listener, security, now))
     }
@@ -144,12 +146,14 @@ impl Policy {
         let holders = security.map_or_else(
             |_| Holders::default(),
             |evidence| {
-                let bounds = self.default.bounds();
-                self.certificates
-                    .holders(evidence, sender.claimed.as_ref(), bounds, now)
+                let claimed = sender.claimed.as_ref();
+                self.certificates.holders(evidence, claimed, self, now)
             },
         );
-        let judged = full.judge(security, now);
+        let judged = full.judge(security, now).and_then(|basis| {
+            let vouched = self.denied.judge_proofs(basis.proofs());
+            vouched.map(|()| basis)
+        });
         let mut findings = Vec::new();
         if let Err(refusal) = self.denied.judge(security) {
             findings.push(Finding {
@@ -195,6 +199,10 @@ impl Policy {
             said_by,
             broken: self.broken_inbound(claimed, now),
             claimed: claimed.cloned(),
+            excepted: claim
+                .domain()
+                .and_then(|domain| self.rules_excepting(domain))
+                .cloned(),
         }
     }
 
@@ -221,14 +229,10 @@ impl Policy {
             }
             Some(rules) => {
                 let full = floored(&rules.inbound);
-                let enforced = match (rules.partner.stage(), &sender.broken) {
-                    (Stage::Enforce, None) => Arc::clone(&full),
-                    (Stage::Enforce, Some(broken)) => {
-                        Arc::new(floored(&self.default).join(&lowered(broken).into()))
-                    }
-                    (Stage::Observe | Stage::Warn, _) => floored(&self.default),
-                };
-                (full, enforced)
+                let broken = sender.broken.as_ref();
+                break_glass::in_force(rules, Direction::Inbound, broken, full, || {
+                    floored(&self.default)
+                })
             }
         }
     }
@@ -257,16 +261,16 @@ impl Policy {
                 let broken = self.broken_inbound(Some(rules), now);
                 Finding {
                     partner: Some(partner.name().clone()),
-                    stage: measured_at(partner.stage(), broken.as_deref()),
+                    stage: counts_at(partner.stage(), broken.as_ref()),
                     refusal: Refusal::new(mismatch, "mail of their own domains only", vec![source]),
                 }
             })
             .collect();
-        if holders.completeness == Completeness::Overflow {
+        if let Completeness::Overflow(stage) = holders.completeness {
             let demand = "certificates of few names, since some are exclusive to partners";
             findings.push(Finding {
                 partner: None,
-                stage: Stage::Enforce,
+                stage,
                 refusal: Refusal::new(Mismatch::TooManyPartners, demand, vec![Source::Default]),
             });
         }
@@ -275,10 +279,10 @@ impl Policy {
 }
 
 /// At what stage a rule counts: while the glass is broken, an enforced one only warns.
-fn measured_at(stage: Stage, broken: Option<&BreakGlass>) -> Stage {
-    match (stage, broken) {
-        (Stage::Enforce, Some(_)) => Stage::Warn,
-        (stage, _) => stage,
+fn counts_at(stage: Stage, broken: Option<&Arc<BreakGlass>>) -> Stage {
+    match break_glass::measured(stage, broken) {
+        Some(WhyMeasured::BrokenGlass) => Stage::Warn,
+        _ => stage,
     }
 }
 
@@ -293,7 +297,7 @@ impl Sender {
     ) -> Finding {
         let measured = || {
             let stage = self.claimed.as_ref().map(|rules| rules.partner.stage())?;
-            Some(measured_at(stage, self.broken.as_deref()))
+            Some(counts_at(stage, self.broken.as_ref()))
         };
         let (refusal, stage) = match enforced.judge(security, now) {
             Err(in_force) => (in_force, Stage::Enforce),
@@ -303,11 +307,10 @@ impl Sender {
             .demanded_by()
             .iter()
             .find_map(|source| match source {
-                Source::PartnerRule(name) => Some(name.clone()),
+                Source::PartnerRule(name) | Source::BreakGlass(name) => Some(name.clone()),
                 Source::Default
                 | Source::ListenerFloor(_)
                 | Source::RouteFloor(_)
-                | Source::BreakGlass(_)
                 | Source::Denylist
                 | Source::MtaSts(_)
                 | Source::Dane(_)
@@ -321,8 +324,18 @@ impl Sender {
     }
 
     fn explanation(&self, full: &Requirement, enforced: &Requirement) -> Explanation {
-        let explanation = Explanation::new(Direction::Inbound, full, enforced)
-            .of_partner(self.claimed.as_ref().map(|rules| &rules.partner));
+        let partner = self.claimed.as_ref().map(|rules| &rules.partner);
+        let excepted = self.excepted.as_ref().zip(self.said_by.domain());
+        let explanation = Explanation::new(Direction::Inbound, full, enforced, |source| {
+            match (source, partner) {
+                (Source::PartnerRule(_), Some(partner)) => {
+                    break_glass::measured(partner.stage(), self.broken.as_ref())
+                }
+                _ => None,
+            }
+        })
+        .of_partner(partner)
+        .excepted(excepted.and_then(|(rules, domain)| Excepted::of(&rules.partner, domain)));
         match &self.said_by {
             SaidBy::ReversePath(ReversePath::Mailbox(mailbox)) => {
                 explanation.about(mailbox.host().to_string())
@@ -330,6 +343,15 @@ impl Sender {
             SaidBy::ReversePath(ReversePath::Null) => explanation,
             SaidBy::Greeting(domain) => explanation.about(format!("<> (EHLO {domain})")),
             SaidBy::Author(domain) => explanation.about(format!("author at {domain}")),
+        }
+    }
+}
+
+impl SaidBy {
+    fn domain(&self) -> Option<&Domain> {
+        match self {
+            Self::ReversePath(path) => path.domain(),
+            Self::Greeting(domain) | Self::Author(domain) => Some(domain),
         }
     }
 }
@@ -366,13 +388,20 @@ fn consequence(findings: &[Finding]) -> Consequence {
 }
 
 /// How a refusal is told to a client: 530 where the client can still do what is missing, in this
-/// or the next session (RFC 3207 §4, RFC 4954 §6), 550 where it has done the wrong thing.
+/// or the next session (RFC 3207 §4, RFC 4954 §6), 550 where it has done the wrong thing, and 451
+/// where it is we who do not know: mail must not bounce because a revocation list of ours ran out.
 fn reply(refusal: &Refusal) -> Reply {
-    let (code, detail) = match refusal.mismatch() {
-        Mismatch::NotEncrypted(_) => (ReplyCode::STARTTLS_FIRST, 10),
-        Mismatch::NoCertificate => (ReplyCode::STARTTLS_FIRST, 0),
+    let permanent = |detail| EnhancedStatusCode::permanent(7, detail);
+    let (code, status) = match refusal.mismatch() {
+        Mismatch::NotEncrypted(_) => (ReplyCode::STARTTLS_FIRST, permanent(10)),
+        Mismatch::NoCertificate => (ReplyCode::STARTTLS_FIRST, permanent(0)),
+        Mismatch::Chain {
+            fault: ChainFault::RevocationUnknown { .. },
+            ..
+        } => (ReplyCode::LOCAL_ERROR, EnhancedStatusCode::transient(7, 5)),
         Mismatch::Profile(_)
         | Mismatch::Denied { .. }
+        | Mismatch::DeniedAuthority { .. }
         | Mismatch::Chain { .. }
         | Mismatch::Nameless
         | Mismatch::Undetermined(_)
@@ -380,9 +409,9 @@ fn reply(refusal: &Refusal) -> Reply {
         | Mismatch::HostUnproven(..)
         | Mismatch::Exclusive { .. }
         | Mismatch::TooManyPartners
-        | Mismatch::StalePlan => (ReplyCode::UNAVAILABLE, 1),
+        | Mismatch::StalePlan => (ReplyCode::UNAVAILABLE, permanent(1)),
     };
-    Reply::new(code, refusal.to_string()).with_status(EnhancedStatusCode::permanent(7, detail))
+    Reply::new(code, refusal.to_string()).with_status(status)
 }
 
 impl InboundVerdict {
@@ -416,14 +445,17 @@ impl InboundVerdict {
         &self.findings
     }
 
-    /// Every rule that took part, and what came of it.
+    /// Every rule that took part, what came of it, and what would if every rule were in force.
     pub fn explanation(&self) -> Explanation {
         let explanation = self.sender.explanation(&self.full, &self.enforced);
         let explanation = explanation.with_outcome(&self.basis);
+        let stopped = matches!(self.consequence, Consequence::Refuse(_));
+        let measured = self.findings.first().filter(|_| !stopped);
         self.findings
             .iter()
             .fold(explanation, |explanation, finding| {
                 explanation.with_outcome(&finding.refusal)
             })
+            .if_enforced(measured.map(|finding| finding.refusal.to_string()))
     }
 }

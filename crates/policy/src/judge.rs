@@ -179,6 +179,8 @@ fn prove_name(
         Some(matched) => Ok(Proof::Name {
             name: matched.reference.domain().clone(),
             anchors: pkix.anchors().label().to_owned(),
+            anchor: verified.anchor_pin,
+            revocation: verified.revocation,
         }),
         None => Err(ChainFault::Other("no name was demanded".to_owned())),
     }

@@ -74,6 +74,7 @@ mod denylist;
 mod explanation;
 mod facts;
 mod floor;
+mod grounds;
 mod host_plan;
 mod hosts;
 mod identity;
@@ -94,9 +95,13 @@ mod source;
 pub use basis::{Basis, Proof, Protection, Verdict};
 pub use break_glass::{BreakGlass, Lowered};
 pub use denylist::{Denied, DeniedCertificate};
-pub use explanation::{Axis, Demanded, Effect, Explanation, RuleExplanation};
+pub use explanation::{
+    Axis, DaneExplanation, Demanded, Effect, Excepted, Explanation, NextHopExplanation,
+    RuleExplanation,
+};
 pub use facts::{DaneFacts, DaneRecords, DnsProof, HostFacts, Provenance};
 pub use floor::{ListenerFloor, RouteFloor, RouteFloorError};
+pub use grounds::{Grounds, Key, WhyMeasured};
 pub use host_plan::{HostPlan, RuleVerdict};
 pub use hosts::{HostPattern, HostRule};
 pub use identity::{Identity, IdentityConstraint, PinSet, PkixConstraint, TlsaConstraint};

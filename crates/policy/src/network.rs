@@ -10,23 +10,23 @@ use postern_mail::{Domain, Host};
 use postern_tls::{CertificateUsage, ReferenceIdentity, TrustAnchors};
 
 use crate::{
-    ChannelDemand, Contribution, DaneFacts, DaneRecords, HostFacts, HostRule, Identity,
-    IdentityConstraint, KnownPolicy, PartnerName, PkixConstraint, Provenance, Requirement, Source,
-    TlsaConstraint,
+    ChannelDemand, Contribution, DaneFacts, DaneRecords, DnsProof, Grounds, HostFacts, HostRule,
+    Identity, IdentityConstraint, KnownPolicy, PartnerName, PkixConstraint, Provenance,
+    Requirement, Source, TlsaConstraint,
 };
 
 /// What the MTA-STS policy of the destination demands of this host (RFC 8461 §4): that the
 /// policy lists it, and that its certificate is for its own name.
 pub(crate) fn mta_sts(
-    known: &KnownPolicy,
+    known: &Arc<KnownPolicy>,
     facts: &HostFacts,
     trust: &TrustAnchors,
 ) -> Contribution {
     let source = Source::MtaSts(known.domain.clone());
     let reason = format!("policy {}, mode {}", known.id, known.policy.mode());
     let channel = ChannelDemand::Authenticated(host_identity(&facts.host, trust));
-    let hosts = HostRule::among(known.policy.mx().iter().cloned());
-    Contribution::new(source, channel, &reason).with_hosts(hosts)
+    let grounds = Grounds::MtaSts(Arc::clone(known));
+    Contribution::new(source, channel, &reason, grounds).with_hosts(listed(known))
 }
 
 /// What the TLSA records of a host demand (RFC 7672 §2.2, §3): nothing where there are none, TLS
@@ -44,10 +44,13 @@ pub(crate) fn dane(facts: &HostFacts, destination: &Host) -> Option<Contribution
         },
     };
     let source = Source::Dane(facts.host.clone());
-    Some(Contribution::new(source, channel, &reason))
+    let grounds = grounds(&facts.dane);
+    Some(Contribution::new(source, channel, &reason, grounds))
 }
 
-/// What `dane = true` demands: that there are usable records, and a match (RFC 7672 §6).
+/// What `dane = true` demands: that there are usable records, and a match (RFC 7672 §6), of a host
+/// that is proven to be the partner's. Whoever forges an insecure MX answer would otherwise choose
+/// whose records count (RFC 7672 §2.2.1).
 pub(crate) fn mandatory_dane(
     partner: &PartnerName,
     facts: &HostFacts,
@@ -58,6 +61,10 @@ pub(crate) fn mandatory_dane(
         undetermined(&format!("{host} cannot authenticate by DANE: {why}").into())
     };
     let channel = match &facts.dane {
+        DaneFacts::Records(_) if !facts.provenance.is_proven() => lacking(&format!(
+            "it is not proven to be a host of theirs ({})",
+            facts.provenance
+        )),
         DaneFacts::Records(found) => match tlsa(found, facts, destination) {
             Some(tlsa) => authenticated(tlsa.into()),
             None => lacking(&"none of its TLSA records is usable"),
@@ -66,18 +73,20 @@ pub(crate) fn mandatory_dane(
         DaneFacts::NotApplicable(reason) | DaneFacts::Unknown(reason) => lacking(reason),
     };
     let source = Source::PartnerRule(partner.clone());
-    Contribution::new(source, channel, "dane = true")
+    Contribution::new(source, channel, "dane = true", grounds(&facts.dane))
 }
 
 /// What REQUIRETLS demands (RFC 8689 §4.2.1): that the host is the destination's beyond doubt,
-/// by DNSSEC or by MTA-STS, and that its certificate proves it.
+/// and that its certificate proves it.
 ///
-/// Where a rule of ours says as whom the host must authenticate, that is the proof; else its
-/// TLSA records are, and else a certificate for its name. That the next hop offers REQUIRETLS
-/// itself shows in the session only, and is seen to there.
+/// The host is beyond doubt where the operator configured it or DNSSEC proves the MX answer; where
+/// it is not, the MTA-STS policy of the destination must list it, be it under test. Where a rule
+/// of ours says as whom the host must authenticate, that is the proof; else its TLSA records are,
+/// and else a certificate for its name. That the next hop offers REQUIRETLS itself shows in the
+/// session only, and is seen to there.
 pub(crate) fn require_tls(
     local: &Requirement,
-    sts: Option<&KnownPolicy>,
+    sts: Option<&Arc<KnownPolicy>>,
     facts: &HostFacts,
     destination: &Host,
     trust: &TrustAnchors,
@@ -94,16 +103,24 @@ pub(crate) fn require_tls(
         .or(by_tlsa)
         .unwrap_or_else(|| host_identity(&facts.host, trust));
     let hosts = match sts {
-        Some(known) => HostRule::among(known.policy.mx().iter().cloned()),
-        None => HostRule::proven(),
+        Some(known) if !facts.provenance.is_proven() => listed(known),
+        Some(_) | None => HostRule::proven(),
     };
-    let channel = ChannelDemand::Authenticated(identity);
-    Contribution::new(
-        Source::RequireTls,
-        channel,
-        "the message came with REQUIRETLS",
-    )
-    .with_hosts(hosts)
+    let (source, channel) = (Source::RequireTls, ChannelDemand::Authenticated(identity));
+    let reason = "the message came with REQUIRETLS";
+    Contribution::new(source, channel, reason, Grounds::Message).with_hosts(hosts)
+}
+
+/// The hosts that a policy lists (RFC 8461 §4.1).
+fn listed(known: &KnownPolicy) -> HostRule {
+    HostRule::among(known.policy.mx().iter().cloned())
+}
+
+fn grounds(dane: &DaneFacts) -> Grounds {
+    match dane {
+        DaneFacts::Records(found) => Grounds::Tlsa(found.clone()),
+        DaneFacts::NotApplicable(_) | DaneFacts::Absent | DaneFacts::Unknown(_) => Grounds::Nothing,
+    }
 }
 
 fn host_identity(host: &Host, trust: &TrustAnchors) -> Identity {
@@ -113,12 +130,14 @@ fn host_identity(host: &Host, trust: &TrustAnchors) -> Identity {
         .into()
 }
 
-/// The records as a constraint. Where the MX answer is secure, a certificate of an authority of
-/// theirs may also be for the destination (RFC 7672 §3.2.2).
+/// The records as a constraint. Where the MX answer is secure, and nowhere else, a certificate of
+/// an authority of theirs may also be for the destination (RFC 7672 §3.2.2).
 fn tlsa(found: &DaneRecords, facts: &HostFacts, destination: &Host) -> Option<TlsaConstraint> {
     let destination = match facts.provenance {
-        Provenance::Dns(_) => destination.domain().cloned(),
-        Provenance::Configured | Provenance::Literal => None,
+        Provenance::Dns(DnsProof::Secure) => destination.domain().cloned(),
+        Provenance::Dns(DnsProof::Insecure | DnsProof::Indeterminate)
+        | Provenance::Configured
+        | Provenance::Literal => None,
     };
     let names = destination.map(ReferenceIdentity::from);
     let base: Domain = found.base.clone();

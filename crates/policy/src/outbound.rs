@@ -7,9 +7,9 @@ use postern_tls::TrustAnchors;
 use rustls_pki_types::UnixTime;
 
 use crate::{
-    BreakGlass, CertificateName, ChannelDemand, Contribution, Dane, Direction, Explanation,
-    HostFacts, HostPlan, Identity, KnownPolicy, Label, Lowered, Partner, PartnerName, Policy,
-    Provenance, Requirement, RouteFloor, Source, StsMode, denylist::Denylist, network,
+    BreakGlass, CertificateName, Dane, Direction, Excepted, Explanation, HostFacts, HostPlan,
+    Identity, KnownPolicy, Label, Partner, PartnerName, Policy, Provenance, Requirement,
+    RouteFloor, Source, StsMode, WhyMeasured, break_glass, denylist::Denylist, network,
     policy::Generation, rules::Rules,
 };
 
@@ -56,6 +56,8 @@ pub struct DeliveryPlan {
     pub(crate) destination: Host,
     route: Option<Label>,
     pub(crate) rules: Option<Arc<Rules>>,
+    /// The rules that the destination is excepted from.
+    excepted: Option<Arc<Rules>>,
     wish: TlsWish,
     sts: Option<Arc<KnownPolicy>>,
     pub(crate) broken: Option<Arc<BreakGlass>>,
@@ -85,23 +87,27 @@ impl Policy {
         };
         let broken = rules
             .and_then(|rules| self.broken_glass(rules.partner.name(), Direction::Outbound, now));
-        let full = match rules {
-            Some(rules) => rules.outbound(destination, &self.defaults, &self.default),
-            None => Arc::clone(&self.default),
-        };
-        let full = floored(&full);
-        let enforced = match (rules, broken) {
-            (Some(rules), Some(broken)) if rules.partner.stage().stops_mail() => {
-                Arc::new(floored(&self.default).join(&lowered(broken).into()))
+        let (full, enforced) = match rules {
+            None => {
+                let requirement = floored(&self.default);
+                (Arc::clone(&requirement), requirement)
             }
-            (Some(rules), _) if !rules.partner.stage().stops_mail() => floored(&self.default),
-            (Some(_) | None, _) => Arc::clone(&full),
+            Some(rules) => {
+                let full = floored(&rules.outbound(destination, &self.defaults, &self.default));
+                break_glass::in_force(rules, Direction::Outbound, broken, full, || {
+                    floored(&self.default)
+                })
+            }
         };
+        let excepted = destination
+            .domain()
+            .and_then(|domain| self.rules_excepting(domain));
         DeliveryPlan {
             generation: self.generation,
             destination: destination.clone(),
             route: request.route.map(|route| route.label().clone()),
             rules: rules.cloned(),
+            excepted: excepted.cloned(),
             wish: request.wish,
             sts: request.sts.cloned(),
             broken: broken.cloned(),
@@ -113,63 +119,69 @@ impl Policy {
     }
 }
 
-/// What is left of a partner's rule while the glass is broken.
-pub(crate) fn lowered(broken: &BreakGlass) -> Contribution {
-    let channel = match broken.allow {
-        Lowered::Any => ChannelDemand::Any,
-        Lowered::Encrypted => ChannelDemand::Encrypted,
-    };
-    let reason = format!("approved by {}: {}", broken.approved_by, broken.reason);
-    Contribution::new(Source::BreakGlass(broken.partner.clone()), channel, &reason)
-}
-
 impl DeliveryPlan {
     /// What the delivery must meet at this next hop: what holds for all of them, joined with
     /// what the network demands of this one.
     ///
     /// MTA-STS counts where MX records decide; the next hops of the operator are the operator's
-    /// to judge (RFC 8461 §3.4). A policy in testing mode is measured. Where the sender waives
-    /// TLS (`TLS-Required: No`, RFC 8689 §3), what the recipient's domain demands is measured,
-    /// and what the operator demands is not touched.
+    /// to judge, and the policies that RFC 8461 §3.4 would have asked of their domains are not
+    /// looked for. A policy in testing mode is measured. Where the sender waives TLS
+    /// (`TLS-Required: No`, RFC 8689 §3), what the recipient's domain demands is measured, and
+    /// what the operator demands is not touched.
     pub fn for_host(&self, facts: &HostFacts) -> HostPlan {
         let mut plan = Joined {
             enforced: Arc::clone(&self.enforced),
             full: Arc::clone(&self.full),
         };
-        if let Some(partner) = self.partner()
-            && self.demands_dane()
-        {
-            let dane = network::mandatory_dane(partner.name(), facts, &self.destination);
-            let in_force = partner.stage().stops_mail() && self.broken.is_none();
-            plan.add(&dane.into(), in_force);
-        }
-        let waived = self.wish == TlsWish::Waived;
-        if let Some(dane) = network::dane(facts, &self.destination) {
-            plan.add(&dane.into(), !waived);
-        }
+        let to = &self.destination;
+        let partner = self.partner().filter(|_| self.demands_dane());
         let sts = self.sts_for(facts);
-        if let Some(known) = sts {
-            let sts = network::mta_sts(known, facts, &self.trust);
-            plan.add(
-                &sts.into(),
-                !waived && known.policy.mode() == StsMode::Enforce,
-            );
-        }
-        if self.wish == TlsWish::Required {
-            let (local, to) = (&self.enforced, &self.destination);
-            let required = network::require_tls(local, sts, facts, to, &self.trust);
-            plan.add(&required.into(), true);
+        let demands = [
+            partner.map(|partner| network::mandatory_dane(partner.name(), facts, to)),
+            network::dane(facts, to),
+            sts.map(|known| network::mta_sts(known, facts, &self.trust)),
+            (self.wish == TlsWish::Required)
+                .then(|| network::require_tls(&self.enforced, sts, facts, to, &self.trust)),
+        ];
+        for demand in demands.into_iter().flatten() {
+            let measured = self.measured(demand.source());
+            plan.add(&demand.into(), measured);
         }
         HostPlan::new(self, facts, plan.enforced, plan.full)
     }
 
-    /// The MTA-STS policy, where it speaks of this host.
-    pub(crate) fn sts_for(&self, facts: &HostFacts) -> Option<&KnownPolicy> {
+    /// Why what this source demands is not in force, if so.
+    pub(crate) fn measured(&self, source: &Source) -> Option<WhyMeasured> {
+        let waived = || (self.wish == TlsWish::Waived).then_some(WhyMeasured::Waived);
+        let testing = || {
+            let mode = self.sts.as_ref().map(|known| known.policy.mode());
+            (mode != Some(StsMode::Enforce)).then_some(WhyMeasured::Testing)
+        };
+        match source {
+            Source::PartnerRule(_) => {
+                let stage = self.partner()?.stage();
+                break_glass::measured(stage, self.broken.as_ref())
+            }
+            Source::MtaSts(_) => waived().or_else(testing),
+            Source::Dane(_) => waived(),
+            Source::Default
+            | Source::ListenerFloor(_)
+            | Source::RouteFloor(_)
+            | Source::BreakGlass(_)
+            | Source::Denylist
+            | Source::RequireTls => None,
+        }
+    }
+
+    /// The MTA-STS policy, where it speaks of this host. One of another domain than the
+    /// destination speaks of nothing (RFC 8461 §1.1).
+    fn sts_for(&self, facts: &HostFacts) -> Option<&Arc<KnownPolicy>> {
         match facts.provenance {
-            Provenance::Dns(_) => self.sts.as_deref(),
+            Provenance::Dns(_) => self.sts.as_ref(),
             Provenance::Configured | Provenance::Literal => None,
         }
         .filter(|known| known.policy.mode() != StsMode::None)
+        .filter(|known| self.destination.domain() == Some(&known.domain))
     }
 
     /// Until when the plan may be used, where that is bounded.
@@ -234,9 +246,17 @@ impl DeliveryPlan {
 
     /// Every rule that takes part whatever the next hop.
     pub fn explanation(&self) -> Explanation {
-        Explanation::new(Direction::Outbound, &self.full, &self.enforced)
-            .about(self.destination.to_string())
-            .of_partner(self.partner())
+        self.explaining(&self.full, &self.enforced)
+    }
+
+    pub(crate) fn explaining(&self, full: &Requirement, enforced: &Requirement) -> Explanation {
+        let excepted = self.excepted.as_ref().zip(self.destination.domain());
+        Explanation::new(Direction::Outbound, full, enforced, |source| {
+            self.measured(source)
+        })
+        .about(self.destination.to_string())
+        .of_partner(self.partner())
+        .excepted(excepted.and_then(|(rules, domain)| Excepted::of(&rules.partner, domain)))
     }
 }
 
@@ -247,15 +267,13 @@ struct Joined {
 }
 
 impl Joined {
-    fn add(&mut self, demand: &Requirement, in_force: bool) {
+    fn add(&mut self, demand: &Requirement, measured: Option<WhyMeasured>) {
         let same = Arc::ptr_eq(&self.enforced, &self.full);
         self.full = Arc::new(self.full.join(demand));
-        if in_force {
-            self.enforced = if same {
-                Arc::clone(&self.full)
-            } else {
-                Arc::new(self.enforced.join(demand))
-            };
+        match measured {
+            Some(_) => {}
+            None if same => self.enforced = Arc::clone(&self.full),
+            None => self.enforced = Arc::new(self.enforced.join(demand)),
         }
     }
 }

@@ -12,7 +12,8 @@ use rustls_pki_types::UnixTime;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 
 use crate::{
-    Basis, HostPlan, Mismatch, PartnerName, Policy, Refusal, Source, Stage, policy::Generation,
+    Basis, HostPlan, Mismatch, Partner, PartnerName, Policy, Refusal, Source, Stage,
+    policy::Generation,
 };
 
 /// The right to hand mail to a next hop over the channel that this permit owns.
@@ -44,7 +45,8 @@ struct Grant {
 /// readiness.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shadow {
-    /// The partner, where the destination is one's, and at what stage its rule is.
+    /// The partner whose rule is among them, where the destination is one's, and at what stage
+    /// that is.
     pub partner: Option<(PartnerName, Stage)>,
     /// What they would have said.
     pub outcome: Result<Basis, Refusal>,
@@ -162,9 +164,14 @@ fn grant(
 ) -> Result<Grant, Refusal> {
     plan.check(generation, now)?;
     let basis = plan.judge(security, now)?;
+    let is_measured = |partner: &&Partner| {
+        let source = Source::PartnerRule(partner.name().clone());
+        plan.delivery().measured(&source).is_some()
+    };
     let shadow = plan.measures_more().then(|| Shadow {
         partner: plan
             .partner()
+            .filter(is_measured)
             .map(|partner| (partner.name().clone(), partner.stage())),
         outcome: plan.judge_in_full(security, now),
     });

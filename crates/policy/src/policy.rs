@@ -64,8 +64,11 @@ impl Policy {
     /// The same policy, which refuses these certificates and keys.
     #[must_use]
     pub fn with_denied(self, denied: Vec<Denied>) -> Self {
-        let denied = Arc::new(Denylist::new(denied));
-        Self { denied, ..self }
+        Self {
+            generation: Generation::next(),
+            denied: Arc::new(Denylist::new(denied)),
+            ..self
+        }
     }
 
     /// The same policy with these exceptions, of partners that it knows.
@@ -73,6 +76,7 @@ impl Policy {
     /// # Errors
     /// Every exception for a partner that there is not.
     pub fn with_broken_glass(mut self, entries: Vec<BreakGlass>) -> Result<Self, Vec<PolicyError>> {
+        self.generation = Generation::next();
         let mut errors = Vec::new();
         for entry in entries {
             if self.partner(&entry.partner).is_none() {
@@ -146,16 +150,20 @@ impl Policy {
         self.table.find(domain).map(|rules| &rules.partner)
     }
 
-    /// The partner whose pattern matches this domain and who excepts it, with the exception.
+    /// The partner whose pattern matches this domain and who excepts it, with the exception: so
+    /// it is that partner's no more, and another's or nobody's.
     pub fn excepted_by(&self, domain: &Domain) -> Option<(&Partner, &DomainPattern)> {
-        self.table.by_domain.matching(domain).find_map(|rules| {
-            let exception = rules.partner.exception(domain)?;
-            Some((&rules.partner, exception))
-        })
+        let partner = &self.table.excepting(domain)?.partner;
+        Some((partner, partner.exception(domain)?))
     }
 
     pub(crate) fn rules_of(&self, domain: &Domain) -> Option<&Arc<Rules>> {
         self.table.find(domain)
+    }
+
+    /// The rules that the domain is excepted from.
+    pub(crate) fn rules_excepting(&self, domain: &Domain) -> Option<&Arc<Rules>> {
+        self.table.excepting(domain)
     }
 }
 
@@ -209,6 +217,14 @@ impl PartnerTable {
         self.by_domain
             .matching(domain)
             .find(|rules| rules.partner.exception(domain).is_none())
+    }
+
+    /// Whose the domain would be without an exception. A pattern that is more specific than the
+    /// one that was excepted from has the first word.
+    fn excepting(&self, domain: &Domain) -> Option<&Arc<Rules>> {
+        let mut matching = self.by_domain.matching(domain);
+        let first = matching.next()?;
+        first.partner.exception(domain).is_some().then_some(first)
     }
 }
 

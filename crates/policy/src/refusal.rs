@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc};
 use postern_mail::{EnhancedStatusCode, Host};
 use postern_tls::{
     CertificateSerial, ChainFault, Fingerprint, HandshakeError, NotSecured, ProfileViolation,
+    SpkiPin,
 };
 
 use crate::{PartnerName, Provenance, Source};
@@ -49,6 +50,13 @@ pub enum Mismatch {
         serial: CertificateSerial,
         /// Its issuer.
         issuer: String,
+        /// Why it is refused.
+        reason: Arc<str>,
+    },
+    /// The operator refuses the authority that vouches for the certificate.
+    DeniedAuthority {
+        /// The pin of its key.
+        key: SpkiPin,
         /// Why it is refused.
         reason: Arc<str>,
     },
@@ -122,6 +130,7 @@ impl Refusal {
             | Mismatch::Profile(_)
             | Mismatch::NoCertificate
             | Mismatch::Denied { .. }
+            | Mismatch::DeniedAuthority { .. }
             | Mismatch::Chain { .. }
             | Mismatch::Nameless
             | Mismatch::Host(_)
@@ -178,6 +187,7 @@ impl Refusal {
             | Mismatch::Profile(_)
             | Mismatch::NoCertificate
             | Mismatch::Denied { .. }
+            | Mismatch::DeniedAuthority { .. }
             | Mismatch::Chain { .. } => CRYPTOGRAPHIC_FAILURE,
             Mismatch::Nameless
             | Mismatch::Undetermined(_)
@@ -222,6 +232,10 @@ impl fmt::Display for Mismatch {
             } => write!(
                 f,
                 "the peer showed certificate {serial} of {issuer}, which is refused: {reason}"
+            ),
+            Self::DeniedAuthority { key, reason } => write!(
+                f,
+                "the authority with key {key} vouches for the certificate, and is refused: {reason}"
             ),
             Self::Undetermined(reason) => f.write_str(reason),
             Self::Host(host) => write!(f, "the next hop is {host}"),

@@ -7,7 +7,7 @@ use std::{
 
 use postern_tls::CryptoBounds;
 
-use crate::{ChannelLevel, HostRule, Identity, Source};
+use crate::{ChannelLevel, Grounds, HostRule, Identity, Source};
 
 /// What one source demands of the channel, with the identity that authentication is for: there
 /// is no way to write "authenticated" without saying as whom.
@@ -99,18 +99,19 @@ impl ProfileDemand {
 pub struct Contribution {
     source: Source,
     reason: Arc<str>,
+    grounds: Grounds,
     channel: ChannelDemand,
     profile: Option<ProfileDemand>,
     hosts: HostRule,
 }
 
 impl Contribution {
-    /// Demands `channel` on behalf of `source`, because of `reason`: the place in the
-    /// configuration, the record, the policy that says so.
-    pub fn new(source: Source, channel: ChannelDemand, reason: &str) -> Self {
+    /// Demands `channel` on behalf of `source`, in the words of `reason`, on these grounds.
+    pub fn new(source: Source, channel: ChannelDemand, reason: &str, grounds: Grounds) -> Self {
         Self {
             source,
             reason: reason.into(),
+            grounds,
             channel,
             profile: None,
             hosts: HostRule::any(),
@@ -139,6 +140,11 @@ impl Contribution {
     /// Why.
     pub fn reason(&self) -> &str {
         &self.reason
+    }
+
+    /// What it stands on.
+    pub fn grounds(&self) -> &Grounds {
+        &self.grounds
     }
 
     /// What is demanded of channel and identity.

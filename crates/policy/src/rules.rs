@@ -6,8 +6,8 @@ use postern_mail::{DomainPattern, Host};
 use postern_tls::{CertificateUsage, Profile, ReferenceIdentity, TrustAnchors};
 
 use crate::{
-    ChannelDemand, ChannelLevel, ClientUsage, Contribution, Direction, HostPattern, HostRule,
-    Partner, ProfileDemand, Requirement, Source,
+    ChannelDemand, ChannelLevel, ClientUsage, Contribution, Direction, Grounds, HostPattern,
+    HostRule, Key, Partner, ProfileDemand, Requirement, Source,
     floor::{demand, identity, names_or_destination},
 };
 
@@ -23,7 +23,8 @@ pub struct Defaults {
 impl Defaults {
     pub(crate) fn contribution(&self) -> Contribution {
         let reason = "TLS is used where it is offered";
-        Contribution::new(Source::Default, ChannelDemand::Any, reason)
+        let grounds = Grounds::Configuration(Key::Tls);
+        Contribution::new(Source::Default, ChannelDemand::Any, reason, grounds)
             .with_profile(profile_demand(self.profile))
     }
 }
@@ -133,7 +134,8 @@ fn own_names(partner: &Partner) -> Vec<ReferenceIdentity> {
 fn contribution(partner: &Partner, direction: Direction, channel: ChannelDemand) -> Contribution {
     let source = Source::PartnerRule(partner.name().clone());
     let reason = format!("its {direction} rule, at stage {}", partner.stage());
-    let contribution = Contribution::new(source, channel, &reason);
+    let grounds = Grounds::Configuration(Key::Partner(direction));
+    let contribution = Contribution::new(source, channel, &reason, grounds);
     match partner.profile() {
         Some(profile) => contribution.with_profile(profile_demand(profile)),
         None => contribution,

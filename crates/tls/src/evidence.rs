@@ -5,15 +5,18 @@
 //! is judged afterwards, by [`crate::pkix::verify`], [`crate::verify_pin`],
 //! [`crate::CryptoBounds::admits`] and the policy that calls them.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use rustls_pki_types::CertificateDer;
 use webpki::EndEntityCert;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::{
-    CertificateSummary, CipherSuite, Group, KeyKind, ProtocolVersion, PublicKey, SignatureScheme,
-    SpkiPin,
+    CertificateSummary, CipherSuite, Group, KeyKind, ProtocolVersion, PublicKey, SeenCertificate,
+    SignatureScheme, SpkiPin, pkix::MOST_INTERMEDIATES,
 };
 
 /// What a finished handshake proves. Cloning is cheap.
@@ -166,9 +169,37 @@ struct Chain {
     intermediates: Vec<CertificateDer<'static>>,
     possession: Possession,
     scheme: Option<SignatureScheme>,
+    /// What every judgement asks for is read once: a connection may carry many messages.
+    key: OnceLock<Option<LeafKey>>,
+    names: OnceLock<Vec<String>>,
+    seen: OnceLock<Vec<SeenCertificate>>,
+}
+
+/// The public key of a leaf.
+#[derive(Debug)]
+pub(crate) struct LeafKey {
+    /// The SubjectPublicKeyInfo in DER.
+    pub(crate) spki: Vec<u8>,
+    pub(crate) pin: SpkiPin,
+    pub(crate) key: PublicKey,
+}
+
+impl LeafKey {
+    fn of(der: &[u8]) -> Option<Self> {
+        let (_, certificate) = X509Certificate::from_der(der).ok()?;
+        let spki = certificate.public_key();
+        Some(Self {
+            spki: spki.raw.to_vec(),
+            pin: SpkiPin::of_spki(spki.raw),
+            key: PublicKey::of(spki),
+        })
+    }
 }
 
 impl PeerChain {
+    /// The most names of a leaf that are ever told. Public authorities stop at a hundred or two.
+    pub const MOST_NAMES: usize = 1024;
+
     /// Nothing where the peer sent an empty list.
     pub(crate) fn new(
         certificates: &[CertificateDer<'static>],
@@ -181,6 +212,9 @@ impl PeerChain {
             intermediates: intermediates.to_vec(),
             possession,
             scheme,
+            key: OnceLock::new(),
+            names: OnceLock::new(),
+            seen: OnceLock::new(),
         })))
     }
 
@@ -206,33 +240,53 @@ impl PeerChain {
 
     /// The pin of the leaf's public key, where the leaf can be read.
     pub fn spki_pin(&self) -> Option<SpkiPin> {
-        let (_, certificate) = X509Certificate::from_der(self.leaf()).ok()?;
-        Some(SpkiPin::of_spki(certificate.public_key().raw))
+        self.leaf_key().map(|leaf| leaf.pin)
     }
 
     /// The leaf's public key.
     pub fn key(&self) -> PublicKey {
-        X509Certificate::from_der(self.leaf()).map_or(
-            PublicKey {
-                kind: KeyKind::Other,
-                rsa_bits: 0,
-            },
-            |(_, certificate)| PublicKey::of(certificate.public_key()),
-        )
+        let unreadable = PublicKey {
+            kind: KeyKind::Other,
+            rsa_bits: 0,
+        };
+        self.leaf_key().map_or(unreadable, |leaf| leaf.key)
     }
 
-    /// The first `most` dNSName entries of the leaf, in lower case, wildcards included. They are
-    /// read as [`crate::pkix::verify`] reads them, so whoever looks a peer up by its names misses
-    /// none that would be found to match.
-    pub fn presented_names(&self, most: usize) -> Vec<String> {
-        let leaf = EndEntityCert::try_from(self.leaf());
-        leaf.map_or_else(
-            |_| Vec::new(),
-            |leaf| {
-                let names = leaf.valid_dns_names().take(most);
-                names.map(str::to_ascii_lowercase).collect()
-            },
-        )
+    /// The leaf's public key, where the leaf can be read.
+    pub(crate) fn leaf_key(&self) -> Option<&LeafKey> {
+        let key = &self.0.key;
+        key.get_or_init(|| LeafKey::of(self.leaf())).as_ref()
+    }
+
+    /// The first dNSName entries of the leaf, [`Self::MOST_NAMES`] of them at most, in lower
+    /// case, wildcards included. They are read as [`crate::pkix::verify`] reads them, so whoever
+    /// looks a peer up by its names misses none that would be found to match.
+    pub fn presented_names(&self) -> &[String] {
+        self.0.names.get_or_init(|| {
+            let leaf = EndEntityCert::try_from(self.leaf());
+            leaf.map_or_else(
+                |_| Vec::new(),
+                |leaf| {
+                    let names = leaf.valid_dns_names().take(Self::MOST_NAMES);
+                    names.map(str::to_ascii_lowercase).collect()
+                },
+            )
+        })
+    }
+
+    /// The leaf and what came with it, leaf first, as far as each can be read: version 1 and weak
+    /// keys are no obstacle here.
+    ///
+    /// No more intermediates are looked at than a path may have: a longer chain is trusted for
+    /// nothing but the key of its leaf, and the leaf comes first.
+    pub fn certificates_seen(&self) -> &[SeenCertificate] {
+        self.0.seen.get_or_init(|| {
+            let intermediates = self.intermediates().iter().take(MOST_INTERMEDIATES);
+            std::iter::once(self.leaf())
+                .chain(intermediates)
+                .filter_map(|der| SeenCertificate::of(der))
+                .collect()
+        })
     }
 
     /// What the leaf says.

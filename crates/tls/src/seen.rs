@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use crate::{PeerChain, SpkiPin, pkix::MOST_INTERMEDIATES, summary::shown};
+use crate::{SpkiPin, summary::shown};
 
 /// The most octets of a serial number (RFC 5280 §4.1.2.2).
 const LONGEST: usize = 20;
@@ -104,27 +104,13 @@ pub struct SeenCertificate {
 }
 
 impl SeenCertificate {
-    fn of(der: &[u8]) -> Option<Self> {
+    pub(crate) fn of(der: &[u8]) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
         Some(Self {
             spki_pin: SpkiPin::of_spki(certificate.public_key().raw),
             serial: CertificateSerial::of_octets(certificate.raw_serial()),
             issuer: shown(&certificate.issuer().to_string()),
         })
-    }
-}
-
-impl PeerChain {
-    /// The leaf and what came with it, leaf first, as far as each can be read: version 1 and weak
-    /// keys are no obstacle here.
-    ///
-    /// No more intermediates are looked at than a path may have: a longer chain is trusted for
-    /// nothing but the key of its leaf, and the leaf comes first.
-    pub fn certificates_seen(&self) -> impl Iterator<Item = SeenCertificate> {
-        let intermediates = self.intermediates().iter().take(MOST_INTERMEDIATES);
-        std::iter::once(self.leaf())
-            .chain(intermediates)
-            .filter_map(|der| SeenCertificate::of(der))
     }
 }
 

@@ -44,8 +44,8 @@ pub enum PartnerError {
         /// At which key.
         key: &'static str,
     },
-    /// Revocation of certificates that are not looked at.
-    #[error("has no effect where the key alone identifies the partner; use [[deny]]")]
+    /// Revocation of certificates of which the key or a TLSA record says enough.
+    #[error("has no effect where keys or TLSA records alone identify the partner; use [[deny]]")]
     RevocationUnused {
         /// Of which direction.
         direction: Direction,
@@ -99,6 +99,9 @@ pub(super) fn check(partner: &Partner) -> Vec<PartnerError> {
     );
     if outbound.dane == Dane::Demanded && !outbound.require.requires_authenticated_peer() {
         errors.push(PartnerError::DaneUnused);
+    } else if outbound.is_by_dane_alone() && outbound.identity.revocation.is_some() {
+        let direction = Direction::Outbound;
+        errors.push(PartnerError::RevocationUnused { direction });
     }
     check_inbound(partner, &mut errors);
     let plain = outbound.require.accepts_plain() && inbound.require.accepts_plain();

@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, sync::LazyLock};
 
 use postern_mail::Host;
 use postern_policy::{
-    ChannelDemand, Contribution, HostPattern, HostRule, Identity, IdentityConstraint, Label,
-    PinSet, PkixConstraint, ProfileDemand, Provenance, Requirement, Source,
+    ChannelDemand, Contribution, Grounds, HostPattern, HostRule, Identity, IdentityConstraint,
+    Label, PinSet, PkixConstraint, ProfileDemand, Provenance, Requirement, Source,
 };
 use postern_tls::{CertificateUsage, Profile, ProfileName, TrustAnchors};
 use proptest::prelude::*;
@@ -81,7 +81,8 @@ fn contribution() -> impl Strategy<Value = Requirement> {
     let profile = prop::option::of(prop::sample::select(ProfileName::ALL));
     (source(), channel(), profile, hosts(), "[ab]").prop_map(
         |(source, channel, profile, hosts, reason)| {
-            let contribution = Contribution::new(source, channel, &reason).with_hosts(hosts);
+            let contribution =
+                Contribution::new(source, channel, &reason, Grounds::Message).with_hosts(hosts);
             match profile {
                 Some(name) => {
                     let bounds = Profile::named(name).bounds().clone();

@@ -46,10 +46,10 @@ to ministry.example: partner Ministry of Examples, stage enforce
   profile   suite-b-128  (partner Ministry of Examples)
   hosts     mx1.ministry.example  (partner Ministry of Examples)
 rules that took part:
-  the default: channel any, profile intermediate; TLS is used where it is offered
-  route *: channel encrypted; the route requires it
+  the default: channel any, profile intermediate; TLS is used where it is offered ([tls])
+  route *: channel encrypted; the route requires it ([[route]])
   partner Ministry of Examples: channel authenticated, identity mx1.ministry.example by \
-ministry.pem, profile suite-b-128, hosts mx1.ministry.example; its outbound rule, at stage enforce
+ministry.pem, profile suite-b-128, hosts mx1.ministry.example; its outbound rule, at stage enforce ([partner.outbound])
 "
     );
 }
@@ -75,11 +75,11 @@ of which is in force:
   profile   intermediate  (the default)
   hosts     any host
 rules that took part:
-  the default: channel any, profile intermediate; TLS is used where it is offered
-  route *: channel encrypted; the route requires it
+  the default: channel any, profile intermediate; TLS is used where it is offered ([tls])
+  route *: channel encrypted; the route requires it ([[route]])
   partner Ministry of Examples: channel authenticated, identity mx1.ministry.example by \
 ministry.pem, profile suite-b-128, hosts mx1.ministry.example; its outbound rule, at stage \
-observe, measured only
+observe ([partner.outbound]), measured only: stage observe
 "
     );
 }

@@ -1,11 +1,13 @@
 //! The judgement at MAIL FROM: replies, exclusive certificates, bounces, listeners.
 
+use std::sync::Arc;
+
 use postern_mail::ReversePath;
 use postern_policy::{
     ChannelLevel, ClientUsage, Consequence, Denied, DeniedCertificate, Exclusivity, InboundTerms,
     InboundVerdict, Label, ListenerFloor, Partner, Policy, PolicyError, Stage,
 };
-use postern_tls::{ClientCertificates, NotSecured};
+use postern_tls::{ClientCertificates, CrlSource, NotSecured, RevocationCheck, UnknownStatus};
 
 use crate::{
     peers::{self, PINS, Peer, now},
@@ -331,4 +333,35 @@ fn clients_are_asked_for_a_certificate_where_it_could_matter() {
     let terms = InboundTerms::requiring(ChannelLevel::Encrypted);
     let observing = policies::inbound(Stage::Observe, terms);
     assert_eq!(observing.client_certificates(), asking);
+}
+
+/// Whether a certificate is revoked is for us to find out: what we do not know is no reason for
+/// the partner's mail to bounce.
+#[test]
+fn mail_waits_while_nobody_knows_whether_a_certificate_is_revoked() {
+    let revocation = |unknown| {
+        let source = Arc::new(CrlSource::new("ministry.crl"));
+        RevocationCheck::new([source], unknown)
+    };
+    let policy = |unknown| {
+        let mut terms = authenticated(&["mx1.ministry.example"]);
+        terms.identity.revocation = Some(revocation(unknown));
+        policies::inbound(Stage::Enforce, terms)
+    };
+    let from = "<clerk@ministry.example>";
+    check(
+        &policy(UnknownStatus::Refuse),
+        from,
+        "right",
+        "451 4.7.5 it is not known whether the certificate was revoked: there is no",
+    );
+    let accepted = told(&judged(
+        &policy(UnknownStatus::Accept),
+        from,
+        &peers::client("right"),
+    ));
+    let told = "accepted, authenticated as mx1.ministry.example by ministry.pem (revocation \
+                unknown: there is no revocation list of O=Postern tests, CN=Ministry CA; \
+                nothing has been loaded from ministry.crl), TLSv1.3 ";
+    assert!(accepted.starts_with(told), "{accepted}");
 }

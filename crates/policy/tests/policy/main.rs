@@ -7,10 +7,14 @@
 
 mod algebra;
 mod compile_fail;
+mod decisions;
+mod exceptions;
 mod explanation;
 mod inbound;
 mod judgement;
+mod network;
 mod outbound;
 mod peers;
 mod policies;
+mod published;
 mod scale;

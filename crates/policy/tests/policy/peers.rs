@@ -66,9 +66,12 @@ pub(crate) fn servers() -> Vec<Peer> {
         let older = Profile::named(ProfileName::SuiteB128).bounds();
         let mut peers = without_tls();
         for (name, identity) in &CAST.identities {
-            peers.push(tls(name, block_on(server(identity, &modern))));
+            peers.push(tls(name, block_on(server_of(identity, &modern))));
             if *name == "right" {
-                peers.push(tls("right on TLS 1.2", block_on(server(identity, older))));
+                peers.push(tls(
+                    "right on TLS 1.2",
+                    block_on(server_of(identity, older)),
+                ));
             }
         }
         peers
@@ -94,9 +97,20 @@ pub(crate) fn clients() -> Vec<Peer> {
     CLIENTS.clone()
 }
 
+pub(crate) fn server(name: &str) -> Peer {
+    let mut servers = servers().into_iter();
+    servers.find(|peer| peer.name == name).unwrap()
+}
+
 pub(crate) fn client(name: &str) -> Peer {
     let mut clients = clients().into_iter();
     clients.find(|peer| peer.name == name).unwrap()
+}
+
+/// The key of the ministry's authority, whose certificate nobody sends.
+pub(crate) fn authority_pin() -> SpkiPin {
+    let summary = CertificateSummary::of(CAST.ministry.certificate());
+    summary.contents.unwrap().spki_pin
 }
 
 pub(crate) fn now() -> UnixTime {
@@ -246,7 +260,7 @@ async fn connect(
     (Channel::Tls(channel.unwrap()), stream.unwrap())
 }
 
-async fn server(identity: &Identity, bounds: &CryptoBounds) -> Evidence {
+async fn server_of(identity: &Identity, bounds: &CryptoBounds) -> Evidence {
     let (channel, _) = connect(identity, bounds).await;
     channel.security().unwrap().clone()
 }

@@ -27,7 +27,9 @@ use webpki::EndEntityCert;
 
 use postern_mail::Domain;
 
-use crate::{CryptoBounds, PeerChain, Possession, RevocationCheck, RevocationStatus, TrustAnchors};
+use crate::{
+    CryptoBounds, PeerChain, Possession, RevocationCheck, RevocationStatus, SpkiPin, TrustAnchors,
+};
 
 pub(crate) use fault::Sent;
 pub use fault::{ChainFault, Whose};
@@ -104,6 +106,8 @@ pub struct Verified {
     pub name: Option<MatchedName>,
     /// The subject of the trust anchor at the end of the path.
     pub anchor: String,
+    /// The pin of its key.
+    pub anchor_pin: SpkiPin,
     /// What is known about revocation. Whoever accepts what is not known should say so.
     pub revocation: RevocationStatus,
 }
@@ -150,6 +154,7 @@ pub fn verify(
     Ok(Verified {
         name,
         anchor: shown_name(&found.anchor.subject),
+        anchor_pin: SpkiPin::of_spki(&webpki::spki_for_anchor(found.anchor)),
         revocation: found.revocation,
     })
 }

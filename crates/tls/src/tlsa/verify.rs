@@ -1,8 +1,8 @@
 //! A chain against a set of records.
 
-use std::borrow::Cow;
+use std::cell::OnceCell;
 
-use aws_lc_rs::digest::{SHA256, SHA512, digest};
+use aws_lc_rs::digest::{Digest, SHA256, SHA512, digest};
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use webpki::EndEntityCert;
 use x509_parser::{
@@ -60,16 +60,17 @@ pub fn verify_tlsa(
     if entities.is_empty() && authorities.is_empty() {
         return Err(ChainFault::TlsaUnusable(demand.records.clone()));
     }
-    let leaf = Presented::read(chain.leaf())?;
-    if let Some(record) = leaf.met_by(&entities) {
-        let key = demand.bounds.admits_key(chain.key());
+    if let Some(leaf) = chain.leaf_key()
+        && let Some(record) = Forms::new(chain.leaf(), &leaf.spki).met_by(&entities)
+    {
+        let key = demand.bounds.admits_key(leaf.key);
         return key
             .map(|()| TlsaMatch::of(record, None))
             .map_err(ChainFault::OutsideProfile);
     }
     let attempt = Attempt {
         chain,
-        leaf,
+        leaf: Presented::read(chain.leaf())?,
         records: authorities,
         demand,
         now,
@@ -86,30 +87,22 @@ impl TlsaMatch {
     }
 }
 
-/// A certificate in the forms that records speak of.
-struct Presented<'a> {
-    certificate: X509Certificate<'a>,
-    /// By selector and matching type.
-    forms: [(u8, u8, Cow<'a, [u8]>); 6],
+/// The forms of a certificate that records speak of. Its digests are taken when a record asks for
+/// them, and once.
+struct Forms<'a> {
+    der: &'a [u8],
+    spki: &'a [u8],
+    /// Of certificate and key, with SHA-256 and SHA-512.
+    digests: [OnceCell<Digest>; 4],
 }
 
-impl<'a> Presented<'a> {
-    fn read(der: &'a [u8]) -> Result<Self, ChainFault> {
-        let (_, certificate) = X509Certificate::from_der(der)
-            .map_err(|error| ChainFault::Malformed(error.to_string()))?;
-        let spki = certificate.tbs_certificate.subject_pki.raw;
-        let hashed = |algorithm, octets| Cow::Owned(digest(algorithm, octets).as_ref().to_vec());
-        Ok(Self {
-            forms: [
-                (CERT, FULL, Cow::Borrowed(der)),
-                (CERT, SHA2_256, hashed(&SHA256, der)),
-                (CERT, SHA2_512, hashed(&SHA512, der)),
-                (SPKI, FULL, Cow::Borrowed(spki)),
-                (SPKI, SHA2_256, hashed(&SHA256, spki)),
-                (SPKI, SHA2_512, hashed(&SHA512, spki)),
-            ],
-            certificate,
-        })
+impl<'a> Forms<'a> {
+    fn new(der: &'a [u8], spki: &'a [u8]) -> Self {
+        Self {
+            der,
+            spki,
+            digests: Default::default(),
+        }
     }
 
     /// The first of the records that speaks of the certificate, whatever their usage.
@@ -118,10 +111,43 @@ impl<'a> Presented<'a> {
     }
 
     fn meets(&self, record: &TlsaRecord) -> bool {
-        self.forms.iter().any(|(selector, matching, octets)| {
-            (*selector, *matching) == (record.selector, record.matching)
-                && **octets == *record.association
+        let [whole_256, whole_512, key_256, key_512] = &self.digests;
+        let given = record.association.as_slice();
+        let hashed = |digest_of: &OnceCell<Digest>, algorithm, octets| {
+            let found = digest_of.get_or_init(|| digest(algorithm, octets));
+            found.as_ref() == given
+        };
+        match (record.selector, record.matching) {
+            (CERT, FULL) => self.der == given,
+            (CERT, SHA2_256) => hashed(whole_256, &SHA256, self.der),
+            (CERT, SHA2_512) => hashed(whole_512, &SHA512, self.der),
+            (SPKI, FULL) => self.spki == given,
+            (SPKI, SHA2_256) => hashed(key_256, &SHA256, self.spki),
+            (SPKI, SHA2_512) => hashed(key_512, &SHA512, self.spki),
+            _ => false,
+        }
+    }
+}
+
+/// A certificate that was read, with its forms.
+struct Presented<'a> {
+    certificate: X509Certificate<'a>,
+    forms: Forms<'a>,
+}
+
+impl<'a> Presented<'a> {
+    fn read(der: &'a [u8]) -> Result<Self, ChainFault> {
+        let (_, certificate) = X509Certificate::from_der(der)
+            .map_err(|error| ChainFault::Malformed(error.to_string()))?;
+        let spki = certificate.tbs_certificate.subject_pki.raw;
+        Ok(Self {
+            forms: Forms::new(der, spki),
+            certificate,
         })
+    }
+
+    fn met_by<'r>(&self, records: &[&'r TlsaRecord]) -> Option<&'r TlsaRecord> {
+        self.forms.met_by(records)
     }
 
     fn is_within_its_dates(&self, whose: Whose, now: UnixTime) -> Result<(), ChainFault> {

@@ -1,10 +1,19 @@
 //! A requirement told to people and programs.
 
+mod next_hop;
+mod rule;
+
 use std::fmt;
 
+use postern_mail::Domain;
 use serde::Serialize;
 
-use crate::{Contribution, Direction, Partner, PartnerName, Requirement, Source, Stage};
+pub use next_hop::{DaneExplanation, NextHopExplanation};
+pub use rule::{Effect, RuleExplanation};
+
+use crate::{
+    Contribution, Direction, Partner, PartnerName, Requirement, Source, Stage, WhyMeasured,
+};
 
 /// What was decided, by which rules, and why.
 ///
@@ -21,14 +30,40 @@ pub struct Explanation {
     pub partner: Option<PartnerName>,
     /// How far that partner's rules have been rolled out.
     pub stage: Option<Stage>,
+    /// Whose the domain would be, were it not excepted.
+    pub excepted: Option<Excepted>,
     /// What all rules together demand.
     pub demanded: Demanded,
-    /// What is in force, where the stage makes that less.
+    /// What is in force, where that is less: because of a stage, broken glass, a policy under
+    /// test, or a sender who waives it.
     pub in_force: Option<Demanded>,
     /// Every rule that took part.
     pub rules: Vec<RuleExplanation>,
+    /// What is known of the next hop, where one was looked at.
+    pub next_hop: Option<NextHopExplanation>,
     /// What came of it, in the words of logs and notices; none before a channel was judged.
     pub outcome: Vec<String>,
+    /// What would have come of it if every rule were in force, where that is something else.
+    pub if_enforced: Option<String>,
+}
+
+/// A domain that a partner's patterns match, and that is not the partner's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Excepted {
+    /// The partner.
+    pub partner: PartnerName,
+    /// The exception, as it is written.
+    pub by: String,
+}
+
+impl Excepted {
+    pub(crate) fn of(partner: &Partner, domain: &Domain) -> Option<Self> {
+        Some(Self {
+            partner: partner.name().clone(),
+            by: partner.exception(domain)?.to_string(),
+        })
+    }
 }
 
 /// A requirement, axis by axis.
@@ -55,50 +90,29 @@ pub struct Axis {
     pub decided_by: Vec<Source>,
 }
 
-/// What one rule contributed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct RuleExplanation {
-    /// Whose rule it is.
-    pub source: Source,
-    /// Why it took part.
-    pub reason: String,
-    /// Whether it is in force or only measured.
-    pub effect: Effect,
-    /// The level it demands.
-    pub channel: String,
-    /// The identity it demands.
-    pub identity: Option<String>,
-    /// The crypto profile it demands.
-    pub profile: Option<String>,
-    /// The hosts it allows, where it does not allow all.
-    pub hosts: Option<String>,
-}
-
-/// Whether a rule counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Effect {
-    /// A channel must meet it.
-    InForce,
-    /// It is judged, and a failure stops nothing.
-    Measured,
-}
-
 impl Explanation {
-    pub(crate) fn new(direction: Direction, full: &Requirement, enforced: &Requirement) -> Self {
+    /// `measured` says why what a source demands is not in force; it is asked about what is not.
+    pub(crate) fn new(
+        direction: Direction,
+        full: &Requirement,
+        enforced: &Requirement,
+        measured: impl Fn(&Source) -> Option<WhyMeasured>,
+    ) -> Self {
         Self {
             direction,
             domain: None,
             partner: None,
             stage: None,
+            excepted: None,
             demanded: Demanded::by(full),
             in_force: (full != enforced).then(|| Demanded::by(enforced)),
             rules: full
                 .contributions()
-                .map(|contribution| RuleExplanation::of(contribution, enforced))
+                .map(|contribution| RuleExplanation::of(contribution, enforced, &measured))
                 .collect(),
+            next_hop: None,
             outcome: Vec::new(),
+            if_enforced: None,
         }
     }
 
@@ -110,6 +124,21 @@ impl Explanation {
     pub(crate) fn of_partner(mut self, partner: Option<&Partner>) -> Self {
         self.partner = partner.map(|partner| partner.name().clone());
         self.stage = partner.map(Partner::stage);
+        self
+    }
+
+    pub(crate) fn excepted(mut self, excepted: Option<Excepted>) -> Self {
+        self.excepted = excepted;
+        self
+    }
+
+    pub(crate) fn at(mut self, next_hop: NextHopExplanation) -> Self {
+        self.next_hop = Some(next_hop);
+        self
+    }
+
+    pub(crate) fn if_enforced(mut self, told: Option<String>) -> Self {
+        self.if_enforced = told;
         self
     }
 
@@ -172,25 +201,6 @@ fn profile(requirement: &Requirement) -> Axis {
     }
 }
 
-impl RuleExplanation {
-    fn of(rule: &Contribution, enforced: &Requirement) -> Self {
-        let in_force = enforced.contributions().any(|other| other == rule);
-        Self {
-            source: rule.source().clone(),
-            reason: rule.reason().to_owned(),
-            effect: if in_force {
-                Effect::InForce
-            } else {
-                Effect::Measured
-            },
-            channel: rule.channel().level().to_string(),
-            identity: rule.channel().identity().map(ToString::to_string),
-            profile: rule.profile().map(|profile| profile.name().to_owned()),
-            hosts: (!rule.hosts().is_any()).then(|| rule.hosts().to_string()),
-        }
-    }
-}
-
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let preposition = match self.direction {
@@ -207,6 +217,9 @@ impl fmt::Display for Explanation {
             }
             (Some(_), None) | (None, _) => writeln!(f, "{preposition} {domain}: no partner")?,
         }
+        if let Some(Excepted { partner, by }) = &self.excepted {
+            writeln!(f, "excepted from the domains of partner {partner} by {by}")?;
+        }
         write!(f, "{}", self.demanded)?;
         if let Some(in_force) = &self.in_force {
             write!(f, "of which is in force:\n{in_force}")?;
@@ -215,10 +228,16 @@ impl fmt::Display for Explanation {
         for rule in &self.rules {
             writeln!(f, "  {rule}")?;
         }
+        if let Some(next_hop) = &self.next_hop {
+            write!(f, "{next_hop}")?;
+        }
         for outcome in &self.outcome {
             writeln!(f, "outcome: {outcome}")?;
         }
-        Ok(())
+        match &self.if_enforced {
+            Some(told) => writeln!(f, "if every rule were in force: {told}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -244,26 +263,5 @@ impl fmt::Display for Axis {
             write!(f, "{}{source}", if at == 0 { "  (" } else { ", " })?;
         }
         f.write_str(if self.decided_by.is_empty() { "" } else { ")" })
-    }
-}
-
-impl fmt::Display for RuleExplanation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: channel {}", self.source, self.channel)?;
-        let others = [
-            ("identity", &self.identity),
-            ("profile", &self.profile),
-            ("hosts", &self.hosts),
-        ];
-        for (name, demand) in others {
-            if let Some(demand) = demand {
-                write!(f, ", {name} {demand}")?;
-            }
-        }
-        let effect = match self.effect {
-            Effect::InForce => "",
-            Effect::Measured => ", measured only",
-        };
-        write!(f, "; {}{effect}", self.reason)
     }
 }
