@@ -134,8 +134,8 @@ pub use handshake::{
 pub use library::{LibraryVersions, library_versions};
 pub use pkix::{CertificateUsage, ChainFault, MatchedName, ReferenceIdentity, Whose};
 pub use revocation::{
-    CrlError, CrlFacts, CrlNumber, CrlSource, RevocationCheck, RevocationGap, RevocationStatus,
-    UnknownStatus,
+    CrlError, CrlFacts, CrlNumber, CrlSource, CrlStanding, RevocationCheck, RevocationGap,
+    RevocationStatus, UnknownStatus,
 };
 pub use seen::{CertificateSerial, CertificateSerialError, SeenCertificate};
 pub use spki::{SpkiPin, SpkiPinError, verify_pin};

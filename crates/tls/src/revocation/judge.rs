@@ -85,8 +85,9 @@ impl RevocationCheck {
             .sources()
             .iter()
             .flat_map(|source| {
-                let lists = source.lists();
-                let relevant = lists.iter().filter(|list| path.names(list.crl().issuer()));
+                let held = source.held();
+                let lists = held.lists().iter();
+                let relevant = lists.filter(|list| path.names(list.crl().issuer()));
                 let relevant: Vec<_> = relevant.cloned().collect();
                 let label = source.label();
                 relevant
@@ -115,7 +116,7 @@ impl RevocationCheck {
         let empty = self
             .sources()
             .iter()
-            .filter(|source| source.lists().is_empty());
+            .filter(|source| source.held().lists().is_empty());
         empty.map(|source| source.label().to_owned()).collect()
     }
 }
@@ -153,9 +154,9 @@ impl JudgedPath<'_> {
                     sorted.revoked.get_or_insert_with(revoked);
                 }
                 Err(error) => {
-                    if error == Error::InvalidCrlSignatureForPublicKey {
-                        candidate.list.doubt();
-                    }
+                    // The path holds without lists, so whatever is wrong is wrong with this one:
+                    // the signature, its algorithm, or that the issuer may not sign lists.
+                    candidate.list.doubt();
                     sorted.doubted.push((candidate, error));
                     continue;
                 }

@@ -9,7 +9,7 @@ use x509_parser::{
     prelude::{CertificateRevocationList, FromDer as _},
 };
 
-use super::source::{CrlFacts, CrlNumber};
+use super::source::{CrlFacts, CrlNumber, CrlStanding};
 use crate::{Date, spki::sha256, summary::shown};
 
 /// A list in memory, indexed by serial number.
@@ -19,17 +19,6 @@ pub(super) struct List {
     facts: CrlFacts,
     digest: [u8; 32],
     standing: AtomicU8,
-}
-
-/// What judging certificates has taught about the signature of a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// No certificate of its issuer was judged yet.
-    Untried,
-    /// The issuer that it names did not sign it.
-    Doubted,
-    /// It verified.
-    Proven,
 }
 
 impl List {
@@ -89,12 +78,16 @@ impl List {
         entry.map(|entry| entry.revocation_date)
     }
 
-    pub(super) fn standing(&self) -> Standing {
+    pub(super) fn standing(&self) -> CrlStanding {
         match self.standing.load(Ordering::Relaxed) {
-            0 => Standing::Untried,
-            1 => Standing::Doubted,
-            _ => Standing::Proven,
+            0 => CrlStanding::Untried,
+            1 => CrlStanding::Doubted,
+            _ => CrlStanding::Proven,
         }
+    }
+
+    pub(super) fn is_untried(&self) -> bool {
+        self.standing() == CrlStanding::Untried
     }
 
     /// It verified under the key of its issuer.

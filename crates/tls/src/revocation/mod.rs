@@ -18,9 +18,11 @@
 //! - Of the lists of one issuer and one scope the newest counts that *verifies*. One that does
 //!   not verify, however new it claims to be, takes nothing out of force.
 //! - A list that has verified stays in force beside its successor until that one has verified
-//!   too. Putting a forged list into the way makes no revoked certificate good.
+//!   too, and so does the very first, as long as none has. Putting a forged list into the way
+//!   makes no revoked certificate good.
 //! - A list older than the one that is held is refused, or who stands in the way could take back
-//!   a revocation (rollback); but a held list that failed to verify keeps nothing away.
+//!   a revocation (rollback); but a list that failed to verify keeps nothing away, and neither
+//!   does one that came beside another and has not verified yet.
 //! - A list that expired no longer shows that anything is good. What it lists stays revoked.
 
 mod judge;
@@ -32,7 +34,7 @@ use std::{fmt, sync::Arc};
 use crate::Date;
 
 pub(crate) use judge::JudgedPath;
-pub use source::{CrlError, CrlFacts, CrlNumber, CrlSource};
+pub use source::{CrlError, CrlFacts, CrlNumber, CrlSource, CrlStanding};
 
 /// What to do with a certificate that no list speaks about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

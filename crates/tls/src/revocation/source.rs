@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use data_encoding::HEXLOWER;
 use rustls_pki_types::{CertificateRevocationListDer, UnixTime, pem::PemObject as _};
 
-use super::list::{List, Standing};
+use super::list::List;
 use crate::{Date, pem::wrong_with};
 
 /// The most octets that a source may hold. The lists of a single authority are rarely above one
@@ -27,7 +27,7 @@ const CLOCK_SKEW: u64 = 60 * 60;
 /// [`CrlSource::replace`].
 pub struct CrlSource {
     label: String,
-    held: ArcSwap<Vec<Arc<List>>>,
+    held: ArcSwap<Held>,
     /// Held while one set of lists is compared with its successor.
     replacing: Mutex<()>,
 }
@@ -64,8 +64,8 @@ impl CrlSource {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let held = self.held.load_full();
-        for (old, list) in pairs(&held, &new) {
-            if old.standing() != Standing::Doubted && list.is_older_than(old) {
+        for (old, list) in held.pairs(&new) {
+            if held.keeps_older_away(old) && list.is_older_than(old) {
                 return Err(CrlError::Older {
                     held: Box::new(old.facts().clone()),
                     offered: Box::new(list.facts().clone()),
@@ -73,55 +73,124 @@ impl CrlSource {
             }
         }
         let facts = soonest(&new).ok_or(CrlError::NoList)?;
-        self.held.store(Arc::new(successors(&held, new)));
+        self.held.store(Arc::new(held.followed_by(new)));
         Ok(facts)
     }
 
-    /// The facts of the list that runs out first; nothing where there is none yet.
+    /// The facts of the list that runs out first, of those that were given last; nothing where
+    /// there is none yet.
     pub fn facts(&self) -> Option<CrlFacts> {
-        soonest(&self.held.load())
+        soonest(self.held.load().given())
     }
 
     /// The facts of all lists.
     pub fn all_facts(&self) -> Vec<CrlFacts> {
-        let lists = self.held.load();
-        lists.iter().map(|list| list.facts().clone()).collect()
+        let held = self.held.load();
+        held.lists.iter().map(|list| list.facts().clone()).collect()
     }
 
-    pub(super) fn lists(&self) -> Arc<Vec<Arc<List>>> {
+    /// What is known of the lists in some octets, as far as they are held: the worst of them.
+    /// Whoever keeps copies keeps one that is proven until another one is.
+    pub fn standing_of(&self, pem_or_der: &[u8], now: UnixTime) -> CrlStanding {
+        let held = self.held.load();
+        let standing = |list: Arc<List>| {
+            let same = held.lists.iter().find(|old| old.digest() == list.digest());
+            same.map_or(CrlStanding::Untried, |old| old.standing())
+        };
+        let lists = read(pem_or_der, now).unwrap_or_default();
+        let worst = lists.into_iter().map(standing).min();
+        worst.unwrap_or(CrlStanding::Untried)
+    }
+
+    /// Whether a list among those that were given last turned out not to be by its issuer.
+    pub fn is_doubted(&self) -> bool {
+        let held = self.held.load();
+        let mut given = held.given().iter();
+        given.any(|list| list.standing() == CrlStanding::Doubted)
+    }
+
+    pub(super) fn held(&self) -> Arc<Held> {
         self.held.load_full()
     }
 }
 
-/// The lists of both that are about the same.
-fn pairs<'a>(
-    held: &'a [Arc<List>],
-    new: &'a [Arc<List>],
-) -> impl Iterator<Item = (&'a List, &'a List)> {
-    held.iter().flat_map(move |old| {
-        let successors = new.iter().filter(|list| list.is_about_the_same_as(old));
-        successors.map(move |list| (&**old, &**list))
-    })
+/// What judging certificates has taught about the signature of a list, the worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CrlStanding {
+    /// It did not verify.
+    Doubted,
+    /// No certificate of its issuer was judged yet.
+    Untried,
+    /// It verified.
+    Proven,
 }
 
-/// The new lists, and beside them those that are proven while their successor is not. A list
-/// that came again is the one that is held, with what is known of it.
-fn successors(held: &[Arc<List>], new: Vec<Arc<List>>) -> Vec<Arc<List>> {
-    let known = |list: Arc<List>| {
-        let same = held.iter().find(|old| old.digest() == list.digest());
-        same.cloned().unwrap_or(list)
-    };
-    let mut lists: Vec<_> = new.into_iter().map(known).collect();
-    let proven = held.iter().filter(|old| old.standing() == Standing::Proven);
-    for old in proven {
-        let has_successor = lists
-            .iter()
-            .any(|list| list.standing() == Standing::Proven && list.is_about_the_same_as(old));
-        if !has_successor {
-            lists.push(Arc::clone(old));
+/// The lists of a source: those that were given last, and behind them what is kept from before.
+#[derive(Default)]
+pub(super) struct Held {
+    lists: Vec<Arc<List>>,
+    given: usize,
+}
+
+impl Held {
+    pub(super) fn lists(&self) -> &[Arc<List>] {
+        &self.lists
+    }
+
+    fn given(&self) -> &[Arc<List>] {
+        self.lists.get(..self.given).unwrap_or_default()
+    }
+
+    fn kept(&self) -> &[Arc<List>] {
+        self.lists.get(self.given..).unwrap_or_default()
+    }
+
+    /// The lists here and there that are about the same.
+    fn pairs<'a>(&'a self, new: &'a [Arc<List>]) -> impl Iterator<Item = (&'a List, &'a List)> {
+        self.lists.iter().flat_map(move |old| {
+            let successors = new.iter().filter(|list| list.is_about_the_same_as(old));
+            successors.map(move |list| (&**old, &**list))
+        })
+    }
+
+    /// Whether a list is held against those that are older. One that is not proven is not, where
+    /// another one is kept beside it: no forged date keeps away what follows that one.
+    fn keeps_older_away(&self, old: &List) -> bool {
+        let is_other = |kept: &Arc<List>| {
+            let counts = kept.standing() != CrlStanding::Doubted;
+            counts && kept.is_about_the_same_as(old) && kept.digest() != old.digest()
+        };
+        match old.standing() {
+            CrlStanding::Proven => true,
+            CrlStanding::Doubted => false,
+            CrlStanding::Untried => !self.kept().iter().any(is_other),
         }
     }
-    lists
+
+    /// The new lists, and beside them those that are proven while their successor is not, and
+    /// those that came first of all, untried as they are: what comes later may be forged. A list
+    /// that came again is the one that is held, with what is known of it.
+    fn followed_by(&self, new: Vec<Arc<List>>) -> Self {
+        let known = |list: Arc<List>| {
+            let same = self.lists.iter().find(|old| old.digest() == list.digest());
+            same.cloned().unwrap_or(list)
+        };
+        let mut lists: Vec<_> = new.into_iter().map(known).collect();
+        let given = lists.len();
+        let has_first = self.kept().iter().any(|list| list.is_untried());
+        let later = self.given().iter();
+        let later = later.filter(|list| !(has_first && list.is_untried()));
+        for old in later.chain(self.kept()) {
+            let is_needless = lists.iter().any(|list| {
+                let proven = list.standing() == CrlStanding::Proven;
+                list.digest() == old.digest() || proven && list.is_about_the_same_as(old)
+            });
+            if old.standing() != CrlStanding::Doubted && !is_needless {
+                lists.push(Arc::clone(old));
+            }
+        }
+        Self { lists, given }
+    }
 }
 
 fn soonest(lists: &[Arc<List>]) -> Option<CrlFacts> {

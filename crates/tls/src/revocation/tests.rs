@@ -454,6 +454,88 @@ fn a_forged_list_neither_frees_nor_blocks() {
     assert!(matches!(older, Err(CrlError::Older { .. })), "{older:?}");
 }
 
+/// After a restart nothing is proven, and the first thing to be fetched may be forged.
+#[test]
+fn a_forged_list_that_comes_before_any_judgement_frees_nobody() {
+    let Ministry {
+        root,
+        issuing,
+        host,
+    } = Ministry::new();
+    let above = Arc::new(CrlSource::new("root.crl"));
+    above.replace(&root.crl(&list(1)), now()).unwrap();
+    let source = Arc::new(CrlSource::new("http://issuing.test/a.crl"));
+    let check = RevocationCheck::new([above, Arc::clone(&source)], Accept);
+    let revoking = issuing.crl(&list(3).revoking(host.leaf()));
+    source.replace(&revoking, now()).unwrap();
+    let forger = Authority::new("Issuing");
+    for number in 1000..1010 {
+        source.replace(&forger.crl(&list(number)), now()).unwrap();
+        let scoped = list(1).at(format!("http://{number}.test/a.crl"));
+        source.replace(&forger.crl(&scoped), now()).unwrap();
+        assert!(source.all_facts().len() <= 2);
+    }
+    // Nor does a forged one keep the successor away, or let in what is older.
+    source.replace(&forger.crl(&list(1010)), now()).unwrap();
+    let older = source.replace(&issuing.crl(&list(2)), now());
+    assert!(matches!(older, Err(CrlError::Older { .. })), "{older:?}");
+    self::check(&judge(&root, &host, &check), "the certificate, serial");
+    assert!(source.is_doubted());
+    source.replace(&issuing.crl(&list(4)), now()).unwrap();
+    self::check(&judge(&root, &host, &check), "good");
+    assert!(!source.is_doubted());
+}
+
+/// ecdsa-with-SHA224, which nobody verifies, in the place of ecdsa-with-SHA256 (RFC 5758 §3.2).
+fn signed_as_nobody_should(mut list: Vec<u8>) -> Vec<u8> {
+    let sha256 = [0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
+    let places = (0..list.len()).filter(|at| list[*at..].starts_with(&sha256));
+    let places: Vec<_> = places.collect();
+    assert_eq!(places.len(), 2, "inside and outside of what is signed");
+    for at in places {
+        list[at + 7] = 1;
+    }
+    list
+}
+
+#[test]
+fn a_list_by_an_algorithm_that_is_not_allowed_blocks_nothing() {
+    let root = Authority::new("Root");
+    let host = root.issue(&leaf());
+    let source = Arc::new(CrlSource::new("http://root.test/a.crl"));
+    let check = RevocationCheck::new([Arc::clone(&source)], Accept);
+    let forged = signed_as_nobody_should(root.crl(&list(1000)));
+    source.replace(&forged, now()).unwrap();
+    self::check(
+        &judge(&root, &host, &check),
+        "accepted: the revocation list that claims to be of O=Postern tests, CN=Root",
+    );
+    let revoking = root.crl(&list(2).revoking(host.leaf()));
+    source.replace(&revoking, now()).unwrap();
+    self::check(&judge(&root, &host, &check), "the certificate, serial");
+}
+
+#[test]
+fn a_source_knows_how_its_lists_stand() {
+    let root = Authority::new("Root");
+    let host = root.issue(&leaf());
+    let source = Arc::new(CrlSource::new("http://root.test/a.crl"));
+    let check = RevocationCheck::new([Arc::clone(&source)], Refuse);
+    let (first, forged) = (root.crl(&list(1)), Authority::new("Root").crl(&list(2)));
+    for list in [&first, &forged] {
+        source.replace(list, now()).unwrap();
+    }
+    let standings = || [&first, &forged].map(|list| source.standing_of(list, now()));
+    assert_eq!(standings(), [CrlStanding::Untried; 2]);
+    self::check(&judge(&root, &host, &check), "good");
+    assert_eq!(standings(), [CrlStanding::Proven, CrlStanding::Doubted]);
+    let both = crl_pem(&first) + &crl_pem(&forged);
+    let standing = source.standing_of(both.as_bytes(), now());
+    assert_eq!(standing, CrlStanding::Doubted, "the worst of them");
+    let standing = source.standing_of(b"nonsense", now());
+    assert_eq!(standing, CrlStanding::Untried);
+}
+
 #[test]
 fn what_is_kept_beside_its_successor_does_not_pile_up() {
     let root = Authority::new("Root");
