@@ -5,7 +5,12 @@ use std::{
     io::{self, Read as _, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::Path,
+    sync::{Mutex, PoisonError},
 };
+
+/// Held while a file is written. Two that write the same one would be in each other's way: two
+/// partners may have one list, and whoever gave up waiting does not take back what was begun.
+static WRITING: Mutex<()> = Mutex::new(());
 
 /// Makes a directory and those above it, for us alone, where they are missing.
 pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
@@ -16,6 +21,7 @@ pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
 /// the machine stops, the place holds the old file or the new one. One that was being written
 /// begins with a dot; its name is that of the place, so that no more than one is left over.
 pub(crate) fn write_whole(directory: &Path, name: &str, octets: &[u8]) -> io::Result<()> {
+    let _only_one = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     let unfinished = directory.join(format!(".{name}"));
     let mut file = OpenOptions::new()
         .write(true)
@@ -29,13 +35,14 @@ pub(crate) fn write_whole(directory: &Path, name: &str, octets: &[u8]) -> io::Re
     File::open(directory)?.sync_all()
 }
 
-/// Reads a file that has no more octets than this.
+/// Reads a file that has no more octets than this. A longer one is [`io::ErrorKind::FileTooLarge`].
 pub(crate) fn read_bounded(path: &Path, most: usize) -> io::Result<Vec<u8>> {
     let mut octets = Vec::new();
     let bound = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
     File::open(path)?.take(bound).read_to_end(&mut octets)?;
     if octets.len() > most {
-        return Err(io::Error::other(format!("it is longer than {most} octets")));
+        let text = format!("it is longer than {most} octets");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
     }
     Ok(octets)
 }

@@ -12,14 +12,20 @@ use std::{
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use postern_dns::{Addresses, Answer, Dns, FixedZone, LookupError, Mx, Name, Tlsa};
-use postern_testkit::{Authority, Identity, server_config};
-use postern_tls::{Profile, ProfileName, TrustAnchors, WebClient, WebStream};
+use postern_testkit::{Authority, Identity, client_config, server_config};
+use postern_tls::{
+    CertificateFiles, CertificateStore, CertificateUsage, ClientCertificates, CrlSource,
+    PeerCertificates, PlainServerChannel, Profile, ProfileName, RevocationCheck, TlsServer,
+    TrustAnchors, UnknownStatus, WebClient, WebStream,
+    pkix::{self, Demand, Wildcards},
+};
+use rustls_pki_types::{ServerName, UnixTime};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     task::{JoinHandle, JoinSet},
 };
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::http::HttpClient;
 
@@ -216,4 +222,49 @@ pub(crate) fn client(zone: &Arc<Zone>, authority: &Authority) -> HttpClient {
     let bounds = Profile::named(ProfileName::Intermediate).bounds().clone();
     let dns: Arc<dyn Dns> = Arc::clone(zone) as _;
     HttpClient::new(dns, WebClient::new(&anchors, &bounds).unwrap())
+}
+
+/// Judges somebody whose certificate is by `authority`, so that it is known which of the lists of
+/// a source are by it as well.
+pub(crate) async fn judged_by(
+    authority: &Authority,
+    somebody: &Identity,
+    source: &Arc<CrlSource>,
+) -> Result<pkix::Verified, pkix::ChainFault> {
+    let now = UnixTime::now();
+    let anchors = TrustAnchors::from_pem("test", &authority.pem()).unwrap();
+    let bounds = Profile::named(ProfileName::Intermediate).bounds();
+    let directory = tempfile::tempdir().unwrap();
+    let written = somebody.write(directory.path(), "somebody");
+    let files = CertificateFiles {
+        name: "somebody".into(),
+        chain: written.chain,
+        key: written.key,
+        ocsp: None,
+    };
+    let store = Arc::new(CertificateStore::load(&[files], now).unwrap());
+    let server = TlsServer::new(store, bounds, ClientCertificates::Requested).unwrap();
+    let (near, far) = tokio::io::duplex(65536);
+    let connector = TlsConnector::from(Arc::new(client_config(authority, Some(somebody))));
+    let name = ServerName::try_from("mx.ministry.example").unwrap();
+    let (_near, channel) = tokio::join!(
+        connector.connect(name, near),
+        PlainServerChannel::new(far).upgrade(&server, Duration::from_secs(20)),
+    );
+    let channel = channel.unwrap();
+    let PeerCertificates::Chain(chain) = channel.evidence().peer() else {
+        panic!("no certificate was shown");
+    };
+    let demand = Demand {
+        usage: CertificateUsage::ClientOrServerAuth,
+        anchors: &anchors,
+        names: &[],
+        wildcards: Wildcards::Forbidden,
+        bounds,
+        revocation: Some(&RevocationCheck::new(
+            [Arc::clone(source)],
+            UnknownStatus::Refuse,
+        )),
+    };
+    pkix::verify(chain, &demand, now)
 }

@@ -5,7 +5,8 @@
 //! one below. A list from a URL is fetched at the start, and then half-way to its end, so that
 //! half a life is left to whatever keeps us from fetching; after a failure sooner, and then more
 //! and more rarely. What was fetched is kept on disk, so that a restart without a network begins
-//! with it. [`CrlRefresher::refresh_now`] does all of this at once.
+//! with it: the last, and beside it one that was proven, or else the first.
+//! [`CrlRefresher::refresh_now`] does all of this at once.
 //!
 //! Lists are signed, so plain HTTP is how they are usually published (RFC 5280 §8, §4.2.1.13),
 //! and the administrator wrote the URL down, so it may lead into his own network.

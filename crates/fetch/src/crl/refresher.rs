@@ -86,7 +86,7 @@ impl CrlRefresher {
         for one in &watched {
             match &one.place {
                 CrlPlace::File(path) => one.read_file(path, now),
-                CrlPlace::Url(url) => one.read_copy(&self.directory, url.as_str(), now),
+                CrlPlace::Url(url) => one.read_copies(&self.directory, url.as_str(), now),
             }
         }
         *self.watched.lock().unwrap_or_else(PoisonError::into_inner) = watched;

@@ -2,12 +2,12 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use postern_testkit::{Authority, RevocationList, Validity, crl_pem};
+use postern_testkit::{Authority, Leaf, RevocationList, Validity, crl_pem};
 
 use super::{refresher::Kind, *};
 use crate::{
     clock::{after, unix_time},
-    testing::{Script, Server, Zone, client},
+    testing::{Script, Server, Zone, client, judged_by},
 };
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -86,6 +86,21 @@ async fn a_file_is_read_at_once_and_when_it_changes() {
     round(&refresher, after(now, Duration::from_secs(20))).await;
     assert_eq!(number(&file).as_deref(), Some("2"));
     assert_eq!(refresher.list()[0].trouble, None);
+}
+
+/// A clock that is behind is put right sooner or later, and the file stays what it is.
+#[tokio::test]
+async fn a_list_from_the_future_is_read_when_its_time_has_come() {
+    let world = World::new();
+    let (refresher, file) = (world.refresher(), of_file(&world.path()));
+    let next = RevocationList::numbered(1).validity(Validity::NotYet);
+    fs::write(world.path(), world.authority.crl(&next)).unwrap();
+    refresher.watch([file.clone()]);
+    assert_eq!(number(&file), None);
+    let trouble = refresher.list().pop().unwrap().trouble.unwrap();
+    assert!(trouble.1.contains("is yet to come"), "{trouble:?}");
+    round(&refresher, after(unix_time(), 48 * HOUR)).await;
+    assert_eq!(number(&file).as_deref(), Some("1"));
 }
 
 #[tokio::test]
@@ -184,6 +199,76 @@ async fn what_was_fetched_survives_a_restart_without_a_network() {
     again.watch([url.clone()]);
     assert_eq!(number(&url), None);
     assert_eq!(fs::read_dir(&crl).unwrap().count(), 0);
+}
+
+/// Lists come over plain HTTP. Whoever stands in the way gives us one of his own making, and
+/// waits for us to be started again.
+#[tokio::test]
+async fn a_forged_list_displaces_no_copy_of_a_true_one() {
+    let world = World::new();
+    let server = Server::start(None, serving(&world.list(1))).await;
+    let forger = Authority::new("Ministry CA");
+    let url = || of_url(server.address.port());
+    let numbers = |of: &CrlSubscription| -> Vec<String> {
+        let facts = of.source.all_facts().into_iter();
+        facts.map(|it| it.number.unwrap().to_string()).collect()
+    };
+    let refresher = world.refresher();
+    refresher.watch([url()]);
+    round(&refresher, unix_time()).await;
+    for forged in [8, 9] {
+        server.now(serving(&forger.crl(&RevocationList::numbered(forged))));
+        let restarted = world.refresher();
+        restarted.watch([url()]);
+        round(&restarted, unix_time()).await;
+        let (again, held) = (world.refresher(), url());
+        again.watch([held.clone()]);
+        assert_eq!(numbers(&held), [format!("0{forged}"), "01".to_owned()]);
+    }
+    // A true one takes the place of the forged one, and of the first once it is proven.
+    let somebody = world.authority.issue(&Leaf::named("mx.ministry.example"));
+    for (number, expected) in [(2, ["02", "01"]), (3, ["03", "02"]), (4, ["04", "03"])] {
+        server.now(serving(&world.list(number)));
+        let (refresher, held) = (world.refresher(), url());
+        refresher.watch([held.clone()]);
+        judged_by(&world.authority, &somebody, &held.source)
+            .await
+            .unwrap();
+        round(&refresher, unix_time()).await;
+        let (again, held) = (world.refresher(), url());
+        again.watch([held.clone()]);
+        assert_eq!(numbers(&held), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_turned_out_forged_is_soon_fetched_again() {
+    let world = World::new();
+    let forged = RevocationList::numbered(1000);
+    let forged = Authority::new("Ministry CA").crl(&forged);
+    let server = Server::start(None, serving(&forged)).await;
+    let (refresher, held) = (world.refresher(), of_url(server.address.port()));
+    refresher.watch([held.clone()]);
+    let now = unix_time();
+    round(&refresher, now).await;
+    round(&refresher, after(now, 2 * HOUR)).await;
+    assert_eq!(server.asked(), 1, "nobody knows yet");
+    let somebody = world.authority.issue(&Leaf::named("mx.ministry.example"));
+    let judged = judged_by(&world.authority, &somebody, &held.source).await;
+    judged.unwrap_err();
+    server.now(Script::answer("500 Oh", &[], b""));
+    round(&refresher, after(now, 2 * HOUR)).await;
+    round(&refresher, after(now, 2 * HOUR)).await;
+    assert_eq!(
+        server.asked(),
+        2,
+        "nor is a server that fails asked again at once"
+    );
+    server.now(serving(&world.list(1)));
+    round(&refresher, after(now, 3 * HOUR)).await;
+    assert_eq!(number(&held).as_deref(), Some("1"));
+    let judged = judged_by(&world.authority, &somebody, &held.source).await;
+    judged.unwrap();
 }
 
 #[tokio::test]

@@ -1,13 +1,14 @@
 //! One source under watch, and when to look again.
 
 use std::{
-    fs::Metadata,
-    path::PathBuf,
+    fs::{self, Metadata},
+    io,
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
-use postern_tls::{CrlFacts, CrlSource};
+use postern_tls::{CrlError, CrlFacts, CrlSource, CrlStanding};
 use rustls_pki_types::UnixTime;
 use tracing::{info, warn};
 use xxhash_rust::xxh3::xxh3_128;
@@ -66,8 +67,13 @@ impl Watched {
         }
     }
 
+    /// Whether it is time to look. A list that turned out to be forged claims what it likes about
+    /// its end, so another one is looked for earlier.
     pub(super) fn is_due(&self, now: UnixTime) -> bool {
-        self.state().next <= now
+        let state = self.state();
+        let waited = |since: UnixTime| after(since, LONGEST_RETRY) <= now;
+        let is_forged = state.failures == 0 && self.source.is_doubted();
+        state.next <= now || is_forged && state.updated.is_some_and(waited)
     }
 
     /// Has it looked at in the next round, a file even if it looks the same.
@@ -78,8 +84,8 @@ impl Watched {
     }
 
     /// Reads the file of the source, if it is another one than before.
-    pub(super) fn read_file(&self, path: &PathBuf, now: UnixTime) {
-        let looks = match std::fs::metadata(path) {
+    pub(super) fn read_file(&self, path: &Path, now: UnixTime) {
+        let looks = match fs::metadata(path) {
             Ok(metadata) => Some(looks(&metadata)),
             // The attempt to read it says what is wrong.
             Err(_) => None,
@@ -92,50 +98,65 @@ impl Watched {
             }
             state.seen = looks;
         }
-        match read_bounded(path, LONGEST) {
-            Ok(octets) => drop(self.take(&octets, now)),
-            Err(error) => self.fail(error.to_string(), now),
+        let outcome = match read_bounded(path, LONGEST) {
+            Ok(octets) => self.take(&octets, now),
+            Err(error) => {
+                self.fail(error.to_string(), now);
+                Err(Later::Other)
+            }
+        };
+        let mut state = self.state();
+        state.next = after(now, POLL);
+        if outcome == Err(Later::Other) {
+            // What failed for another reason than what is in it may go well with the same file.
+            state.seen = None;
         }
-        self.state().next = after(now, POLL);
     }
 
-    /// Takes the copy of what the URL gave last, so that there is something until it gives
-    /// something again.
-    pub(super) fn read_copy(&self, directory: &std::path::Path, url: &str, now: UnixTime) {
-        let path = directory.join(copy_name(url));
-        let octets = match read_bounded(&path, LONGEST) {
-            Ok(octets) => octets,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
-            Err(error) => return self.fail(error.to_string(), now),
-        };
-        if let Err(cause) = self.source.replace(&octets, now) {
-            warn!(label = self.source.label(), %cause, "a kept revocation list is dropped");
-            let _gone_or_written_over_later = std::fs::remove_file(&path);
+    /// Takes the copies of what the URL gave, so that there is something until it gives something
+    /// again.
+    pub(super) fn read_copies(&self, directory: &Path, url: &str, now: UnixTime) {
+        for name in copy_names(url) {
+            let path = directory.join(name);
+            let octets = match read_bounded(&path, LONGEST) {
+                Ok(octets) => octets,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => {
+                    self.fail(error.to_string(), now);
+                    continue;
+                }
+            };
+            if let Err(cause) = self.source.replace(&octets, now) {
+                warn!(label = self.source.label(), %cause, "a kept revocation list is not used");
+                if is_in_the_octets(&cause) {
+                    let _gone_or_written_over_later = fs::remove_file(&path);
+                }
+            }
         }
     }
 
     /// Takes what was fetched, and keeps a copy.
-    pub(super) fn take_fetched(
-        &self,
-        directory: &std::path::Path,
-        url: &str,
-        octets: &[u8],
-        now: UnixTime,
-    ) {
-        if self.take(octets, now).is_none() {
+    pub(super) fn take_fetched(&self, directory: &Path, url: &str, octets: &[u8], now: UnixTime) {
+        let names = copy_names(url);
+        // Asked before the lists are replaced: what is doubted is forgotten with that.
+        let standings = names.each_ref().map(|name| {
+            let copy = read_bounded(&directory.join(name), LONGEST).ok()?;
+            Some(self.source.standing_of(&copy, now))
+        });
+        if self.take(octets, now).is_err() {
             return;
         }
-        if let Err(cause) = write_whole(directory, &copy_name(url), octets) {
+        if let Err(cause) = keep(directory, &names, standings, octets) {
             warn!(label = self.source.label(), %cause, "a revocation list cannot be kept on disk");
         }
     }
 
-    fn take(&self, octets: &[u8], now: UnixTime) -> Option<CrlFacts> {
+    fn take(&self, octets: &[u8], now: UnixTime) -> Result<(), Later> {
         match self.source.replace(octets, now) {
             Ok(facts) if facts.is_expired(now) => {
                 self.fail(format!("it ran out on {}", facts.next_update), now);
                 self.state().updated = Some(now);
-                Some(facts)
+                Ok(())
             }
             Ok(facts) => {
                 info!(label = self.source.label(), list = %facts, "a revocation list was read");
@@ -144,11 +165,14 @@ impl Watched {
                 state.updated = Some(now);
                 state.trouble = None;
                 state.failures = 0;
-                Some(facts)
+                Ok(())
             }
             Err(error) => {
                 self.fail(error.to_string(), now);
-                None
+                Err(match is_in_the_octets(&error) {
+                    true => Later::TheSame,
+                    false => Later::Other,
+                })
             }
         }
     }
@@ -199,7 +223,50 @@ fn looks(metadata: &Metadata) -> (SystemTime, u64) {
     (modified, metadata.len())
 }
 
-/// A file name for whatever a URL may hold.
-pub(super) fn copy_name(url: &str) -> String {
-    format!("{:032x}.crl", xxh3_128(url.as_bytes()))
+/// What the same octets would come to later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Later {
+    TheSame,
+    Other,
+}
+
+/// Whether the octets alone are to blame, rather than the time or what else is held.
+fn is_in_the_octets(error: &CrlError) -> bool {
+    match error {
+        CrlError::TooLarge { .. }
+        | CrlError::TooMany
+        | CrlError::NoList
+        | CrlError::Malformed { .. } => true,
+        CrlError::NotYet { .. } | CrlError::Older { .. } => false,
+    }
+}
+
+/// Keeps a copy of what was fetched beside the first one, which stays until another one is proven:
+/// what came over plain HTTP may be anybody's, and a restart must not begin with that alone.
+fn keep(
+    directory: &Path,
+    [first, last]: &[String; 2],
+    standings: [Option<CrlStanding>; 2],
+    octets: &[u8],
+) -> io::Result<()> {
+    use CrlStanding::{Doubted, Proven, Untried};
+    match standings {
+        [_, Some(Proven)] => {
+            fs::rename(directory.join(last), directory.join(first))?;
+            write_whole(directory, last, octets)
+        }
+        [None | Some(Doubted), _] => {
+            write_whole(directory, first, octets)?;
+            // It was beside one that counts for nothing, and is older than this one.
+            let _may_not_be_there = fs::remove_file(directory.join(last));
+            Ok(())
+        }
+        [Some(Untried | Proven), _] => write_whole(directory, last, octets),
+    }
+}
+
+/// File names for whatever a URL may hold: of the first copy, and of the last.
+pub(super) fn copy_names(url: &str) -> [String; 2] {
+    let name = format!("{:032x}", xxh3_128(url.as_bytes()));
+    [format!("{name}.crl"), format!("{name}.last.crl")]
 }

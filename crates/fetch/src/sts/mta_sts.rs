@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// The most domains of which something is known. A policy takes a few hundred octets, on disk a
-/// block; the longest take fifty kibibytes.
+/// block; those that take more count for several, so that all of them take 40 MiB at most.
 const MOST_DOMAINS: usize = 10_000;
 
 /// The most fetches at a time. A policy host that answers with silence occupies one for a
@@ -81,7 +81,7 @@ pub struct MtaSts {
     http: HttpClient,
     settings: StsSettings,
     store: Arc<Store>,
-    places: Places,
+    places: Arc<Places>,
     fetches: Semaphore,
 }
 
@@ -95,15 +95,14 @@ impl MtaSts {
         for (path, fault) in &found.dropped {
             warn!(path = %path.display(), fault, "a file of the MTA-STS cache is dropped");
         }
+        for (path, cause) in &found.unread {
+            warn!(path = %path.display(), %cause, "a file of the MTA-STS cache cannot be read");
+        }
         let places = Places::new(MOST_DOMAINS);
-        let total = found.policies.len();
-        let taken = found
-            .policies
-            .into_iter()
-            .filter(|known| places.restore(known.clone()));
-        if taken.count() < total {
+        let left = places.restore(found.policies);
+        if left > 0 {
             warn!(
-                total,
+                left,
                 "there are more MTA-STS policies on disk than are kept in mind"
             );
         }
@@ -111,7 +110,7 @@ impl MtaSts {
             http,
             settings,
             store: Arc::new(store),
-            places,
+            places: Arc::new(places),
             fetches: Semaphore::new(FETCHES),
         })
     }
@@ -214,9 +213,14 @@ impl MtaSts {
         }
     }
 
-    /// What cannot be written counts all the same, and is forgotten with the process.
+    /// What cannot be written counts all the same, and is forgotten with the process. What there
+    /// is no room for counts for those who wait for it.
     async fn keep(&self, place: &Place, known: KnownPolicy) {
         let known = Arc::new(known);
+        if !self.places.hold(&known.domain, place) {
+            warn!(domain = %known.domain, "there is no room to remember an MTA-STS policy");
+            return place.succeed(known);
+        }
         let (store, copy) = (Arc::clone(&self.store), Arc::clone(&known));
         let saved = task::spawn_blocking(move || store.save(&copy)).await;
         if let Ok(Err(cause)) = saved {
@@ -229,9 +233,10 @@ impl MtaSts {
         if domains.is_empty() {
             return;
         }
-        let store = Arc::clone(&self.store);
+        let (store, places) = (Arc::clone(&self.store), Arc::clone(&self.places));
         let forgotten = task::spawn_blocking(move || {
-            domains.iter().try_for_each(|domain| store.remove(domain))
+            let mut domains = domains.iter();
+            domains.try_for_each(|domain| store.remove(domain, || places.of(domain).is_some()))
         });
         if let Ok(Err(cause)) = forgotten.await {
             warn!(%cause, "an old MTA-STS policy cannot be removed from disk");

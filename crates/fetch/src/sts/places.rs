@@ -23,9 +23,23 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 /// (RFC 8461 §10.2), so that whoever can keep us from fetching must do so for a whole `max_age`.
 const DAILY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A policy is good for this long, whatever its `max_age`: long enough to be used by those who
-/// waited for it, and for a `max_age` of zero not to cost a fetch for every message.
+/// No policy is fetched anew in the background more often than this. One that ends sooner is
+/// fetched when somebody asks for it.
+const HOURLY: Duration = Duration::from_secs(60 * 60);
+
+/// A policy is good for this long, whatever its `max_age` and whatever is announced meanwhile:
+/// long enough to be used by those who waited for it, and for neither a `max_age` of zero nor an
+/// id that is another one with each look to cost a fetch for every message.
 const FRESH: Duration = Duration::from_secs(60);
+
+/// A domain to which there was mail this long after the first one is more than a passer-by.
+const PROBATION: Duration = DAILY;
+
+/// A domain to which there was none for this long is no longer.
+const IDLE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// So many names of hosts are some four kibibytes at most.
+const HOSTS_OF_A_SHARE: usize = 16;
 
 /// What an operator may want to know about one domain's policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +74,7 @@ pub(super) struct Place {
 #[derive(Debug)]
 struct State {
     known: Option<Arc<KnownPolicy>>,
+    first_used: UnixTime,
     used: UnixTime,
     failure: Option<Failure>,
     refresh: Option<UnixTime>,
@@ -73,12 +88,13 @@ struct Failure {
 }
 
 impl Place {
-    fn new(known: Option<Arc<KnownPolicy>>, used: UnixTime) -> Self {
+    fn new(known: Option<Arc<KnownPolicy>>, first_used: UnixTime, used: UnixTime) -> Self {
         let refresh = known.as_deref().and_then(first_refresh);
         Self {
             flight: tokio::sync::Mutex::default(),
             state: Mutex::new(State {
                 known,
+                first_used,
                 used,
                 failure: None,
                 refresh,
@@ -103,8 +119,9 @@ impl Place {
         let state = self.state();
         let known = state.current(now);
         let is_enough = known.as_deref().is_some_and(|known| {
-            let new = is_recent(known.fetched, RETRY, now);
-            known.id == *id && (enough == Enough::SameId || new)
+            let is_within = |span| is_recent(known.fetched, span, now);
+            let is_same = known.id == *id && (enough == Enough::SameId || is_within(RETRY));
+            is_same || is_within(FRESH)
         });
         if is_enough {
             return Some(StsFinding {
@@ -175,6 +192,28 @@ impl Place {
         state.current(now).is_none() && !failed.is_some_and(|it| is_recent(it.at, RETRY, now))
     }
 
+    /// How much room it takes, in shares of which there are as many as domains.
+    fn shares(&self) -> usize {
+        let state = self.state();
+        let hosts = state.known.as_deref().map_or(0, |it| it.policy.mx().len());
+        1 + hosts / HOSTS_OF_A_SHARE
+    }
+
+    fn worth(&self, now: UnixTime) -> Worth {
+        let shares = self.shares();
+        let state = self.state();
+        let is_established = shares == 1
+            && after(state.first_used, PROBATION) <= state.used
+            && now < after(state.used, IDLE);
+        match state.current(now).map(|known| known.policy.mode()) {
+            None => Worth::Nothing,
+            Some(StsMode::None) => Worth::TakenBack,
+            Some(StsMode::Testing) => Worth::Tested,
+            Some(StsMode::Enforce) if is_established => Worth::Established,
+            Some(StsMode::Enforce) => Worth::Enforced,
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing that holds the lock can panic half-way through a change.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -193,11 +232,30 @@ impl State {
 fn first_refresh(known: &KnownPolicy) -> Option<UnixTime> {
     match known.policy.mode() {
         StsMode::Enforce | StsMode::Testing => {
-            let span = (known.policy.max_age() / 2).clamp(FRESH, DAILY);
+            let span = (known.policy.max_age() / 2).clamp(HOURLY, DAILY);
             Some(after(known.fetched, span))
         }
         StsMode::None => None,
     }
+}
+
+/// What would be lost with a place, the least first.
+///
+/// A policy that is forgotten is one that whoever stands in the way need not let us have again.
+/// So a stranger, for whose ten thousand domains somebody sends us mail, must not get those
+/// forgotten that we have to do with: the domains of passers-by make room for each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Worth {
+    /// No more than a failure that was not long ago.
+    Nothing,
+    /// A policy that says that there is none.
+    TakenBack,
+    /// A policy that is only tested.
+    Tested,
+    /// A policy that is enforced.
+    Enforced,
+    /// Such a policy, of a domain to which there is mail time and again. It stays until its end.
+    Established,
 }
 
 /// All domains of which something is known, so many at most.
@@ -215,15 +273,33 @@ impl Places {
         }
     }
 
-    /// Takes a policy in that was known before. False when there is no room.
-    pub(super) fn restore(&self, known: KnownPolicy) -> bool {
+    /// Takes policies in that were known before, those that are enforced first, and says for how
+    /// many there is no room. For how long they have been used is not known, so they are given
+    /// credit for it.
+    pub(super) fn restore(&self, mut policies: Vec<KnownPolicy>) -> usize {
+        policies.sort_by_key(|known| known.policy.mode() != StsMode::Enforce);
         let mut places = self.places();
-        let room = places.len() < self.most;
-        if room {
+        let (mut taken, mut left) = (0, 0);
+        for known in policies {
             let (domain, used) = (known.domain.clone(), known.fetched);
-            places.insert(domain, Arc::new(Place::new(Some(Arc::new(known)), used)));
+            let long_ago = UnixTime::since_unix_epoch(Duration::ZERO);
+            let place = Place::new(Some(Arc::new(known)), long_ago, used);
+            taken += place.shares();
+            if taken > self.most {
+                left += 1;
+            } else {
+                places.insert(domain, Arc::new(place));
+            }
         }
-        room
+        left
+    }
+
+    /// Whether this is the place of the domain.
+    pub(super) fn hold(&self, domain: &Domain, place: &Place) -> bool {
+        let places = self.places();
+        places
+            .get(domain)
+            .is_some_and(|held| std::ptr::eq(&**held, place))
     }
 
     pub(super) fn of(&self, domain: &Domain) -> Option<Arc<Place>> {
@@ -231,17 +307,17 @@ impl Places {
     }
 
     /// The place of a domain, which is made if there is none, and the domains that it displaced.
+    /// Where there is no room, what comes to be known in the new place is forgotten with it.
     pub(super) fn make(&self, domain: &Domain, now: UnixTime) -> (Arc<Place>, Vec<Domain>) {
         let mut places = self.places();
         if let Some(place) = places.get(domain) {
             return (Arc::clone(place), Vec::new());
         }
-        let displaced = match places.len() < self.most {
-            true => Vec::new(),
-            false => make_room(&mut places, now),
-        };
-        let place = Arc::new(Place::new(None, now));
-        places.insert(domain.clone(), Arc::clone(&place));
+        let (has_room, displaced) = make_room(&mut places, self.most, now);
+        let place = Arc::new(Place::new(None, now, now));
+        if has_room {
+            places.insert(domain.clone(), Arc::clone(&place));
+        }
         (place, displaced)
     }
 
@@ -287,21 +363,32 @@ fn sweep(places: &mut HashMap<Domain, Arc<Place>>, now: UnixTime) -> Vec<Domain>
     spent
 }
 
-/// Lets go of what is spent, or else of what was not used for the longest time.
-fn make_room(places: &mut HashMap<Domain, Arc<Place>>, now: UnixTime) -> Vec<Domain> {
-    let spent = sweep(places, now);
-    if !spent.is_empty() {
-        return spent;
+/// Lets go of what is spent, and then of what is worth least and was not used for the longest
+/// time, until there is room for one more; and says whether there is.
+fn make_room(
+    places: &mut HashMap<Domain, Arc<Place>>,
+    most: usize,
+    now: UnixTime,
+) -> (bool, Vec<Domain>) {
+    let mut gone = Vec::new();
+    let mut taken: usize = places.values().map(|place| place.shares()).sum();
+    if taken >= most {
+        gone = sweep(places, now);
+        taken = places.values().map(|place| place.shares()).sum();
     }
-    let idle = places
-        .iter()
-        .filter(|(_, place)| Arc::strong_count(place) == 1);
-    let oldest = idle.min_by_key(|(_, place)| place.state().used);
-    let oldest = oldest.map(|(domain, _)| domain.clone());
-    if let Some(domain) = &oldest {
-        places.remove(domain);
+    while taken >= most {
+        let idle = places.iter().filter(|(_, it)| Arc::strong_count(it) == 1);
+        let ranked = idle.map(|(domain, it)| (it.worth(now), it.state().used, domain));
+        let least = ranked.min().filter(|it| it.0 < Worth::Established);
+        let Some(domain) = least.map(|(.., domain)| domain.clone()) else {
+            break;
+        };
+        if let Some(place) = places.remove(&domain) {
+            taken = taken.saturating_sub(place.shares());
+        }
+        gone.push(domain);
     }
-    oldest.into_iter().collect()
+    (taken < most, gone)
 }
 
 #[cfg(test)]
@@ -339,7 +426,7 @@ mod tests {
     fn policies_are_refreshed_daily_or_at_half_time() {
         check_refresh(StsMode::Enforce, 31_557_600, Some(1000 + 86400));
         check_refresh(StsMode::Testing, 86400, Some(1000 + 43200));
-        check_refresh(StsMode::Enforce, 0, Some(1060));
+        check_refresh(StsMode::Enforce, 0, Some(1000 + 3600));
         check_refresh(StsMode::None, 86400, None);
     }
 
@@ -348,11 +435,13 @@ mod tests {
         let place = Place::new(
             Some(Arc::new(known("a.example", StsMode::Enforce, 1000, 1000))),
             at(1000),
+            at(1000),
         );
         assert!(place.current(at(1999)).is_some());
         assert!(place.current(at(2000)).is_none());
         let short = Place::new(
             Some(Arc::new(known("a.example", StsMode::Enforce, 0, 1000))),
+            at(1000),
             at(1000),
         );
         assert!(short.current(at(1059)).is_some());
@@ -362,7 +451,7 @@ mod tests {
     #[test]
     fn a_failure_changes_nothing_and_is_not_repeated_at_once() {
         let policy = Arc::new(known("a.example", StsMode::Enforce, 100_000, 1000));
-        let place = Place::new(Some(Arc::clone(&policy)), at(1000));
+        let place = Place::new(Some(Arc::clone(&policy)), at(1000), at(1000));
         let other: StsId = "2".parse().unwrap();
         assert_eq!(place.settled(&other, Enough::SameId, at(2000)), None);
         place.fail(trouble(), at(2000));
@@ -384,6 +473,7 @@ mod tests {
         let place = Place::new(
             Some(Arc::new(known("a.example", StsMode::Enforce, 864_000, 0))),
             at(0),
+            at(0),
         );
         let mut now = 86400;
         for wait in [300, 600, 1200, 2400, 3600, 3600] {
@@ -397,20 +487,131 @@ mod tests {
         assert!(!place.is_due(at(now + 86399)));
     }
 
+    /// Another id with each look is no reason to fetch with each look.
     #[test]
-    fn what_was_not_used_for_longest_makes_room() {
+    fn an_id_that_never_stays_the_same_costs_a_fetch_a_minute() {
+        let policy = Arc::new(known("a.example", StsMode::Enforce, 100_000, 1000));
+        let place = Place::new(Some(Arc::clone(&policy)), at(1000), at(1000));
+        let other: StsId = "2".parse().unwrap();
+        let settled = StsFinding {
+            known: Some(policy),
+            trouble: None,
+        };
+        for enough in [Enough::SameId, Enough::SameIdAndNew] {
+            let finding = place.settled(&other, enough, at(1059));
+            assert_eq!(finding.as_ref(), Some(&settled));
+            assert_eq!(place.settled(&other, enough, at(1060)), None);
+        }
+    }
+
+    /// Makes a place, lets go of it, and says what it displaced.
+    fn displaced_by(places: &Places, of: &str, mode: Option<StsMode>, now: u64) -> Vec<Domain> {
+        let (place, displaced) = places.make(&domain(of), at(now));
+        if let Some(mode) = mode {
+            place.succeed(Arc::new(known(of, mode, 9_000_000, now)));
+        }
+        displaced
+    }
+
+    #[test]
+    fn what_is_worth_least_makes_room() {
+        let places = Places::new(4);
+        let modes = [
+            ("a.example", Some(StsMode::Enforce)),
+            ("b.example", Some(StsMode::Testing)),
+            ("c.example", Some(StsMode::None)),
+            ("d.example", Some(StsMode::Enforce)),
+        ];
+        for (now, (of, mode)) in (1000..).zip(modes) {
+            assert_eq!(displaced_by(&places, of, mode, now), []);
+        }
+        for (of, expected) in [
+            ("e.example", "c.example"),
+            ("f.example", "b.example"),
+            ("g.example", "a.example"),
+            ("h.example", "d.example"),
+        ] {
+            let displaced = displaced_by(&places, of, Some(StsMode::Enforce), 2000);
+            assert_eq!(displaced, [domain(expected)]);
+        }
+        assert_eq!(displaced_by(&places, "i.example", None, 3000).len(), 1);
+        // Of the last nothing came to be known, so it goes first.
+        let displaced = displaced_by(&places, "j.example", None, 3001);
+        assert_eq!(displaced, [domain("i.example")]);
+        assert_eq!(places.list(at(3002)).len(), 4);
+        assert_eq!(places.sweep(at(3002)), [domain("j.example")]);
+    }
+
+    #[test]
+    fn a_flood_of_strangers_gets_no_one_forgotten_who_stays() {
+        const DAY: u64 = 86400;
+        let places = Places::new(10);
+        let neighbour = |places: &Places| {
+            let place = places.of(&domain("bank.example"));
+            place.is_some_and(|place| place.current(at(2 * DAY)).is_some())
+        };
+        displaced_by(&places, "bank.example", Some(StsMode::Enforce), 0);
+        places.of(&domain("bank.example")).unwrap().used(at(DAY));
+        for number in 0..100 {
+            let of = format!("{number}.evil.example");
+            displaced_by(&places, &of, Some(StsMode::Enforce), DAY + number);
+            places.of(&domain(&of)).unwrap().used(at(DAY + number));
+        }
+        assert!(neighbour(&places));
+        assert_eq!(places.list(at(2 * DAY)).len(), 10);
+        // Even where all have stayed, nobody is forgotten for a stranger, who is served and not
+        // remembered.
+        places
+            .list(at(2 * DAY))
+            .iter()
+            .for_each(|it| drop(places.of(&it.domain).unwrap().used(at(3 * DAY))));
+        let (stranger, displaced) = places.make(&domain("new.example"), at(3 * DAY));
+        assert_eq!(displaced, []);
+        assert!(!places.hold(&domain("new.example"), &stranger));
+        // Whom there was no mail to for a month is a stranger again.
+        places
+            .of(&domain("bank.example"))
+            .unwrap()
+            .used(at(20 * DAY));
+        for number in 100..150 {
+            let of = format!("{number}.evil.example");
+            let displaced = displaced_by(&places, &of, None, 33 * DAY);
+            assert_eq!(displaced.len(), 1);
+        }
+        assert!(neighbour(&places));
+    }
+
+    #[test]
+    fn long_policies_take_the_room_of_several() {
+        let places = Places::new(20);
+        let hosts = |number| (0..number).map(|at| format!("mx{at}.example").parse().unwrap());
+        for number in 0..20 {
+            let of = format!("{number}.example");
+            let (place, _) = places.make(&domain(&of), at(1000 + number));
+            let age = Duration::from_secs(9_000_000);
+            let policy = StsPolicy::new(StsMode::Enforce, hosts(200).collect(), age).unwrap();
+            let id = "1".parse().unwrap();
+            let known = KnownPolicy::fetched(domain(&of), id, policy, at(1000 + number));
+            place.succeed(Arc::new(known));
+        }
+        assert_eq!(places.list(at(1030)).len(), 2);
+    }
+
+    #[test]
+    fn what_was_known_before_is_taken_in_as_far_as_there_is_room() {
         let places = Places::new(2);
-        assert!(places.restore(known("a.example", StsMode::Enforce, 9000, 1000)));
-        assert!(places.restore(known("b.example", StsMode::Enforce, 9000, 1001)));
-        assert!(!places.restore(known("c.example", StsMode::Enforce, 9000, 1002)));
-        places.of(&domain("a.example")).unwrap().used(at(1003));
-        let (_, displaced) = places.make(&domain("c.example"), at(1004));
-        assert_eq!(displaced, [domain("b.example")]);
-        // Of the third nothing came to be known, so it goes first.
-        let (_, displaced) = places.make(&domain("d.example"), at(1005));
-        assert_eq!(displaced, [domain("c.example")]);
-        assert_eq!(places.list(at(1005)).len(), 2);
-        assert_eq!(places.sweep(at(1006)), [domain("d.example")]);
-        assert_eq!(places.sweep(at(20_000)), [domain("a.example")]);
+        let before = [
+            known("a.example", StsMode::Testing, 9000, 1000),
+            known("b.example", StsMode::Enforce, 9000, 1000),
+            known("c.example", StsMode::Enforce, 9000, 1000),
+        ];
+        assert_eq!(places.restore(before.to_vec()), 1);
+        let held: Vec<_> = places
+            .list(at(1001))
+            .into_iter()
+            .map(|it| it.domain)
+            .collect();
+        assert_eq!(held, [domain("b.example"), domain("c.example")]);
+        assert_eq!(places.sweep(at(20_000)).len(), 2);
     }
 }

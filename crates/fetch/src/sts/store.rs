@@ -23,6 +23,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -51,6 +52,8 @@ pub struct StsCacheError {
 #[derive(Debug)]
 pub(super) struct Store {
     directory: PathBuf,
+    /// Held while a file is written or removed.
+    changing: Mutex<()>,
 }
 
 /// What was on disk.
@@ -59,6 +62,9 @@ pub(super) struct Found {
     pub(super) policies: Vec<KnownPolicy>,
     /// The files that hold no policy, and what is wrong with each. They are gone.
     pub(super) dropped: Vec<(PathBuf, String)>,
+    /// The files that could not be read. They stay: what ails the machine today must not take a
+    /// policy back.
+    pub(super) unread: Vec<(PathBuf, io::Error)>,
 }
 
 impl Store {
@@ -66,6 +72,7 @@ impl Store {
     pub(super) fn open(directory: &Path) -> Result<(Self, Found), StsCacheError> {
         let store = Self {
             directory: directory.to_owned(),
+            changing: Mutex::new(()),
         };
         let found = store.read().map_err(|source| StsCacheError {
             path: directory.to_owned(),
@@ -76,12 +83,22 @@ impl Store {
 
     /// Makes a policy durable in place of the one before.
     pub(super) fn save(&self, known: &KnownPolicy) -> io::Result<()> {
+        let _only_one = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let name = known.domain.as_str();
         write_whole(&self.directory, name, written(known).as_bytes())
     }
 
-    /// Forgets a policy. That it is gone need not survive: an old file is old by its date.
-    pub(super) fn remove(&self, domain: &Domain) -> io::Result<()> {
+    /// Forgets a policy, unless the domain is wanted again by now: the file may be a new one then.
+    /// That it is gone need not survive: an old file is old by its date.
+    pub(super) fn remove(
+        &self,
+        domain: &Domain,
+        is_wanted: impl FnOnce() -> bool,
+    ) -> io::Result<()> {
+        let _only_one = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_wanted() {
+            return Ok(());
+        }
         match fs::remove_file(self.directory.join(domain.as_str())) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             Ok(()) | Err(_) => Ok(()),
@@ -101,7 +118,8 @@ impl Store {
             }
             match read_file(&entry.path(), name.to_str().unwrap_or_default()) {
                 Ok(known) => found.policies.push(known),
-                Err(fault) => {
+                Err(Fault::Unread(error)) => found.unread.push((entry.path(), error)),
+                Err(Fault::NoPolicy(fault)) => {
                     // What cannot be removed is looked at, and reported, again next time.
                     let _ = fs::remove_file(entry.path());
                     found.dropped.push((entry.path(), fault));
@@ -112,11 +130,22 @@ impl Store {
     }
 }
 
-fn read_file(path: &Path, name: &str) -> Result<KnownPolicy, String> {
-    let octets = read_bounded(path, LONGEST_FILE).map_err(|error| error.to_string())?;
-    let known = parsed(&octets).ok_or("it is damaged")?;
+/// Why a file gives no policy.
+enum Fault {
+    /// It holds none.
+    NoPolicy(String),
+    /// What it holds cannot be told.
+    Unread(io::Error),
+}
+
+fn read_file(path: &Path, name: &str) -> Result<KnownPolicy, Fault> {
+    let octets = read_bounded(path, LONGEST_FILE).map_err(|error| match error.kind() {
+        io::ErrorKind::FileTooLarge => Fault::NoPolicy(error.to_string()),
+        _ => Fault::Unread(error),
+    })?;
+    let known = parsed(&octets).ok_or_else(|| Fault::NoPolicy("it is damaged".to_owned()))?;
     if known.domain.as_str() != name {
-        return Err(format!("it is about {}", known.domain));
+        return Err(Fault::NoPolicy(format!("it is about {}", known.domain)));
     }
     Ok(known)
 }
@@ -186,8 +215,8 @@ mod tests {
         check(&place, &[&a, &b], 0);
         let newer = known("a.example", "testing", 3);
         store.save(&newer).unwrap();
-        store.remove(&b.domain).unwrap();
-        store.remove(&b.domain).unwrap();
+        store.remove(&b.domain, || false).unwrap();
+        store.remove(&b.domain, || false).unwrap();
         check(&place, &[&newer], 0);
     }
 
@@ -248,6 +277,35 @@ mod tests {
             assert_eq!(parsed(&changed), None, "{at}");
         }
         assert_eq!(parsed(text.as_bytes()), Some(whole));
+    }
+
+    #[test]
+    fn what_cannot_be_read_today_is_there_tomorrow() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().join("sts");
+        let (store, _) = Store::open(&place).unwrap();
+        let sound = known("a.example", "enforce", 1);
+        store.save(&sound).unwrap();
+        let (file, elsewhere) = (place.join("a.example"), directory.path().join("a"));
+        fs::rename(&file, &elsewhere).unwrap();
+        // A loop of links is what even root cannot read.
+        std::os::unix::fs::symlink(&file, &file).unwrap();
+        let (_, found) = Store::open(&place).unwrap();
+        assert_eq!((found.policies, found.dropped), (vec![], vec![]));
+        assert_eq!(found.unread[0].0, file);
+        assert!(file.is_symlink());
+        fs::rename(&elsewhere, &file).unwrap();
+        check(&place, &[&sound], 0);
+    }
+
+    #[test]
+    fn what_is_wanted_again_is_not_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let (store, _) = Store::open(directory.path()).unwrap();
+        let policy = known("a.example", "enforce", 1);
+        store.save(&policy).unwrap();
+        store.remove(&policy.domain, || true).unwrap();
+        check(directory.path(), &[&policy], 0);
     }
 
     #[test]

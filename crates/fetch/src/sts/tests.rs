@@ -243,7 +243,7 @@ async fn check_failure(fault: Fault, kind: StsTroubleKind) {
         Fault::Stranger(leaf) => world.server.shows(Authority::new("Web CA").issue(&leaf)),
         Fault::Announces(zone) => world.zone.becomes(&zone),
     }
-    let finding = world.find(T + 1).await;
+    let finding = world.find(T + 60).await;
     let text = finding.trouble.as_ref().map(ToString::to_string);
     assert_eq!(
         summary(&finding),
@@ -252,7 +252,7 @@ async fn check_failure(fault: Fault, kind: StsTroubleKind) {
     );
     assert_eq!(finding.known, known);
     assert_eq!(
-        world.reopened().find_at(&domain(), at(T + 2)).await.known,
+        world.reopened().find_at(&domain(), at(T + 61)).await.known,
         known
     );
     // Once its time is over there is none, and no longer one on disk.
@@ -311,18 +311,31 @@ async fn a_policy_survives_its_record_and_its_host() {
 async fn another_id_brings_another_policy() {
     let world = World::new().await;
     world.check(T, ENFORCED).await;
-    for (id, mode, expected) in [
-        ("2", "testing", StsMode::Testing),
-        ("3", "none", StsMode::None),
-        ("1", "enforce", StsMode::Enforce),
+    for (later, id, mode, expected) in [
+        (60, "2", "testing", StsMode::Testing),
+        (120, "3", "none", StsMode::None),
+        (180, "1", "enforce", StsMode::Enforce),
     ] {
         world.server.now(Script::text(&text(mode)));
         world.zone.becomes(&announcing(id));
-        world.check(T + 1, (Some(expected), None)).await;
-        let restarted = world.reopened().find_at(&domain(), at(T + 2)).await;
+        world.check(T + later, (Some(expected), None)).await;
+        let restarted = world.reopened().find_at(&domain(), at(T + later)).await;
         assert_eq!(summary(&restarted), (Some(expected), None));
     }
     assert_eq!(world.server.asked(), 4);
+}
+
+/// A record that says something else to everybody who asks.
+#[tokio::test]
+async fn an_id_that_never_stays_the_same_costs_a_fetch_a_minute() {
+    let world = World::new().await;
+    for second in 0..120 {
+        world.zone.becomes(&announcing(&second.to_string()));
+        world.check(T + second, ENFORCED).await;
+        let renewed = world.sts.renew_at(&domain(), at(T + second)).await;
+        assert_eq!(summary(&renewed), ENFORCED);
+    }
+    assert_eq!(world.server.asked(), 2);
 }
 
 #[tokio::test]
@@ -432,19 +445,19 @@ async fn operators_see_what_is_known() {
     world.server.now(Script::text("no policy"));
     world
         .check(
-            now + 1,
+            now + 60,
             (Some(StsMode::Enforce), Some(StsTroubleKind::Invalid)),
         )
         .await;
     let status = world.sts.list().pop().unwrap();
     assert_eq!((status.domain, status.known), (domain(), known));
     let (when, trouble) = status.trouble.unwrap();
-    assert_eq!(when, at(now + 1));
+    assert_eq!(when, at(now + 60));
     assert_eq!(
         trouble.to_string(),
         "the MTA-STS record or policy is invalid: line 1 of the policy is not `name: value`"
     );
-    assert_eq!(status.refresh, Some(at(now + 301)));
+    assert_eq!(status.refresh, Some(at(now + 360)));
 }
 
 #[tokio::test]
