@@ -201,11 +201,10 @@ impl Reloader {
 /// configuration, which are told as well.
 fn tell_certificates(faults: &[CertificateError], errors: &[String]) {
     for fault in faults {
-        let fault = fault.to_string();
-        if errors.iter().any(|error| error.contains(&fault)) {
-            continue;
+        let told = format!("{}: {}", fault.file.display(), fault.fault);
+        if !errors.iter().any(|error| error.contains(&told)) {
+            tracing::error!(%fault, "a certificate stays as it was");
         }
-        tracing::error!(fault, "a certificate stays as it was");
     }
 }
 

@@ -184,14 +184,22 @@ impl Serving<'_> {
     /// Waits until a line of the log holds `text`.
     #[track_caller]
     pub(crate) fn logged(&self, text: &str) -> String {
+        self.logged_until(text).pop().unwrap()
+    }
+
+    /// The lines of the log up to the one that holds `text`.
+    #[track_caller]
+    pub(crate) fn logged_until(&self, text: &str) -> Vec<String> {
         let end = Instant::now() + PATIENCE;
-        let mut before = Vec::new();
+        let mut lines = Vec::new();
         loop {
             let left = end.saturating_duration_since(Instant::now());
             match self.log.recv_timeout(left) {
-                Ok(line) if line.contains(text) => return line,
-                Ok(line) => before.push(line),
-                Err(_) => panic!("{text:?} is not logged, but {before:#?}"),
+                Ok(line) => lines.push(line),
+                Err(_) => panic!("{text:?} is not logged, but {lines:#?}"),
+            }
+            if lines.last().is_some_and(|line| line.contains(text)) {
+                return lines;
             }
         }
     }

@@ -1,13 +1,14 @@
 //! `postern check`: everything that loading a configuration finds out, and no more.
 
+mod spool;
 mod summary;
 
-use std::path::Path;
+use std::{borrow::Cow, path::Path};
 
 use postern_config::{Errors, Loaded, Problem};
 use serde::Serialize;
 
-use self::summary::Summary;
+use self::{spool::Unusable, summary::Summary};
 use crate::{
     cli::Format,
     failure::{Exit, Failure},
@@ -32,7 +33,7 @@ struct Found<'a> {
     line: Option<usize>,
     column: Option<usize>,
     key: &'a str,
-    wrong: &'a str,
+    wrong: Cow<'a, str>,
     right: &'a str,
 }
 
@@ -61,38 +62,77 @@ fn tell_errors(config: &Path, errors: &Errors, format: Format) -> Result<Exit, F
 
 fn tell_meaning(config: &Path, loaded: &Loaded, format: Format) -> Result<Exit, Failure> {
     let summary = Summary::of(&loaded.settings);
+    let unusable = spool::look(&loaded.settings.spool.path);
+    let exit = match unusable {
+        None | Some(Unusable::ByThisUser(_)) => Exit::Fine,
+        Some(Unusable::ByAnybody(_)) => Exit::Negative,
+    };
     if format.json {
-        output::print_json(&Report {
+        let mut report = Report {
             file: config.display().to_string(),
             errors: Vec::new(),
             warnings: loaded.warnings.iter().map(Found::of).collect(),
             means: Some(summary),
-        })?;
+        };
+        match &unusable {
+            None => {}
+            Some(Unusable::ByThisUser(wrong)) => report.warnings.push(Found::spool(wrong)),
+            Some(Unusable::ByAnybody(wrong)) => report.errors.push(Found::spool(wrong)),
+        }
+        output::print_json(&report)?;
     } else {
         let mut text = String::new();
         for warning in &loaded.warnings {
             text.push_str(&format!("warning: {warning}\n"));
         }
-        let warnings = match loaded.warnings.len() {
-            0 => "no warnings".to_owned(),
-            1 => "1 warning".to_owned(),
-            many => format!("{many} warnings"),
+        let spool = match &unusable {
+            None => (0, 0),
+            Some(Unusable::ByThisUser(wrong)) => {
+                text.push_str(&format!("warning: spool.path: {wrong}\n"));
+                (0, 1)
+            }
+            Some(Unusable::ByAnybody(wrong)) => {
+                text.push_str(&format!("spool.path: {wrong}\n"));
+                (1, 0)
+            }
         };
+        let errors = number(spool.0, "error");
+        let warnings = number(loaded.warnings.len() + spool.1, "warning");
         let file = config.display();
         output::print(format_args!(
-            "{text}{file}: no errors, {warnings}\n{summary}"
+            "{text}{file}: {errors}, {warnings}\n{summary}"
         ))?;
     }
-    Ok(Exit::Fine)
+    Ok(exit)
+}
+
+/// `no errors`, `1 error`, `2 errors`.
+fn number(number: usize, what: &str) -> String {
+    match number {
+        0 => format!("no {what}s"),
+        1 => format!("1 {what}"),
+        many => format!("{many} {what}s"),
+    }
 }
 
 impl<'a> Found<'a> {
+    /// That the queue cannot be kept where it is to be kept.
+    fn spool(wrong: &'a str) -> Self {
+        Self {
+            line: None,
+            column: None,
+            key: "spool.path",
+            wrong: wrong.into(),
+            right: "give a directory that belongs to the user that postern runs as",
+        }
+    }
+
     fn of(problem: &'a Problem) -> Self {
         Self {
             line: problem.position().map(|position| position.line),
             column: problem.position().map(|position| position.column),
             key: problem.key(),
-            wrong: problem.wrong(),
+            wrong: problem.wrong().into(),
             right: problem.right(),
         }
     }

@@ -1,5 +1,7 @@
 //! The log: events as lines on standard error.
 
+mod fields;
+
 use std::io::{self, IsTerminal as _};
 
 use postern_config::{LogFormat, LogLevel};
@@ -12,6 +14,8 @@ use tracing_subscriber::{
     reload,
     util::SubscriberInitExt as _,
 };
+
+use self::fields::Fields;
 
 /// The running log, whose level can be changed.
 #[derive(Debug)]
@@ -36,7 +40,7 @@ impl Log {
         let (filter, handle) = reload::Layer::new(targets(settings.level));
         let lines = fmt::layer().with_writer(writer).with_ansi(colours);
         let lines = match settings.format {
-            LogFormat::Plain => lines.boxed(),
+            LogFormat::Plain => lines.fmt_fields(Fields).boxed(),
             LogFormat::Json => lines.json().flatten_event(true).boxed(),
         };
         // The filter is outermost so that nothing is formatted that is not written.
