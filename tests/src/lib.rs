@@ -52,6 +52,7 @@ pub mod ports;
 pub mod postern;
 pub mod postfix;
 pub mod posttls_finger;
+pub mod probe;
 mod process;
 pub mod programs;
 pub mod queue;

@@ -26,6 +26,19 @@ pub(crate) enum Outcome {
     Deferred,
 }
 
+impl Outcome {
+    /// What a text says in which a basis stands.
+    pub(crate) fn of_basis(text: &str) -> Self {
+        if text.contains("authenticated as") {
+            Self::Authenticated
+        } else if text.contains("encrypted (") {
+            Self::Encrypted
+        } else {
+            Self::Clear
+        }
+    }
+}
+
 /// What must become of the message to a domain.
 pub(crate) type Expected = (&'static str, Outcome);
 
@@ -124,13 +137,7 @@ fn delivered(
     };
     let trace = gateway::unwrapped(&copy.text());
     let secured = trace.contains("(using TLSv1.");
-    let outcome = if line.contains("authenticated as") {
-        Outcome::Authenticated
-    } else if line.contains("encrypted (") {
-        Outcome::Encrypted
-    } else {
-        Outcome::Clear
-    };
+    let outcome = Outcome::of_basis(line);
     assert_eq!(secured, outcome != Outcome::Clear, "{line}\n{trace}");
     Ok(Some((outcome, line.to_owned())))
 }

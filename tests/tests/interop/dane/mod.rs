@@ -50,6 +50,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         run: mail_is_handed_over_as_the_records_allow,
     },
     Scenario {
+        name: "a_probe_tells_what_mail_would_meet",
+        needs: NEEDS,
+        run: a_probe_tells_what_mail_would_meet,
+    },
+    Scenario {
         name: "a_validating_resolver_makes_no_difference",
         needs: NEEDS,
         run: a_validating_resolver_makes_no_difference,
@@ -140,6 +145,27 @@ fn mail_is_handed_over_as_the_records_allow() -> Result<(), Fault> {
     let gateway = handover::gateway(&world.dns, world.dns.relaying(), |it| it)?;
     let expected = DESTINATIONS.iter().map(|it| (it.domain, it.ours));
     handover::check(&gateway, &world.hosts, "relayed", expected)
+}
+
+/// The same destinations, dialled by hand and without mail: what is told is what would be done.
+fn a_probe_tells_what_mail_would_meet() -> Result<(), Fault> {
+    let world = shared()?;
+    let gateway = handover::gateway(&world.dns, world.dns.relaying(), |it| it)?;
+    let mut wrong = Vec::new();
+    for it in DESTINATIONS {
+        let probe = gateway.installation.probe(it.domain)?;
+        let told = probe
+            .permitted()
+            .map_or(Outcome::Deferred, Outcome::of_basis);
+        if told != it.ours {
+            let (domain, ours) = (it.domain, it.ours);
+            wrong.push(format!(
+                "{domain}: {told:?} instead of {ours:?}: {probe:#?}"
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
 }
 
 /// Through a resolver that validates: what is bogus comes as SERVFAIL.
