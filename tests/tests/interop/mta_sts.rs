@@ -6,8 +6,10 @@ use postern_tests::configuration::Configuration;
 use postern_tests::fault::Fault;
 use postern_tests::loopback::Loopback;
 use postern_tests::policy_host::{PolicyHost, answer, policy};
+use postern_tests::postern::Installation;
 use postern_tests::postfix::{Postfix, ServerTls, Setup};
 use postern_tests::programs::Program;
+use postern_tests::sink::Sink;
 use postern_tests::tlsa::tlsa;
 use postern_tests::zones::{Dns, Zone};
 
@@ -41,6 +43,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         needs: NEEDS,
         run: a_policy_outlives_its_host,
     },
+    Scenario {
+        name: "one_gateway_keeps_to_the_policy_that_another_one_serves",
+        needs: NEEDS,
+        run: our_own_policy,
+    },
 ];
 
 /// Mail hosts, each on an address of its own.
@@ -52,12 +59,16 @@ enum Host {
     Wrong = 2,
     /// It offers no STARTTLS.
     Plain = 3,
+    /// A gateway, where a scenario has a second one.
+    Gateway = 43,
 }
 
 /// The last number of the address of the web server that has a right certificate.
 const POLICIES: u8 = 40;
 /// That of one whose certificate is for another name.
 const IMPOSTOR: u8 = 41;
+/// That of a gateway that serves its policy itself.
+const OURS: u8 = 42;
 
 /// A domain with the mail host `mx.DOMAIN`, and what its policy host answers.
 struct Domain {
@@ -245,6 +256,54 @@ fn a_policy_outlives_its_host() -> Result<(), Fault> {
         Ok(())
     })?;
     handover::check(&gateway, &world.hosts, "after", expected(&domains))
+}
+
+/// A policy that lists the gateway's own host, and one that does not.
+fn our_own_policy() -> Result<(), Fault> {
+    let name = "ours.insecure.example";
+    let domains = [Domain {
+        policy_host: OURS,
+        ..Domain::new(name, Host::Gateway, "", Deferred)
+    }];
+    let world = World::start(&domains)?;
+    let sink = Sink::start()?;
+    let policies = world
+        .authority
+        .issue(&Leaf::named(&format!("mta-sts.{name}")))?;
+    let host = world.authority.issue(&Leaf::named(&format!("mx.{name}")))?;
+    let serving = |patterns: &str| {
+        let installation = Installation::new()?;
+        let mut configuration = Configuration::of(&installation, &format!("mx.{name}"))
+            .mx(world.dns.loopback().port(Host::Gateway as u8, 25))
+            .domain(name, sink.address());
+        for (name, pair) in [("host", &host), ("policies", &policies)] {
+            let (chain, key) = installation.keep(name, pair)?;
+            configuration = configuration.certificate(name, &chain, &key);
+        }
+        let https = world.dns.loopback().port(OURS, 443).to_string();
+        let table =
+            format!("[mta-sts]\nhttps = {https:?}\nmode = \"enforce\"\nmx = [{patterns:?}]");
+        installation.configure(&configuration.table(&table).text())?;
+        Ok::<_, Fault>((installation.serve()?, installation))
+    };
+    let mailbox = format!("bob@{name}");
+
+    let elsewhere = serving("mx.elsewhere.example")?;
+    let gateway = world.gateway()?;
+    handover::check(&gateway, &world.hosts, "bob", expected(&domains))?;
+    drop((gateway, elsewhere));
+
+    let _here = serving(&format!("*.{name}"))?;
+    let gateway = world.gateway()?;
+    handover::send(&gateway, "bob", [name])?;
+    sink.wait_for(1)?;
+    let line = gateway.postern.logged_beside("accepted", &mailbox)?;
+    let proven = format!("authenticated as mx.{name}");
+    assert!(
+        line.contains(" delivered ") && line.contains(&proven),
+        "{line}"
+    );
+    Ok(())
 }
 
 fn expected(domains: &[Domain]) -> impl Iterator<Item = Expected> + Clone {
