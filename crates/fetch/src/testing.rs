@@ -34,6 +34,8 @@ use crate::http::HttpClient;
 pub(crate) enum Script {
     /// Says this and closes.
     Say(Vec<u8>),
+    /// Says this and is cut off: TLS has no end (RFC 8446 §6.1).
+    Cut(Vec<u8>),
     /// Says this, and then nothing more.
     SayAndStall(Vec<u8>),
     /// Says this, and then an octet every now and then, for ever.
@@ -161,6 +163,10 @@ impl Host {
         self.asked.fetch_add(1, Ordering::SeqCst);
         match Script::clone(&self.script.load_full()) {
             Script::Say(octets) => stream.write_all(&octets).await?,
+            Script::Cut(octets) => {
+                stream.write_all(&octets).await?;
+                return stream.flush().await;
+            }
             Script::SayAndStall(octets) => {
                 stream.write_all(&octets).await?;
                 stream.flush().await?;

@@ -203,6 +203,19 @@ async fn a_fetch_that_fails_changes_nothing() {
     }
 }
 
+/// An answer that goes on until the connection ends may be cut anywhere by whoever stands in the
+/// way, and what is left of this one is a policy, if one of a shorter life.
+#[tokio::test]
+async fn a_policy_that_was_cut_is_none() {
+    let whole = format!("HTTP/1.1 200 OK\r\n{PLAIN}\r\n\r\n{}", text("testing"));
+    let cut = whole.trim_end().strip_suffix("800").unwrap();
+    let fault = Fault::Says(Script::Cut(cut.into()));
+    check_failure(fault, StsTroubleKind::Fetch).await;
+    let world = World::new().await;
+    world.server.now(Script::Say(whole.into()));
+    world.check(T, (Some(StsMode::Testing), None)).await;
+}
+
 #[tokio::test]
 async fn a_policy_host_must_prove_to_be_it() {
     let leaf = Leaf::named("mta-sts.example.org");

@@ -46,16 +46,8 @@ impl RevocationCheck {
     /// A certificate on it is revoked, or nobody knows and that is not enough.
     pub(crate) fn judge(&self, path: &JudgedPath<'_>) -> Result<RevocationStatus, ChainFault> {
         let candidates = self.candidates(path);
-        let distinct = candidates.windows(2).all(|pair| match pair {
-            [a, b] => a.list.crl().issuer() != b.list.crl().issuer(),
-            _ => true,
-        });
         // The usual case: one list for each issuer, and nothing wrong with any of them.
-        if distinct && path.is_good_by(&candidates) {
-            // Each issuer has one list, and each certificate is covered: by that one.
-            candidates
-                .iter()
-                .for_each(|candidate| candidate.list.prove());
+        if have_one_each(&candidates) && path.is_good_by(&candidates) {
             return Ok(RevocationStatus::Good);
         }
         let sorted = path.sorted(candidates);
@@ -119,6 +111,14 @@ impl RevocationCheck {
             .filter(|source| source.held().lists().is_empty());
         empty.map(|source| source.label().to_owned()).collect()
     }
+}
+
+/// Whether each issuer has one list. Those of one issuer stand together.
+fn have_one_each(candidates: &[Candidate<'_>]) -> bool {
+    candidates.windows(2).all(|pair| match pair {
+        [a, b] => a.list.crl().issuer() != b.list.crl().issuer(),
+        _ => true,
+    })
 }
 
 impl JudgedPath<'_> {
@@ -188,8 +188,14 @@ impl JudgedPath<'_> {
             .iter()
             .map(|candidate| candidate.list.crl())
             .collect();
-        self.check(&crls, ExpirationPolicy::Enforce, UnknownStatusPolicy::Deny)
-            .is_ok()
+        let good = self
+            .check(&crls, ExpirationPolicy::Enforce, UnknownStatusPolicy::Deny)
+            .is_ok();
+        if good && have_one_each(candidates) {
+            // Each certificate is covered, and there is one list that can have covered it.
+            candidates.iter().for_each(|found| found.list.prove());
+        }
+        good
     }
 
     /// Walks the very path again with these lists.

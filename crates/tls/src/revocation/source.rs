@@ -167,6 +167,13 @@ impl Held {
         }
     }
 
+    /// Whether a list that was given last is kept when others are given. So that these do not
+    /// pile up, of those that are untried it is the very first alone.
+    fn outlives(&self, list: &List) -> bool {
+        let mut kept = self.kept().iter();
+        !list.is_untried() || !kept.any(|kept| kept.is_untried() || kept.is_about_the_same_as(list))
+    }
+
     /// The new lists, and beside them those that are proven while their successor is not, and
     /// those that came first of all, untried as they are: what comes later may be forged. A list
     /// that came again is the one that is held, with what is known of it.
@@ -177,9 +184,7 @@ impl Held {
         };
         let mut lists: Vec<_> = new.into_iter().map(known).collect();
         let given = lists.len();
-        let has_first = self.kept().iter().any(|list| list.is_untried());
-        let later = self.given().iter();
-        let later = later.filter(|list| !(has_first && list.is_untried()));
+        let later = self.given().iter().filter(|list| self.outlives(list));
         for old in later.chain(self.kept()) {
             let is_needless = lists.iter().any(|list| {
                 let proven = list.standing() == CrlStanding::Proven;

@@ -486,6 +486,20 @@ fn a_forged_list_that_comes_before_any_judgement_frees_nobody() {
     assert!(!source.is_doubted());
 }
 
+#[test]
+fn a_list_with_a_scope_is_proven_like_any_other() {
+    let root = Authority::new("Root");
+    let host = root.issue(&leaf());
+    let source = Arc::new(CrlSource::new("http://root.test/a.crl"));
+    let check = RevocationCheck::new([Arc::clone(&source)], Refuse);
+    for number in 1..6 {
+        let scoped = list(number).at("http://root.test/a.crl");
+        source.replace(&root.crl(&scoped), now()).unwrap();
+        self::check(&judge(&root, &host, &check), "good");
+        assert!(source.all_facts().len() <= 2, "its predecessor at most");
+    }
+}
+
 /// ecdsa-with-SHA224, which nobody verifies, in the place of ecdsa-with-SHA256 (RFC 5758 §3.2).
 fn signed_as_nobody_should(mut list: Vec<u8>) -> Vec<u8> {
     let sha256 = [0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
