@@ -115,7 +115,7 @@ fn exim_brings_mail() -> Result<(), Fault> {
     let gateway = behind_our_mx(&sink)?;
     let exim = Exim::start(&sending(&gateway))?;
     let line = brought(&gateway, &sink, exim.address(), || exim.log())?;
-    assert!(line.contains("basis=encrypted"), "{line}");
+    assert!(line.contains("basis=\"encrypted"), "{line}");
     // C= is what the next hop said; `CHUNKING`: K.
     let log = exim.log();
     assert!(log.contains(" K C=\"250"), "{log}");
@@ -127,7 +127,7 @@ fn opensmtpd_brings_mail() -> Result<(), Fault> {
     let gateway = behind_our_mx(&sink)?;
     let opensmtpd = OpenSmtpd::start(&sending(&gateway))?;
     let line = brought(&gateway, &sink, opensmtpd.address(), || opensmtpd.log())?;
-    assert!(line.contains("basis=encrypted"), "{line}");
+    assert!(line.contains("basis=\"encrypted"), "{line}");
     Ok(())
 }
 
