@@ -35,6 +35,14 @@ pub(crate) fn write_whole(directory: &Path, name: &str, octets: &[u8]) -> io::Re
     File::open(directory)?.sync_all()
 }
 
+/// Removes a file that nobody came to finish.
+pub(crate) fn remove_unfinished(path: &Path) {
+    // Whoever is at it in this process finishes it first, and it is gone then.
+    let _nobody_writes = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    // What stays is written over by the next of its name.
+    let _ = fs::remove_file(path);
+}
+
 /// Reads a file that has no more octets than this. A longer one is [`io::ErrorKind::FileTooLarge`].
 pub(crate) fn read_bounded(path: &Path, most: usize) -> io::Result<Vec<u8>> {
     let mut octets = Vec::new();

@@ -114,8 +114,11 @@ impl Watched {
     }
 
     /// Takes the copies of what the URL gave, so that there is something until it gives something
-    /// again.
+    /// again. A source that was watched before knows more than they do.
     pub(super) fn read_copies(&self, directory: &Path, url: &str, now: UnixTime) {
+        if self.source.facts().is_some() {
+            return;
+        }
         for name in copy_names(url) {
             let path = directory.join(name);
             let octets = match read_bounded(&path, LONGEST) {
@@ -141,7 +144,7 @@ impl Watched {
         // Asked before the lists are replaced: what is doubted is forgotten with that.
         let standings = names.each_ref().map(|name| {
             let copy = read_bounded(&directory.join(name), LONGEST).ok()?;
-            Some(self.source.standing_of(&copy, now))
+            Some(self.source.standing_of(&copy))
         });
         if self.take(octets, now).is_err() {
             return;

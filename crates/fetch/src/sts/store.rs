@@ -32,7 +32,7 @@ use postern_policy::{KnownPolicy, StsPolicy, mta_sts::LONGEST_POLICY};
 use rustls_pki_types::UnixTime;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::disk::{make_directory, read_bounded, write_whole};
+use crate::disk::{make_directory, read_bounded, remove_unfinished, write_whole};
 
 /// The longest file: the longest policy, and a head of a few hundred octets.
 const LONGEST_FILE: usize = LONGEST_POLICY + 1024;
@@ -112,8 +112,7 @@ impl Store {
             let entry = entry?;
             let name = entry.file_name();
             if name.as_encoded_bytes().starts_with(b".") {
-                // What stays is written over by the next of its name.
-                let _ = fs::remove_file(entry.path());
+                remove_unfinished(&entry.path());
                 continue;
             }
             match read_file(&entry.path(), name.to_str().unwrap_or_default()) {
@@ -296,6 +295,21 @@ mod tests {
         assert!(file.is_symlink());
         fs::rename(&elsewhere, &file).unwrap();
         check(&place, &[&sound], 0);
+    }
+
+    /// As when a reload makes another cache while the one before is still in use.
+    #[test]
+    fn whoever_opens_the_directory_takes_nothing_from_whoever_writes() {
+        let directory = tempfile::tempdir().unwrap();
+        let (store, _) = Store::open(directory.path()).unwrap();
+        let policy = known("a.example", "enforce", 1);
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| (0..200).try_for_each(|_| store.save(&policy)));
+            while !writer.is_finished() {
+                Store::open(directory.path()).unwrap();
+            }
+            writer.join().unwrap().unwrap();
+        });
     }
 
     #[test]

@@ -11,7 +11,7 @@ use data_encoding::HEXLOWER;
 use rustls_pki_types::{CertificateRevocationListDer, UnixTime, pem::PemObject as _};
 
 use super::list::List;
-use crate::{Date, pem::wrong_with};
+use crate::{Date, pem::wrong_with, spki::sha256};
 
 /// The most octets that a source may hold. The lists of a single authority are rarely above one
 /// mebibyte; large public authorities split theirs before they reach ten.
@@ -91,15 +91,17 @@ impl CrlSource {
 
     /// What is known of the lists in some octets, as far as they are held: the worst of them.
     /// Whoever keeps copies keeps one that is proven until another one is.
-    pub fn standing_of(&self, pem_or_der: &[u8], now: UnixTime) -> CrlStanding {
+    pub fn standing_of(&self, pem_or_der: &[u8]) -> CrlStanding {
         let held = self.held.load();
-        let standing = |list: Arc<List>| {
-            let same = held.lists.iter().find(|old| old.digest() == list.digest());
-            same.map_or(CrlStanding::Untried, |old| old.standing())
+        let standing = |digest| {
+            let mut lists = held.lists.iter();
+            lists
+                .find(|list| list.digest() == digest)
+                .map_or(CrlStanding::Untried, |list| list.standing())
         };
-        let lists = read(pem_or_der, now).unwrap_or_default();
-        let worst = lists.into_iter().map(standing).min();
-        worst.unwrap_or(CrlStanding::Untried)
+        let lists = apart(pem_or_der).unwrap_or_default();
+        let standings = lists.iter().map(|der| standing(sha256(der)));
+        standings.min().unwrap_or(CrlStanding::Untried)
     }
 
     /// Whether a list among those that were given last turned out not to be by its issuer.
@@ -204,6 +206,13 @@ fn soonest(lists: &[Arc<List>]) -> Option<CrlFacts> {
 }
 
 fn read(octets: &[u8], now: UnixTime) -> Result<Vec<Arc<List>>, CrlError> {
+    let lists = apart(octets)?.into_iter().enumerate();
+    let lists = lists.map(|(at, der)| read_one(at + 1, &der, now).map(Arc::new));
+    lists.collect()
+}
+
+/// The lists in DER.
+fn apart(octets: &[u8]) -> Result<Vec<CertificateRevocationListDer<'_>>, CrlError> {
     if octets.len() > MOST_OCTETS {
         return Err(CrlError::TooLarge {
             octets: octets.len(),
@@ -211,7 +220,7 @@ fn read(octets: &[u8], now: UnixTime) -> Result<Vec<Arc<List>>, CrlError> {
     }
     // A SEQUENCE; no text in PEM begins with a zero.
     if octets.first() == Some(&0x30) {
-        return Ok(vec![Arc::new(read_one(1, octets, now)?)]);
+        return Ok(vec![octets.into()]);
     }
     let mut lists = Vec::new();
     for (at, der) in CertificateRevocationListDer::pem_slice_iter(octets).enumerate() {
@@ -219,11 +228,10 @@ fn read(octets: &[u8], now: UnixTime) -> Result<Vec<Arc<List>>, CrlError> {
         if position > MOST_LISTS {
             return Err(CrlError::TooMany);
         }
-        let der = der.map_err(|error| CrlError::Malformed {
+        lists.push(der.map_err(|error| CrlError::Malformed {
             position,
             error: wrong_with(&error),
-        })?;
-        lists.push(Arc::new(read_one(position, &der, now)?));
+        })?);
     }
     Ok(lists)
 }

@@ -539,14 +539,14 @@ fn a_source_knows_how_its_lists_stand() {
     for list in [&first, &forged] {
         source.replace(list, now()).unwrap();
     }
-    let standings = || [&first, &forged].map(|list| source.standing_of(list, now()));
+    let standings = || [&first, &forged].map(|list| source.standing_of(list));
     assert_eq!(standings(), [CrlStanding::Untried; 2]);
     self::check(&judge(&root, &host, &check), "good");
     assert_eq!(standings(), [CrlStanding::Proven, CrlStanding::Doubted]);
     let both = crl_pem(&first) + &crl_pem(&forged);
-    let standing = source.standing_of(both.as_bytes(), now());
+    let standing = source.standing_of(both.as_bytes());
     assert_eq!(standing, CrlStanding::Doubted, "the worst of them");
-    let standing = source.standing_of(b"nonsense", now());
+    let standing = source.standing_of(b"nonsense");
     assert_eq!(standing, CrlStanding::Untried);
 }
 
