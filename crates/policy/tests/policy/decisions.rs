@@ -1,153 +1,188 @@
 //! The decisions whose cost is measured, each among many partners.
 
-use std::hint::black_box;
+use std::{hint::black_box, sync::Arc};
 
 use postern_mail::{Host, ReversePath};
 use postern_policy::{
-    ChannelLevel, Defaults, DeliveryRequest, Denied, DeniedCertificate, Exclusivity, HostFacts,
-    IdentityTerms, InboundTerms, OutboundTerms, Partner, Policy, Stage,
+    ChannelLevel, DeliveryRequest, Denied, DeniedCertificate, Exclusivity, HostFacts,
+    IdentityTerms, InboundTerms, KnownPolicy, OutboundTerms, Partner, Policy, Stage, StsMode,
 };
-use postern_tls::{Profile, ProfileName};
-use rustls_pki_types::UnixTime;
 
 use crate::{
-    peers::{self, ANCHORS, PINS, Peer, now},
+    peers::{self, PINS, Peer, now},
+    policies,
     published::{self, INSECURE, SECURE, mx1, no_dane},
 };
 
 /// Something that is decided for every message.
 pub(crate) struct Decision {
     pub(crate) name: &'static str,
-    /// Whether signatures of certificates are verified on the way, which costs what it costs.
+    /// Whether a chain is verified on the way, with its signatures.
     pub(crate) signatures: bool,
-    decide: Box<dyn FnMut()>,
+    sts: Option<Arc<KnownPolicy>>,
+    decide: Box<dyn FnMut(Option<&Arc<KnownPolicy>>)>,
+}
+
+/// All of them, under policies of `count` partners and one more.
+pub(crate) fn among(count: usize) -> Vec<Decision> {
+    let (keyed, named) = (keyed(), named("mx1.ministry.example"));
+    let by_key = Arc::new(policy(count, &keyed));
+    let by_name = Arc::new(policy(count, &named));
+    let denying = Arc::new(policy(count, &keyed).with_denied(denied()));
+    let (server, client) = (peer_among(peers::servers()), peer_among(peers::clients()));
+    let ministry = || vec!["ministry.example".parse().unwrap()];
+    let stranger = || vec!["stranger.test".parse().unwrap()];
+    let partners = (0..997).map(|n| {
+        format!("mail.p{}.example", n * 7919 % count)
+            .parse()
+            .unwrap()
+    });
+    let unsigned = || mx1(INSECURE, no_dane());
+    let signed = || mx1(SECURE, published::matching(&server("right")));
+    let enforcing = published::sts_of("stranger.test", StsMode::Enforce, &["*.ministry.example"]);
+    vec![
+        Decision::outbound(
+            "to a stranger, over TLS",
+            &by_key,
+            stranger(),
+            unsigned(),
+            server("right"),
+        ),
+        Decision::outbound(
+            "to a stranger with TLSA records",
+            &by_key,
+            stranger(),
+            signed(),
+            server("right"),
+        ),
+        Decision::outbound(
+            "to partners in turn, refused in clear",
+            &by_key,
+            partners.collect(),
+            unsigned(),
+            server("offers no STARTTLS"),
+        ),
+        Decision::outbound(
+            "to a partner known by its key",
+            &by_key,
+            ministry(),
+            unsigned(),
+            server("right"),
+        ),
+        Decision::outbound(
+            "to a partner known by its name",
+            &by_name,
+            ministry(),
+            unsigned(),
+            server("right"),
+        )
+        .verifying(),
+        Decision::outbound(
+            "to a stranger with an MTA-STS policy",
+            &by_key,
+            stranger(),
+            unsigned(),
+            server("right"),
+        )
+        .under(enforcing)
+        .verifying(),
+        Decision::inbound(
+            "from a stranger in clear",
+            &by_key,
+            "stranger.test",
+            client("offers no STARTTLS"),
+        ),
+        Decision::inbound(
+            "from a stranger with a certificate",
+            &by_key,
+            "stranger.test",
+            client("other name"),
+        ),
+        Decision::inbound(
+            "the same, where 2000 certificates are denied",
+            &denying,
+            "stranger.test",
+            client("other name"),
+        ),
+        Decision::inbound(
+            "from a partner known by its key",
+            &by_key,
+            "ministry.example",
+            client("right"),
+        ),
+        Decision::inbound(
+            "from a partner known by its name",
+            &by_name,
+            "ministry.example",
+            client("right"),
+        )
+        .verifying(),
+        Decision::inbound(
+            "from a stranger who claims a partner's name",
+            &by_name,
+            "stranger.test",
+            client("other authority"),
+        )
+        .verifying(),
+    ]
 }
 
 impl Decision {
-    fn new(name: &'static str, signatures: bool, decide: impl FnMut() + 'static) -> Self {
+    /// Mail for these destinations in turn, at one next hop of which this is known.
+    fn outbound(
+        name: &'static str,
+        policy: &Arc<Policy>,
+        to: Vec<Host>,
+        facts: HostFacts,
+        peer: Peer,
+    ) -> Self {
+        let (policy, now, mut at) = (Arc::clone(policy), now(), 0);
+        Self::new(name, move |sts| {
+            at = (at + 1) % to.len();
+            let request = DeliveryRequest {
+                sts,
+                ..DeliveryRequest::to(&to[at])
+            };
+            let plan = policy.plan_delivery(&request, now).for_host(&facts);
+            let _ = black_box(plan.judge(peer.security.as_ref(), now));
+        })
+    }
+
+    fn inbound(name: &'static str, policy: &Arc<Policy>, from: &str, peer: Peer) -> Self {
+        let from = ReversePath::Mailbox(format!("clerk@{from}").parse().unwrap());
+        let (policy, now) = (Arc::clone(policy), now());
+        Self::new(name, move |_| {
+            let security = peer.security.as_ref();
+            let _ = black_box(policy.judge_mail(&(&from).into(), None, security, now));
+        })
+    }
+
+    fn new(name: &'static str, decide: impl FnMut(Option<&Arc<KnownPolicy>>) + 'static) -> Self {
         Self {
             name,
-            signatures,
+            signatures: false,
+            sts: None,
             decide: Box::new(decide),
         }
     }
 
-    pub(crate) fn decide(&mut self) {
-        (self.decide)();
+    fn verifying(self) -> Self {
+        Self {
+            signatures: true,
+            ..self
+        }
     }
-}
 
-/// All of them, under a policy of `count` partners.
-pub(crate) fn among(count: usize) -> Vec<Decision> {
-    let policy: &'static Policy = Box::leak(Box::new(policy(count)));
-    let denying: &'static Policy = Box::leak(Box::new(self::policy(count).with_denied(denied())));
-    let partners: Vec<Host> = (0..997)
-        .map(|n| {
-            format!("mail.p{}.example", n * 7919 % count)
-                .parse()
-                .unwrap()
-        })
-        .collect();
-    let strangers: Vec<Host> = vec!["stranger.test".parse().unwrap()];
-    let pinned: Vec<Host> = vec!["pinned.example".parse().unwrap()];
-    let ministry: Vec<Host> = vec!["ministry.example".parse().unwrap()];
-    let (server, client) = (peer_among(peers::servers()), peer_among(peers::clients()));
-    let outbound = |name, signatures, to: Vec<Host>, facts: HostFacts, peer: Peer| {
-        let (mut at, now) = (0, now());
-        Decision::new(name, signatures, move || {
-            at = (at + 1) % to.len();
-            let plan = policy.plan_delivery(&DeliveryRequest::to(&to[at]), now);
-            let _ = black_box(plan.for_host(&facts).judge(peer.security.as_ref(), now));
-        })
-    };
-    let inbound = |name, signatures, policy: &'static Policy, from: &str, peer: Peer| {
-        let from = ReversePath::Mailbox(from.parse().unwrap());
-        let now = now();
-        Decision::new(name, signatures, move || {
-            let _ = black_box(judge(policy, &from, &peer, now));
-        })
-    };
-    let unsigned = || mx1(INSECURE, no_dane());
-    let signed = || mx1(SECURE, published::matching(&server("right")));
-    let [plain, right] = ["offers no STARTTLS", "right"];
-    let other = "other authority";
-    vec![
-        outbound(
-            "to a stranger, over TLS",
-            false,
-            strangers.clone(),
-            unsigned(),
-            server(right),
-        ),
-        outbound(
-            "to a stranger with TLSA records",
-            false,
-            strangers,
-            signed(),
-            server(right),
-        ),
-        outbound(
-            "to a partner, refused in clear",
-            false,
-            partners,
-            unsigned(),
-            server(plain),
-        ),
-        outbound(
-            "to a partner known by its key",
-            false,
-            pinned,
-            unsigned(),
-            server(right),
-        ),
-        outbound(
-            "to a partner known by its name",
-            true,
-            ministry,
-            unsigned(),
-            server(right),
-        ),
-        inbound(
-            "from a stranger in clear",
-            false,
-            policy,
-            "a@stranger.test",
-            client(plain),
-        ),
-        inbound(
-            "from a stranger with a certificate",
-            false,
-            policy,
-            "a@stranger.test",
-            client(other),
-        ),
-        inbound(
-            "the same, with certificates denied",
-            false,
-            denying,
-            "a@stranger.test",
-            client(other),
-        ),
-        inbound(
-            "from a partner known by its key",
-            false,
-            policy,
-            "a@pinned.example",
-            client("expired, right key"),
-        ),
-        inbound(
-            "from a partner known by its name",
-            true,
-            policy,
-            "a@ministry.example",
-            client(right),
-        ),
-    ]
-}
+    fn under(self, sts: Arc<KnownPolicy>) -> Self {
+        Self {
+            sts: Some(sts),
+            ..self
+        }
+    }
 
-fn judge(policy: &Policy, from: &ReversePath, peer: &Peer, now: UnixTime) -> bool {
-    let verdict = policy.judge_mail(&from.into(), None, peer.security.as_ref(), now);
-    verdict.findings().is_empty()
+    pub(crate) fn decide(&mut self) {
+        (self.decide)(self.sts.as_ref());
+    }
 }
 
 fn peer_among(peers: Vec<Peer>) -> impl Fn(&str) -> Peer {
@@ -157,28 +192,22 @@ fn peer_among(peers: Vec<Peer>) -> impl Fn(&str) -> Peer {
     }
 }
 
-fn policy(count: usize) -> Policy {
+/// `count` partners, and the ministry, which is known so.
+fn policy(count: usize, ministry: &IdentityTerms) -> Policy {
     let numbered = (0..count).map(|n| {
         let (name, domain) = (format!("Partner {n}"), format!("p{n}.example"));
         partner(&name, &domain, &named(&format!("mx.p{n}.example")))
     });
-    let key = IdentityTerms {
+    let ministry = partner("Ministry", "ministry.example", ministry);
+    let partners = numbered.chain([ministry]).collect();
+    Policy::new(policies::defaults(), partners).unwrap()
+}
+
+fn keyed() -> IdentityTerms {
+    IdentityTerms {
         pins: PINS.to_vec(),
         ..IdentityTerms::default()
-    };
-    let known = [
-        partner("Pinned", "pinned.example", &key),
-        partner(
-            "Ministry",
-            "ministry.example",
-            &named("mx1.ministry.example"),
-        ),
-    ];
-    let defaults = Defaults {
-        profile: Profile::named(ProfileName::Intermediate),
-        trust: ANCHORS[0].clone(),
-    };
-    Policy::new(defaults, numbered.chain(known).collect()).unwrap()
+    }
 }
 
 fn named(name: &str) -> IdentityTerms {

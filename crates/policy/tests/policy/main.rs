@@ -12,6 +12,7 @@ mod exceptions;
 mod explanation;
 mod inbound;
 mod judgement;
+mod model;
 mod network;
 mod outbound;
 mod peers;
