@@ -8,7 +8,10 @@
 
 mod daemon;
 mod home;
+mod looking;
+mod partners;
 mod queue;
 mod reload;
 mod systemd;
 mod words;
+mod world;

@@ -5,7 +5,7 @@ use std::fmt;
 
 use postern_mail::Foreign;
 use postern_outbound::survey::{
-    AddressProbe, Channel, Conformance, HostProbe, Judged, Outcome, Probe,
+    AddressProbe, Channel, Conformance, Finding, HostProbe, Judged, Outcome, Probe,
 };
 
 use crate::{
@@ -196,20 +196,31 @@ impl fmt::Display for Conforming<'_> {
             findings,
         } = self.0;
         writeln!(f, "profile {profile}: {verdict}")?;
-        let mut table = Table::new(["CRITERION", "STANDING", "FOUND", "DEMANDED", "SOURCE"]);
+        let mut table = Table::new(["CRITERION", "STANDING", "FOUND"]);
         for finding in findings {
-            let standing = match &finding.why {
-                Some(why) => format!("{} ({why})", finding.standing),
-                None => finding.standing.clone(),
-            };
             table.row([
                 finding.criterion.clone(),
-                standing,
+                finding.standing.clone(),
                 finding.found.clone(),
-                finding.demanded.clone(),
-                finding.source.clone(),
             ]);
         }
-        write!(f, "{table}")
+        write!(f, "{table}")?;
+        for finding in findings.iter().filter(|it| deviates(it)) {
+            let Finding {
+                criterion,
+                demanded,
+                source,
+                ..
+            } = finding;
+            let why = finding.why.as_ref().map(|why| format!(": {why}"));
+            let why = why.unwrap_or_default();
+            writeln!(f, "{criterion} should be {demanded}{why} ({source})")?;
+        }
+        Ok(())
     }
+}
+
+/// Whether there is something to be said against it.
+fn deviates(finding: &Finding) -> bool {
+    !matches!(finding.standing.as_str(), "met" | "not-applicable")
 }

@@ -1,0 +1,191 @@
+//! What is measured of partners, and what takes their rules out of force or puts more into it.
+
+use postern_testkit::Authority;
+use serde_json::Value;
+
+use crate::{
+    home::{Home, RELAY},
+    world::{SERIAL, World, eventually, mail_host, tomorrow},
+};
+
+/// What `partner show` says of mail to the partner, once it tells of so many attempts.
+#[track_caller]
+fn outbound_after(gateway: &Home, attempts: u64) -> Value {
+    let arguments = ["partner", "show", "The Partner", "--json"];
+    let shown = eventually(gateway, &arguments, |ran| {
+        ran.status == 0 && ran.json()["outbound"]["measured"]["attempts"] == attempts
+    });
+    shown.json()["outbound"].clone()
+}
+
+#[test]
+fn a_rule_that_is_met_is_measured_and_remembered() {
+    let authority = Authority::new("Test CA");
+    let host = mail_host(&authority);
+    let host = host.serve();
+    let world = World::new(authority, &host);
+    let gateway = world.gateway("enforce", "mx.partner.example", "");
+    let serving = gateway.serve();
+
+    let listed = gateway.run(&["partner", "list"]);
+    let expected = "\
+PARTNER      STAGE    OUTBOUND                     MET  INBOUND            MET
+The Partner  enforce  authenticated: not measured  -    any: not measured  -
+";
+    assert_eq!((listed.status, listed.out.as_str()), (0, expected));
+    let unmeasured = gateway.run(&["partner", "show", "The Partner"]);
+    let found = unmeasured.out.contains("nothing yet: no attempt was made");
+    assert!(found, "{}", unmeasured.out);
+
+    serving.submit("b@partner.example");
+    let outbound = outbound_after(&gateway, 1);
+    let measured = &outbound["measured"];
+    assert_eq!(
+        (&measured["met"], &measured["failed"]),
+        (&1.into(), &0.into())
+    );
+    assert_eq!(measured["last-peer"], "mx.partner.example");
+    let identity = measured["last-identity"].as_str().unwrap();
+    assert!(identity.contains("mx.partner.example"), "{identity}");
+    assert_eq!(outbound["readiness"]["verdict"], "too-few");
+    let days = measured["certificate-expiry"]["days-left"].as_i64();
+    assert!(days.is_some_and(|days| days >= 0), "{measured}");
+
+    // What was counted a moment ago is on disk when the daemon has ended in good order.
+    serving.terminate();
+    let gone = gateway.run(&["partner", "list"]);
+    assert_eq!(gone.status, 3);
+    assert!(gone.err.contains("postern is not running"), "{gone:?}");
+    let serving = gateway.serve();
+    assert_eq!(outbound_after(&gateway, 1)["measured"], *measured);
+    let listed = gateway.run(&["partner", "list"]);
+    assert!(listed.out.contains("##########  1 of 1"), "{}", listed.out);
+    serving.terminate();
+}
+
+#[test]
+fn a_rule_that_would_fail_says_why_in_the_words_of_the_log() {
+    let authority = Authority::new("Test CA");
+    let host = mail_host(&authority);
+    let host = host.serve();
+    let world = World::new(authority, &host);
+    let gateway = world.gateway("observe", "mx.other.example", "");
+    let serving = gateway.serve();
+    serving.submit("b@partner.example");
+    let outbound = outbound_after(&gateway, 1);
+    assert_eq!(outbound["measured"]["would-have-failed"], 1);
+    assert_eq!(outbound["readiness"]["verdict"], "failing");
+    let reason = &outbound["measured"]["reasons"][0];
+    assert_eq!(reason["count"], 1);
+    let reason = reason["reason"].as_str().unwrap();
+    assert!(reason.contains("mx.other.example"), "{reason}");
+    let escaped = reason.replace('"', "\\\"");
+    serving.logged(&escaped);
+    let shown = gateway.run(&["partner", "show", "The Partner"]);
+    assert!(shown.out.contains(reason), "{}", shown.out);
+    serving.terminate();
+}
+
+#[test]
+fn who_is_no_partner_is_told_with_who_may_be_meant() {
+    let partner = "[[partner]]\nname = \"Ministry\"\ndomains = [\"ministry.example\"]\n\
+                   stage = \"observe\"\n[partner.outbound]\nrequire = \"encrypted\"\n";
+    let home = Home::new(&format!("{RELAY}{partner}"));
+    let serving = home.serve();
+    let unknown = home.run(&["partner", "show", "ministy"]);
+    let expected =
+        "postern: partners: there is no partner \"ministy\"; did you mean \"Ministry\"?\n";
+    assert_eq!((unknown.status, unknown.err.as_str()), (1, expected));
+    serving.terminate();
+}
+
+#[test]
+fn a_denied_certificate_stops_mail_from_the_next_message_on() {
+    let authority = Authority::new("Test CA");
+    let host = mail_host(&authority);
+    let host = host.serve();
+    let world = World::new(authority, &host);
+    let gateway = world.gateway("enforce", "mx.partner.example", "");
+    let serving = gateway.serve();
+    serving.submit("b@partner.example");
+    // The connection is kept for the next message.
+    let _ = outbound_after(&gateway, 1);
+    eventually(&gateway, &["queue", "list"], |ran| {
+        ran.out == "no messages\n"
+    });
+
+    let deny = format!("[[deny]]\nserial = \"{SERIAL}\"\nreason = \"stolen with a laptop\"\n");
+    let denying = world.configuration("enforce", "mx.partner.example", &deny);
+    gateway.write("postern.toml", &denying);
+    assert_eq!(gateway.run(&["reload"]).status, 0);
+    serving.submit("b@partner.example");
+    serving.submit("c@partner.example");
+    let waiting = eventually(&gateway, &["queue", "list", "--json"], |ran| {
+        let messages = &ran.json()["messages"];
+        (0..2).all(|at| messages[at]["recipients"][0]["attempts"] == 1)
+    });
+    let messages = &waiting.json()["messages"];
+    for at in 0..2 {
+        let why = &messages[at]["recipients"][0]["last-failure"]["text"];
+        assert!(
+            why.as_str().unwrap().contains("stolen with a laptop"),
+            "{why}"
+        );
+    }
+    let status = gateway.run(&["status", "--json"]).json();
+    assert_eq!(status["protection"]["denied"], 1);
+
+    let allowing = world.configuration("enforce", "mx.partner.example", "");
+    gateway.write("postern.toml", &allowing);
+    assert_eq!(gateway.run(&["reload"]).status, 0);
+    let ids = [0, 1].map(|at| messages[at]["id"].as_str().unwrap());
+    let retried = gateway.run(&["queue", "retry", ids[0], ids[1]]);
+    let expected = format!("{} due now\n{} due now\n", ids[0], ids[1]);
+    assert_eq!((retried.status, retried.out), (0, expected));
+    eventually(&gateway, &["queue", "list"], |ran| {
+        ran.out == "no messages\n"
+    });
+    serving.terminate();
+}
+
+#[test]
+fn a_broken_glass_is_loud() {
+    let authority = Authority::new("Test CA");
+    let host = mail_host(&authority);
+    let host = host.serve();
+    let world = World::new(authority, &host);
+    let glass = format!(
+        "[[break-glass]]\npartner = \"The Partner\"\ndirection = \"outbound\"\n\
+         allow = \"encrypted\"\nreason = \"they have another name\"\n\
+         approved-by = \"J. Doe\"\nuntil = \"{}\"\n",
+        tomorrow()
+    );
+    let gateway = world.gateway("enforce", "mx.other.example", &glass);
+    let serving = gateway.serve();
+    let told = serving.logged("the glass is broken");
+    for part in ["ERROR", "partner=\"The Partner\"", "approved_by=\"J. Doe\""] {
+        assert!(told.contains(part), "{part} is not in {told}");
+    }
+    serving.submit("b@partner.example");
+    let outbound = outbound_after(&gateway, 1);
+    assert_eq!(outbound["break-glass"][0]["active"], true);
+    assert_eq!(outbound["measured"]["under-break-glass"], 1);
+    eventually(&gateway, &["queue", "list"], |ran| {
+        ran.out == "no messages\n"
+    });
+    let status = gateway.run(&["status"]);
+    let shown = "The Partner: BROKEN: outbound may be encrypted until ";
+    assert!(status.out.contains(shown), "{}", status.out);
+    let listed = gateway.run(&["partner", "list"]);
+    assert!(listed.out.contains("GLASS BROKEN"), "{}", listed.out);
+
+    let whole = world.configuration("enforce", "mx.other.example", "");
+    gateway.write("postern.toml", &whole);
+    assert_eq!(gateway.run(&["reload"]).status, 0);
+    let told = serving.logged("a break-glass entry was taken back");
+    assert!(told.contains("WARN"), "{told}");
+    serving.submit("b@partner.example");
+    let outbound = outbound_after(&gateway, 2);
+    assert_eq!(outbound["measured"]["failed"], 1);
+    serving.terminate();
+}
