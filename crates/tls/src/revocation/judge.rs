@@ -4,8 +4,8 @@ use std::{slice, sync::Arc};
 
 use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
 use webpki::{
-    Cert, CertRevocationList, Error, ExpirationPolicy, RevocationOptionsBuilder,
-    UnknownStatusPolicy, VerifiedPath,
+    Cert, CertRevocationList, Error, ExpirationPolicy, RevocationCheckDepth,
+    RevocationOptionsBuilder, UnknownStatusPolicy, VerifiedPath,
 };
 
 use super::{RevocationCheck, RevocationGap, RevocationStatus, UnknownStatus, list::List};
@@ -142,9 +142,8 @@ impl JudgedPath<'_> {
             if sorted.verified.iter().any(same) {
                 continue;
             }
-            // Whether it is current does not matter yet: what it lists stays revoked.
             let crl = candidate.list.crl();
-            match self.check(&[crl], ExpirationPolicy::Ignore, UnknownStatusPolicy::Allow) {
+            match self.check_by(crl) {
                 // One for a scope may have been passed over, its signature unseen.
                 Ok(()) if crl.issuing_distribution_point().is_some() => {}
                 Ok(()) => candidate.list.prove(),
@@ -164,6 +163,24 @@ impl JudgedPath<'_> {
             sorted.verified.push(candidate);
         }
         sorted
+    }
+
+    /// What one list says. Whether it is current does not matter yet: what it lists stays revoked.
+    fn check_by(&self, crl: &CertRevocationList<'_>) -> Result<(), Error> {
+        let check = |depth| {
+            let (expiration, unknown) = (ExpirationPolicy::Ignore, UnknownStatusPolicy::Allow);
+            self.check(&[crl], expiration, unknown, depth)
+        };
+        let said = check(RevocationCheckDepth::Chain);
+        // An authority that changed its key has two of one name, and a list by the one does not
+        // verify where the other signed. That must not hide what it says of the leaf.
+        let is_open = said
+            .as_ref()
+            .is_err_and(|error| *error != Error::CertRevoked);
+        match check(RevocationCheckDepth::EndEntity) {
+            Err(Error::CertRevoked) if is_open => Err(Error::CertRevoked),
+            Ok(()) | Err(_) => said,
+        }
     }
 
     /// Which certificate it is that a list has revoked.
@@ -188,8 +205,9 @@ impl JudgedPath<'_> {
             .iter()
             .map(|candidate| candidate.list.crl())
             .collect();
+        let (expiration, unknown) = (ExpirationPolicy::Enforce, UnknownStatusPolicy::Deny);
         let good = self
-            .check(&crls, ExpirationPolicy::Enforce, UnknownStatusPolicy::Deny)
+            .check(&crls, expiration, unknown, RevocationCheckDepth::Chain)
             .is_ok();
         if good && have_one_each(candidates) {
             // Each certificate is covered, and there is one list that can have covered it.
@@ -204,11 +222,13 @@ impl JudgedPath<'_> {
         crls: &[&CertRevocationList<'_>],
         expiration: ExpirationPolicy,
         unknown: UnknownStatusPolicy,
+        depth: RevocationCheckDepth,
     ) -> Result<(), Error> {
         let options = RevocationOptionsBuilder::new(crls)
             .map_err(|_| Error::UnknownRevocationStatus)?
             .with_expiration_policy(expiration)
             .with_status_policy(unknown)
+            .with_depth(depth)
             .build();
         let issuers: Vec<CertificateDer<'_>> = self
             .path
@@ -272,7 +292,9 @@ impl JudgedPath<'_> {
 
 fn not_verified(error: &Error) -> String {
     match error {
-        Error::InvalidCrlSignatureForPublicKey => "its signature is wrong".to_owned(),
+        Error::InvalidCrlSignatureForPublicKey | Error::InvalidSignatureForPublicKey => {
+            "its signature is wrong".to_owned()
+        }
         Error::IssuerNotCrlSigner => {
             "the issuer may not sign revocation lists (RFC 5280 §4.2.1.3)".to_owned()
         }

@@ -264,6 +264,20 @@ fn a_list_by_another_key_says_nothing() {
     );
 }
 
+/// An authority that certified its new key with its old one: both have one name, and a list by
+/// the one does not verify under the other.
+#[test]
+fn who_is_listed_is_revoked_though_the_authority_changed_its_key() {
+    let old = Authority::new("Root");
+    let new = old.intermediate("Root");
+    let host = new.issue(&leaf());
+    for unknown in [Refuse, Accept] {
+        let lists = [new.crl(&list(1).revoking(host.leaf()))];
+        let judged = judge(&old, &host, &check_of(&lists, unknown));
+        check(&judged, "the certificate, serial");
+    }
+}
+
 #[test]
 fn an_authority_must_be_allowed_to_sign_lists() {
     let root = Authority::new("Root");
