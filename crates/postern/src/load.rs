@@ -2,13 +2,18 @@
 
 use std::path::Path;
 
-use postern_config::{Loaded, Whereabouts};
+use postern_config::{CrlRegistry, Loaded, Whereabouts};
 
 use crate::failure::Failure;
 
 /// The configuration, or all that is wrong with it.
 pub(crate) fn load(path: &Path) -> Result<Loaded, Failure> {
     postern_config::load(path).map_err(Failure::plain)
+}
+
+/// The configuration that a running daemon is to take up, or all that is wrong with it.
+pub(crate) fn load_to_reload(path: &Path) -> Result<Loaded, Failure> {
+    postern_config::reload(path, &CrlRegistry::default()).map_err(Failure::plain)
 }
 
 /// The configuration for a daemon that is about to start, or all that is wrong with it.

@@ -7,13 +7,13 @@ use postern_admin::{Client, Reloaded};
 use crate::{
     cli::Format,
     failure::{Exit, Failure},
-    load::load,
+    load::load_to_reload,
     output,
 };
 
 pub(crate) fn run(config: &Path, format: Format) -> Result<Exit, Failure> {
     // What is wrong with it is what a daemon would refuse.
-    let loaded = load(config).map_err(Failure::negative)?;
+    let loaded = load_to_reload(config).map_err(Failure::negative)?;
     let socket = loaded.settings.admin.socket;
     let reloaded = super::wait_for(async {
         let reloaded = Client::new(socket).reload().await;

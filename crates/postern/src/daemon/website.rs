@@ -141,3 +141,103 @@ fn again(listener: &net::TcpListener) -> Result<TcpListener, Failure> {
     let cloned = listener.try_clone().and_then(TcpListener::from_std);
     cloned.map_err(|error| Failure::new("the socket for our MTA-STS policy", &error))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{path::Path, sync::Arc};
+
+    use postern_dns::FixedZone;
+    use postern_fetch::{MtaSts, StsFinding, StsPolicies as _, StsSettings, Targets};
+    use postern_policy::StsMode;
+    use postern_testkit::{Authority, Leaf};
+
+    use super::*;
+
+    /// What a host with this configuration goes by.
+    fn wiring(home: &Path, mode: &str) -> Wiring {
+        let text = format!(
+            r#"
+            hostname = "mx.example.org"
+            [spool]
+            path = "queue"
+            [[listener]]
+            address = "127.0.0.1:0"
+            role = "mx"
+            [tls]
+            trust = ["ca.pem"]
+            [[tls.certificate]]
+            name = "mail"
+            chain = "mx.pem"
+            key = "mx.key"
+            [[tls.certificate]]
+            name = "web"
+            chain = "web.pem"
+            key = "web.key"
+            [[domain]]
+            name = "example.org"
+            next-hop = ["127.0.0.1:1"]
+            [mta-sts]
+            https = "127.0.0.1:0"
+            mode = "{mode}"
+            certificate = "web"
+            "#
+        );
+        match postern_config::parse(&text, &home.join("postern.toml")) {
+            Ok(loaded) => Wiring::from(loaded.settings),
+            Err(errors) => panic!("{errors}"),
+        }
+    }
+
+    /// What a sender finds who asks at this port.
+    async fn find(wiring: &Wiring, port: u16, cache: &Path) -> StsFinding {
+        let zone = "_mta-sts.example.org  TXT  v=STSv1; id=1;
+                    mta-sts.example.org   A    127.0.0.1";
+        let zone: FixedZone = zone.parse().unwrap();
+        let http = crate::wiring::http_client(Arc::new(zone), wiring.trust()).unwrap();
+        let settings = StsSettings {
+            port,
+            targets: Targets::Any,
+            ..StsSettings::new(cache)
+        };
+        let policies = MtaSts::open(http, settings).unwrap();
+        policies.find(&"example.org".parse().unwrap()).await
+    }
+
+    #[tokio::test]
+    async fn our_policy_is_what_senders_find_and_a_reload_changes_it() {
+        let home = tempfile::tempdir().unwrap();
+        let authority = Authority::new("Test CA");
+        authority.write(&home.path().join("ca.pem"));
+        for (name, stem) in [("mx.example.org", "mx"), ("mta-sts.example.org", "web")] {
+            authority.issue(&Leaf::named(name)).write(home.path(), stem);
+        }
+        let before = wiring(home.path(), "testing");
+        let web = Web::bind(before.serving.as_ref()).unwrap().unwrap();
+        web.begin(&before).unwrap();
+        let port = web.https.as_ref().unwrap().local_addr().unwrap().port();
+        let mode = |finding: StsFinding| {
+            let known = finding
+                .known
+                .unwrap_or_else(|| panic!("{:?}", finding.trouble));
+            known.policy.mode()
+        };
+        let found = find(&before, port, &home.path().join("first")).await;
+        assert_eq!(mode(found), StsMode::Testing);
+
+        let after = wiring(home.path(), "enforce");
+        web.go_on(&after, server(&after.web_certificates).unwrap())
+            .unwrap();
+        let found = find(&after, port, &home.path().join("second")).await;
+        assert_eq!(mode(found), StsMode::Enforce);
+        let told = described(after.serving.as_ref());
+        assert_eq!(
+            told,
+            ["https on 127.0.0.1:0: mode enforce, for example.org"]
+        );
+
+        web.finish().await;
+        drop(web);
+        let found = find(&after, port, &home.path().join("third")).await;
+        assert_eq!(found.known, None);
+    }
+}

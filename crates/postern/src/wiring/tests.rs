@@ -163,3 +163,86 @@ fn a_listener_on_every_address_is_at_loopback_too() {
     ];
     assert_eq!(own, expected);
 }
+
+#[test]
+fn what_is_fetched_from_others_follows_the_configuration() {
+    let silent = wiring(HEAD_AND_LISTENER);
+    assert_eq!(silent.honour, HonourSts::Yes);
+    assert_eq!(silent.targets, Targets::Public);
+    assert_eq!(silent.serving, None);
+    assert!(silent.revocation.is_empty());
+
+    let told = wiring(&format!(
+        r#"{HEAD_AND_LISTENER}
+        [mta-sts]
+        honour = false
+        [delivery]
+        allow-private-targets = true
+        [[partner]]
+        name = "P"
+        domains = ["partner.example"]
+        stage = "observe"
+        [partner.outbound]
+        require = "authenticated"
+        crl = ["http://crl.partner.example/ca.crl"]
+        [partner.inbound]
+        require = "authenticated"
+        names = ["out.partner.example"]
+        crl = ["http://crl.partner.example/ca.crl"]
+        [[partner]]
+        name = "Q"
+        domains = ["q.example"]
+        stage = "observe"
+        [partner.outbound]
+        require = "authenticated"
+        crl = ["https://crl.q.example/ca.crl"]
+        "#
+    ));
+    assert_eq!(told.honour, HonourSts::No);
+    assert_eq!(told.targets, Targets::Any);
+    let places: Vec<_> = told
+        .revocation
+        .iter()
+        .map(|it| match &it.place {
+            postern_fetch::CrlPlace::Url(url) => url.as_str(),
+            postern_fetch::CrlPlace::File(path) => panic!("{}", path.display()),
+        })
+        .collect();
+    let expected = [
+        "http://crl.partner.example/ca.crl",
+        "https://crl.q.example/ca.crl",
+    ];
+    assert_eq!(places, expected);
+    // Whoever refreshes a list does so for the rule that asks it.
+    let partner = told.policy.partners().next().unwrap();
+    let check = partner.outbound().identity.revocation.as_ref().unwrap();
+    assert!(Arc::ptr_eq(&check.sources()[0], &told.revocation[0].source));
+}
+
+#[test]
+fn a_listener_has_its_own_profile() {
+    let text = HEAD_AND_LISTENER.replace("tls = \"none\"", "profile = \"modern\"");
+    let home = tempfile::tempdir().unwrap();
+    let leaf = postern_testkit::Leaf::named("mx1.example.org");
+    let authority = postern_testkit::Authority::new("Test CA");
+    authority.issue(&leaf).write(home.path(), "mx");
+    let text = format!(
+        "{text}\n[[tls.certificate]]\nname = \"default\"\nchain = \"mx.pem\"\nkey = \"mx.key\"\n"
+    );
+    let loaded = postern_config::parse(&text, &home.path().join("postern.toml"));
+    let wiring = loaded.map(|loaded| Wiring::from(loaded.settings)).unwrap();
+    let profile = wiring.reception.listeners[0].profile.map(|it| it.name());
+    assert_eq!(profile, Some(postern_tls::ProfileName::Modern));
+}
+
+/// A host that takes mail from its own network alone.
+const HEAD_AND_LISTENER: &str = r#"
+hostname = "mx1.example.org"
+[tls]
+trust = ["public"]
+[[listener]]
+address = "127.0.0.1:0"
+role = "relay"
+tls = "none"
+networks = ["127.0.0.0/8"]
+"#;

@@ -16,12 +16,13 @@ use self::{inbound::Inbound, outbound::Outbound};
 use crate::{
     cli::{Direction, Explain, Party},
     failure::{Exit, Failure},
-    load::load,
+    load::load_to_start,
     output,
 };
 
 pub(crate) fn run(config: &Path, question: &Explain) -> Result<Exit, Failure> {
-    let settings = load(config)?.settings;
+    // A certificate or a list whose time is over is no reason to explain nothing.
+    let settings = load_to_start(config)?.settings;
     let answer = match (question.direction, &question.to) {
         (None, None) | (Some(Direction::Inbound), _) => {
             question.check_inbound()?;

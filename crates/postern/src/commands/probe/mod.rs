@@ -24,7 +24,7 @@ use super::{explain::forward_path, live::Live};
 use crate::{
     cli::{self, Wish},
     failure::{Exit, Failure},
-    load::load,
+    load::load_to_start,
     output,
 };
 
@@ -35,7 +35,7 @@ const AT_A_TIME: usize = 8;
 const NOT_MET: &str = "not-met";
 
 pub(crate) fn run(config: &Path, asked: &cli::Probe) -> Result<Exit, Failure> {
-    let settings = load(config)?.settings;
+    let settings = load_to_start(config)?.settings;
     let path = forward_path(&asked.to)?;
     let wish = asked.wish.map_or(TlsWish::Unstated, Wish::wish);
     let probed = super::wait_for(async {
