@@ -256,6 +256,8 @@ async fn a_list_that_turned_out_forged_is_soon_fetched_again() {
     let somebody = world.authority.issue(&Leaf::named("mx.ministry.example"));
     let judged = judged_by(&world.authority, &somebody, &held.source).await;
     judged.unwrap_err();
+    let trouble = refresher.list().pop().unwrap().trouble.unwrap();
+    assert!(trouble.1.contains("did not verify"), "{trouble:?}");
     server.now(Script::answer("500 Oh", &[], b""));
     round(&refresher, after(now, 2 * HOUR)).await;
     round(&refresher, after(now, 2 * HOUR)).await;
@@ -269,6 +271,7 @@ async fn a_list_that_turned_out_forged_is_soon_fetched_again() {
     assert_eq!(number(&held).as_deref(), Some("1"));
     let judged = judged_by(&world.authority, &somebody, &held.source).await;
     judged.unwrap();
+    assert_eq!(refresher.list()[0].trouble, None);
 }
 
 #[tokio::test]

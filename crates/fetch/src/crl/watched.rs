@@ -199,11 +199,16 @@ impl Watched {
 
     pub(super) fn status(&self) -> CrlStatus {
         let state = self.state();
+        let forged = || {
+            let text = "the last list did not verify as one of its issuer".to_owned();
+            let forged = self.source.is_doubted();
+            state.updated.filter(|_| forged).map(|since| (since, text))
+        };
         CrlStatus {
             label: self.source.label().to_owned(),
             facts: self.source.facts(),
             updated: state.updated,
-            trouble: state.trouble.clone(),
+            trouble: state.trouble.clone().or_else(forged),
             next: state.next,
         }
     }

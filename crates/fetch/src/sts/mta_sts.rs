@@ -11,6 +11,11 @@
 //! another policy takes it back. While that lasts it is fetched anew every day, in the
 //! background. There a record that is gone means "no longer", and the policy is left to end, but
 //! a record that cannot be looked up does not keep the policy from being fetched.
+//!
+//! There is room for so many policies. When it is full, those that are not enforced go first, and
+//! then those of domains that were written to on one day only; what is enforced by a domain that
+//! we have to do with stays until its end, and strangers are then served without being
+//! remembered. No policy is fetched more than once a minute, whatever the record says.
 
 use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
 
