@@ -39,7 +39,21 @@ pub enum DeniedCertificate {
 #[derive(Debug, Default)]
 pub(crate) struct Denylist {
     keys: HashMap<SpkiPin, Arc<str>>,
-    serials: BTreeMap<CertificateSerial, Vec<(Option<Arc<str>>, Arc<str>)>>,
+    serials: BTreeMap<CertificateSerial, Vec<OfIssuer>>,
+}
+
+/// A refused serial number of one issuer, or of any.
+#[derive(Debug)]
+struct OfIssuer {
+    issuer: Option<Arc<str>>,
+    reason: Arc<str>,
+}
+
+impl OfIssuer {
+    fn is_by(&self, issuer: &str) -> bool {
+        let part = self.issuer.as_deref();
+        part.is_none_or(|part| issuer.contains(part))
+    }
 }
 
 impl Denylist {
@@ -64,7 +78,7 @@ impl Denylist {
                     list.serials
                         .entry(serial)
                         .or_default()
-                        .push((issuer, reason));
+                        .push(OfIssuer { issuer, reason });
                 }
             }
         }
@@ -110,11 +124,8 @@ impl Denylist {
     }
 
     fn by_serial(&self, serial: &CertificateSerial, issuer: &str) -> Option<&Arc<str>> {
-        self.serials
-            .get(serial)?
-            .iter()
-            .find(|(part, _)| part.as_deref().is_none_or(|part| issuer.contains(part)))
-            .map(|(_, reason)| reason)
+        let of_issuer = self.serials.get(serial)?.iter().find(|it| it.is_by(issuer));
+        of_issuer.map(|it| &it.reason)
     }
 }
 

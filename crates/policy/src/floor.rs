@@ -35,10 +35,14 @@ impl RouteFloor {
     ) -> Result<Self, RouteFloorError> {
         let authenticates = require.requires_authenticated_peer();
         let given = !identity.names.is_empty() || !identity.pins.is_empty();
-        let more = identity.trust.is_some() || identity.revocation.is_some();
-        if !authenticates && (given || more)
-            || identity.revocation.is_some() && !identity.uses_pkix()
-        {
+        let trusts = identity.trust.is_some();
+        let revokes = identity.revocation.is_some();
+        let unused = if authenticates {
+            revokes && !identity.uses_pkix()
+        } else {
+            given || trusts || revokes
+        };
+        if unused {
             return Err(RouteFloorError::IdentityUnused);
         }
         let nameless = !next_hops.is_empty() && names_of(next_hops).is_empty();

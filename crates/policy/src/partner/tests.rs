@@ -1,3 +1,5 @@
+use postern_tls::{CrlSource, RevocationCheck, UnknownStatus};
+
 use super::*;
 use crate::ChannelLevel;
 
@@ -113,6 +115,32 @@ fn a_usage_says_nothing_about_pins() {
         begun(&["ministry.example"]).inbound(inbound(names(&["out.example"]))),
         &[],
     );
+}
+
+/// A list that nobody asks would be a weaker policy than the one that was written.
+#[test]
+fn revocation_is_of_certificates_that_authorities_vouch_for() {
+    let list = || {
+        let source = std::sync::Arc::new(CrlSource::new("ministry.crl"));
+        Some(RevocationCheck::new([source], UnknownStatus::Refuse))
+    };
+    let outbound = |dane, identity| OutboundTerms {
+        identity: IdentityTerms {
+            revocation: list(),
+            ..identity
+        },
+        dane,
+        ..OutboundTerms::requiring(ChannelLevel::Authenticated)
+    };
+    let direction = Direction::Outbound;
+    let unused = [("outbound.crl", PartnerError::RevocationUnused { direction })];
+    let sound = |dane, identity| begun(&["ministry.example"]).outbound(outbound(dane, identity));
+    let none = IdentityTerms::default;
+    check(sound(Dane::WherePublished, none()), &[]);
+    check(sound(Dane::WherePublished, pinned()), &unused);
+    check(sound(Dane::Demanded, none()), &unused);
+    check(sound(Dane::Demanded, pinned()), &unused);
+    check(sound(Dane::Demanded, names(&["mx.ministry.example"])), &[]);
 }
 
 #[test]

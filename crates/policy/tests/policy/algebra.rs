@@ -1,16 +1,26 @@
 //! The laws of the join, and that nothing joined to a rule lowers it.
 
-use std::{collections::BTreeSet, sync::LazyLock};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, LazyLock},
+};
 
 use postern_mail::Host;
 use postern_policy::{
-    ChannelDemand, Contribution, Grounds, HostPattern, HostRule, Identity, IdentityConstraint,
-    Label, PinSet, PkixConstraint, ProfileDemand, Provenance, Requirement, Source,
+    ChannelDemand, Contribution, DnsProof, Grounds, HostPattern, HostRule, Identity,
+    IdentityConstraint, Label, PinSet, PkixConstraint, ProfileDemand, Provenance, Requirement,
+    Source, TlsaConstraint,
 };
-use postern_tls::{CertificateUsage, Profile, ProfileName, TrustAnchors};
+use postern_tls::{
+    CertificateUsage, CrlSource, Profile, ProfileName, RevocationCheck, TlsaRecord, TlsaSet,
+    TrustAnchors, UnknownStatus,
+};
 use proptest::prelude::*;
 
-use crate::peers::{self, Peer};
+use crate::{
+    peers::{self, Peer},
+    published,
+};
 
 static PEERS: LazyLock<Vec<Peer>> = LazyLock::new(peers::all);
 
@@ -28,6 +38,11 @@ fn source() -> impl Strategy<Value = Source> {
         Source::ListenerFloor(Label::new("[::]:25")),
         Source::PartnerRule("Ministry".parse().unwrap()),
         Source::PartnerRule("Bank".parse().unwrap()),
+        Source::BreakGlass("Bank".parse().unwrap()),
+        Source::Denylist,
+        Source::MtaSts("ministry.example".parse().unwrap()),
+        Source::Dane("mx1.ministry.example".parse().unwrap()),
+        Source::RequireTls,
     ])
 }
 
@@ -39,16 +54,59 @@ fn constraint() -> impl Strategy<Value = IdentityConstraint> {
         CertificateUsage::ClientAuth,
         CertificateUsage::ClientOrServerAuth,
     ]);
-    let pkix =
-        (names, anchors, usage).prop_map(|(names, anchors, usage)| pkix(&names, anchors, usage));
+    let pkix = (names, anchors, usage, prop::option::of(revocation()))
+        .prop_map(|(names, anchors, usage, revocation)| pkix(&names, anchors, usage, revocation));
     let pins = prop::sample::subsequence(peers::PINS.to_vec(), 1..=2)
         .prop_map(|pins| PinSet::new(pins).unwrap().into());
-    prop_oneof![6 => pkix, 3 => pins, 1 => Just(IdentityConstraint::Nameless)]
+    let undetermined = prop::sample::select(vec!["the answer is bogus", "a timeout"])
+        .prop_map(|reason| IdentityConstraint::Undetermined(reason.into()));
+    prop_oneof![
+        6 => pkix,
+        3 => pins,
+        3 => tlsa(),
+        1 => undetermined,
+        1 => Just(IdentityConstraint::Nameless),
+    ]
 }
 
-fn pkix(names: &[&str], anchors: TrustAnchors, usage: CertificateUsage) -> IdentityConstraint {
+fn pkix(
+    names: &[&str],
+    anchors: TrustAnchors,
+    usage: CertificateUsage,
+    revocation: Option<RevocationCheck>,
+) -> IdentityConstraint {
     let names = names.iter().map(|name| peers::reference(name));
-    PkixConstraint::new(names, anchors, usage).unwrap().into()
+    let pkix = PkixConstraint::new(names, anchors, usage).unwrap();
+    pkix.with_revocation(revocation).into()
+}
+
+/// A list that says nothing yet, which is enough or is not.
+fn revocation() -> impl Strategy<Value = RevocationCheck> {
+    let unknown = prop::sample::select(vec![UnknownStatus::Refuse, UnknownStatus::Accept]);
+    let label = prop::sample::select(vec!["a.crl", "b.crl"]);
+    (label, unknown).prop_map(|(label, unknown)| {
+        RevocationCheck::new([Arc::new(CrlSource::new(label))], unknown)
+    })
+}
+
+/// Records that one of the peers matches, or none, with names that count and names that do not.
+fn tlsa() -> impl Strategy<Value = IdentityConstraint> {
+    let matching = |name| (3, published::leaf(&peers::server(name)));
+    let authority = (2, peers::authority().to_vec());
+    let records = vec![matching("right"), matching("self-signed"), authority];
+    let records = prop::sample::subsequence(records, 1..=3);
+    let base = prop::sample::select(vec!["mx1.ministry.example", "mx.evil.test"]);
+    (records, base).prop_map(|(records, base)| {
+        let records = records.into_iter().map(|(usage, association)| TlsaRecord {
+            usage,
+            selector: 0,
+            matching: 0,
+            association,
+        });
+        let base = base.parse().unwrap();
+        let tlsa = TlsaConstraint::new(base, TlsaSet::new(records), []);
+        tlsa.unwrap().into()
+    })
 }
 
 fn channel() -> impl Strategy<Value = ChannelDemand> {
@@ -74,7 +132,7 @@ fn hosts() -> impl Strategy<Value = HostRule> {
             .map(|pattern| pattern.parse::<HostPattern>().unwrap());
         HostRule::among(patterns)
     });
-    prop_oneof![Just(HostRule::any()), some]
+    prop_oneof![2 => Just(HostRule::any()), 2 => some, 1 => Just(HostRule::proven())]
 }
 
 fn contribution() -> impl Strategy<Value = Requirement> {
@@ -103,6 +161,19 @@ fn requirement() -> impl Strategy<Value = Requirement> {
         let first = parts.next().unwrap();
         parts.fold(first, |all, part| all.join(&part))
     })
+}
+
+/// Every host, known in every way.
+fn hosts_known() -> impl Iterator<Item = (Host, Provenance)> {
+    let provenances = [
+        Provenance::Configured,
+        Provenance::Literal,
+        Provenance::Dns(DnsProof::Secure),
+        Provenance::Dns(DnsProof::Insecure),
+        Provenance::Dns(DnsProof::Indeterminate),
+    ];
+    let hosts = HOSTS.into_iter().map(|host| host.parse::<Host>().unwrap());
+    hosts.flat_map(move |host| provenances.map(|provenance| (host.clone(), provenance)))
 }
 
 fn constraints(requirement: &Requirement) -> BTreeSet<IdentityConstraint> {
@@ -137,9 +208,9 @@ proptest! {
         prop_assert_eq!(both.level(), a.level().stricter(b.level()));
         prop_assert!(constraints(&both).is_superset(&constraints(&a)));
         prop_assert_eq!(&both.bounds().intersect(a.bounds()), both.bounds());
-        for host in HOSTS {
-            let host: Host = host.parse().unwrap();
-            prop_assert!(a.hosts().admits(&host, Provenance::Configured) || !both.hosts().admits(&host, Provenance::Configured));
+        for (host, provenance) in hosts_known() {
+            let admitted = |rule: &Requirement| rule.hosts().admits(&host, provenance);
+            prop_assert!(admitted(&a) || !admitted(&both));
         }
         for contribution in a.contributions() {
             prop_assert!(both.contributions().any(|kept| kept == contribution));
@@ -151,20 +222,35 @@ proptest! {
     #[test]
     fn nobody_gets_through_a_join_whom_one_side_refuses(a in requirement(), b in requirement()) {
         let both = a.join(&b);
+        let prospect = |rule: &Requirement| rule.judge_prospect().is_ok();
+        prop_assert_eq!(prospect(&both), prospect(&a) && prospect(&b));
         for peer in PEERS.iter() {
             let (a, b, both) = (peer.judged_by(&a), peer.judged_by(&b), peer.judged_by(&both));
             if both.is_ok() {
                 prop_assert!(a.is_ok() && b.is_ok(), "{}: {:?} {:?}", peer.name, a, b);
             }
         }
-        for host in HOSTS {
-            let host: Host = host.parse().unwrap();
-            let admits = |rule: &Requirement| {
-                rule.judge_host(&host, Provenance::Configured).is_ok()
-            };
+        for (host, provenance) in hosts_known() {
+            let admits = |rule: &Requirement| rule.judge_host(&host, provenance).is_ok();
             let either = admits(&a) && admits(&b);
             prop_assert_eq!(admits(&both), either);
         }
+    }
+
+    /// However long the list, each demand on it takes away or leaves as it is.
+    #[test]
+    fn the_longer_the_list_the_fewer_get_through(parts in prop::collection::vec(contribution(), 1..=6)) {
+        let mut all = parts[0].clone();
+        for part in &parts[1..] {
+            let longer = all.join(part);
+            for peer in PEERS.iter() {
+                prop_assert!(peer.judged_by(&all).is_ok() || peer.judged_by(&longer).is_err());
+            }
+            all = longer;
+        }
+        let reversed = parts.iter().rev().skip(1);
+        let reversed = reversed.fold(parts[parts.len() - 1].clone(), |all, part| all.join(part));
+        prop_assert_eq!(all, reversed);
     }
 
     /// Authentication is always as somebody.

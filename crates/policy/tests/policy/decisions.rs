@@ -20,8 +20,11 @@ pub(crate) struct Decision {
     /// Whether a chain is verified on the way, with its signatures.
     pub(crate) signatures: bool,
     sts: Option<Arc<KnownPolicy>>,
-    decide: Box<dyn FnMut(Option<&Arc<KnownPolicy>>)>,
+    decide: Decide,
 }
+
+/// It is given the MTA-STS policy of the destination.
+type Decide = Box<dyn FnMut(Option<&Arc<KnownPolicy>>)>;
 
 /// All of them, under policies of `count` partners and one more.
 pub(crate) fn among(count: usize) -> Vec<Decision> {

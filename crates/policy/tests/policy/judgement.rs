@@ -108,7 +108,7 @@ fn every_server_at_every_level_and_stage() {
 
 #[track_caller]
 fn check_server(policy: &Policy, stage: Stage, peer: &Peer, expected: Option<Verdict>) {
-    let plan = policies::plan(&policy, &"ministry.example".parse().unwrap(), None);
+    let plan = policies::plan(policy, &"ministry.example".parse().unwrap(), None);
     let full = peer
         .judged_by(plan.full())
         .ok()

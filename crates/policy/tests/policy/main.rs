@@ -19,3 +19,4 @@ mod peers;
 mod policies;
 mod published;
 mod scale;
+mod supremacy;

@@ -5,7 +5,7 @@ use postern_policy::{
     ChannelLevel, DeliveryPlan, HostPlan, IdentityTerms, Label, Mismatch, OutboundTerms, Partner,
     Permit, Policy, PolicyError, Refused, RouteFloor, RouteFloorError, Stage, Verdict,
 };
-use postern_tls::{NotSecured, Profile, ProfileName};
+use postern_tls::{NotSecured, Profile, ProfileName, RevocationCheck, UnknownStatus};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
 use crate::{
@@ -29,7 +29,7 @@ fn enforced() -> Policy {
 }
 
 fn plan(policy: &Policy) -> DeliveryPlan {
-    policies::plan(&policy, &host("ministry.example"), None)
+    policies::plan(policy, &host("ministry.example"), None)
 }
 
 fn at_mx1(plan: &DeliveryPlan) -> HostPlan {
@@ -415,6 +415,15 @@ fn the_floor_of_a_route_says_as_whom() {
     let error = floor(any, names(&["a.example"]), &smarthost).unwrap_err();
     assert_eq!(error, RouteFloorError::IdentityUnused);
     assert!(floor(authenticated, policies::pins(), &next_hops("192.0.2.1:25")).is_ok());
+    let listed = |terms| IdentityTerms {
+        revocation: Some(RevocationCheck::new([], UnknownStatus::Refuse)),
+        ..terms
+    };
+    assert!(floor(authenticated, listed(none()), &smarthost).is_ok());
+    for (level, terms) in [(any, none()), (authenticated, policies::pins())] {
+        let error = floor(level, listed(terms), &smarthost).unwrap_err();
+        assert_eq!(error, RouteFloorError::IdentityUnused);
+    }
 }
 
 #[test]

@@ -107,9 +107,14 @@ pub(crate) fn client(name: &str) -> Peer {
     clients.find(|peer| peer.name == name).unwrap()
 }
 
+/// The certificate of the ministry's authority.
+pub(crate) fn authority() -> &'static [u8] {
+    CAST.ministry.certificate()
+}
+
 /// The key of the ministry's authority, whose certificate nobody sends.
 pub(crate) fn authority_pin() -> SpkiPin {
-    let summary = CertificateSummary::of(CAST.ministry.certificate());
+    let summary = CertificateSummary::of(authority());
     summary.contents.unwrap().spki_pin
 }
 

@@ -79,7 +79,7 @@ pub(crate) fn unusable() -> DaneFacts {
 
 pub(crate) fn leaf(peer: &Peer) -> Vec<u8> {
     let PeerCertificates::Chain(chain) = peer.security.as_ref().unwrap().peer() else {
-        panic!("{} shows nothing", peer.name);
+        unreachable!("{} shows nothing", peer.name);
     };
     chain.leaf().to_vec()
 }

@@ -55,7 +55,7 @@ fn a_decision_does_not_go_through_the_partners() {
     let to: Host = "mx.p9.example".parse().unwrap();
     let from = ReversePath::Mailbox("a@stranger.test".parse().unwrap());
     let stranger = peers::client("other authority");
-    let plan = |policy: &Policy| time(|| drop(policies::plan(&policy, &to, None)));
+    let plan = |policy: &Policy| time(|| drop(policies::plan(policy, &to, None)));
     let judge = |policy: &Policy| {
         time(|| drop(policy.judge_mail(&(&from).into(), None, stranger.security.as_ref(), now())))
     };
