@@ -257,7 +257,7 @@ impl Fixed {
             control_socket: wiring.control_socket.clone(),
             log_format: wiring.log.format,
             concurrency: wiring.delivery.messages,
-            https: wiring.serving.as_ref().and_then(|it| it.https),
+            https: wiring.serving.as_ref().map(|it| it.https),
             http: wiring.serving.as_ref().and_then(|it| it.http),
         }
     }

@@ -24,7 +24,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Web {
     website: Arc<Website>,
-    https: Option<net::TcpListener>,
+    https: net::TcpListener,
     http: Option<net::TcpListener>,
     stop: CancellationToken,
     /// Ends those that serve with the certificates of now.
@@ -41,7 +41,7 @@ impl Web {
         let stop = CancellationToken::new();
         Ok(Some(Self {
             website: Arc::new(Website::new(site(serving))),
-            https: serving.https.map(listen).transpose()?,
+            https: listen(serving.https)?,
             http: serving.http.map(listen).transpose()?,
             stop_https: Mutex::new(stop.child_token()),
             stop,
@@ -72,10 +72,7 @@ impl Web {
 
     /// Serves with these certificates, in place of those who serve with others.
     fn begin_https(&self, tls: WebServer) -> Result<(), Failure> {
-        let Some(listener) = &self.https else {
-            return Ok(());
-        };
-        let listener = again(listener)?;
+        let listener = again(&self.https)?;
         let stop = self.stop.child_token();
         let website = Arc::clone(&self.website);
         let serve = website.serve_https(listener, tls, stop.clone().cancelled_owned());
@@ -111,11 +108,15 @@ pub(super) fn described(serving: Option<&StsServing>) -> Vec<String> {
     };
     let domains: Vec<_> = serving.domains.iter().map(ToString::to_string).collect();
     let mode = serving.policy.mode();
-    let told = |place: Option<SocketAddr>, what: &str| {
-        place.map(|at| format!("{what} on {at}: mode {mode}, for {}", domains.join(", ")))
-    };
-    let places = [told(serving.https, "https"), told(serving.http, "http")];
-    places.into_iter().flatten().collect()
+    let policy = format!(
+        "https on {}: mode {mode}, for {}",
+        serving.https,
+        domains.join(", ")
+    );
+    let redirect = serving
+        .http
+        .map(|at| format!("http on {at}: sent to https"));
+    std::iter::once(policy).chain(redirect).collect()
 }
 
 fn site(serving: &StsServing) -> Site {
@@ -214,7 +215,7 @@ mod tests {
         let before = wiring(home.path(), "testing");
         let web = Web::bind(before.serving.as_ref()).unwrap().unwrap();
         web.begin(&before).unwrap();
-        let port = web.https.as_ref().unwrap().local_addr().unwrap().port();
+        let port = web.https.local_addr().unwrap().port();
         let mode = |finding: StsFinding| {
             let known = finding
                 .known

@@ -36,8 +36,8 @@ pub enum HonourSts {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StsServing {
     /// Where it is served over HTTPS.
-    pub https: Option<SocketAddr>,
-    /// Where it is served over HTTP, to a proxy that speaks HTTPS for us.
+    pub https: SocketAddr,
+    /// Where whoever comes over HTTP is sent to HTTPS.
     pub http: Option<SocketAddr>,
     /// The policy, which is the same for all domains.
     pub policy: StsPolicy,
@@ -107,10 +107,11 @@ static HTTPS: Key<SocketAddr> = Key::optional(
 static HTTP: Key<SocketAddr> = Key::optional(
     "http",
     &SOCKET,
-    "no policy of ours is served over HTTP",
-    r#""127.0.0.1:8080""#,
-    "Address and port where the same is served over HTTP, for a proxy on this host that speaks \
-     HTTPS for us. Senders fetch policies over HTTPS only.",
+    "nobody listens there",
+    r#""0.0.0.0:80""#,
+    "Beside `https`: address and port where whoever comes over HTTP is sent to HTTPS. Senders \
+     need no such thing, people who look with a browser may. The policy itself is served over \
+     HTTPS alone.",
 );
 
 static MODE: Key<StsMode> = Key::optional(

@@ -3,7 +3,7 @@
 use postern_mail::{Domain, DomainPattern};
 use postern_policy::{HostPattern, HostRule, Provenance, StsMode, StsPolicy};
 
-use super::{CERTIFICATE, HTTPS, MAX_AGE, MODE, MX, StsServing, Surroundings, Written};
+use super::{CERTIFICATE, HTTP, HTTPS, MAX_AGE, MODE, MX, StsServing, Surroundings, Written};
 use crate::{
     schema::{Located, Notes, Reported, Table},
     section::{certificate, domain},
@@ -17,11 +17,10 @@ impl Written {
         table: &Table<'_>,
         around: &Surroundings<'_>,
     ) -> Result<Option<StsServing>, Reported> {
-        let served = self.addresses().next().is_some();
         let (https, http) = (self.https?, self.http?);
-        if !served {
+        let Some(https) = https else {
             return refuse_unserved(table).map(|()| None);
-        }
+        };
         let mode = self.mode.and_then(|mode| {
             let spot = table.spot_of(MODE.entry.name);
             let right = "write mode = \"testing\" to begin with";
@@ -32,12 +31,11 @@ impl Written {
         let domains = domains(table, around.domains);
         let certificate = self.certificate.and_then(|certificate| {
             let domains = domains.as_deref().unwrap_or_default();
-            let shown = https.is_some();
-            check_certificate(table, around, shown, certificate.as_ref(), domains)?;
+            check_certificate(table, around, certificate.as_ref(), domains)?;
             Ok(certificate.map(|certificate| certificate.value))
         });
         Ok(Some(StsServing {
-            https: https.map(|address| address.value),
+            https: https.value,
             http: http.map(|address| address.value),
             policy: policy?,
             domains: domains?,
@@ -48,13 +46,19 @@ impl Written {
 
 /// What belongs to a policy that nobody can fetch.
 fn refuse_unserved(table: &Table<'_>) -> Result<(), Reported> {
-    let keys = [&MODE.entry, &MX.entry, &MAX_AGE.entry, &CERTIFICATE.entry];
+    let keys = [
+        &HTTP.entry,
+        &MODE.entry,
+        &MX.entry,
+        &MAX_AGE.entry,
+        &CERTIFICATE.entry,
+    ];
     let mut verdict = Ok(());
     for key in keys.into_iter().filter(|key| table.holds(key.name)) {
         verdict = Err(table.notes().error(
             &table.spot_of_path(key.name),
             "has an effect only where our policy is served",
-            "give https, or http behind a proxy, or remove the key",
+            "give https, or remove the key",
         ));
     }
     verdict
@@ -143,18 +147,9 @@ fn domains(table: &Table<'_>, written: &[domain::Written]) -> Result<Vec<Domain>
 fn check_certificate(
     table: &Table<'_>,
     around: &Surroundings<'_>,
-    shown: bool,
     certificate: Option<&Located<String>>,
     domains: &[Domain],
 ) -> Result<(), Reported> {
-    if !shown {
-        let told = certificate.map(|certificate| {
-            let right = "give https, or remove the key";
-            let notes = table.notes();
-            notes.error(&certificate.spot, "has an effect only beside https", right)
-        });
-        return told.map_or(Ok(()), Err);
-    }
     let Some(certificates) = around.certificates else {
         return Ok(());
     };
