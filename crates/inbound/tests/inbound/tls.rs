@@ -1,7 +1,8 @@
 //! STARTTLS and implicit TLS.
 
 use postern_inbound::{Role, TlsMode};
-use postern_testkit::client_config;
+use postern_testkit::{client_config, loose_client_config};
+use postern_tls::{Profile, ProfileName};
 
 use crate::{
     client::Client,
@@ -170,4 +171,26 @@ async fn a_handshake_has_its_time() {
     let mut client = Client::greet(house.address).await;
     client.say("STARTTLS", "220").await;
     assert_eq!(client.hear_all().await, b"");
+}
+
+#[tokio::test]
+async fn a_listener_s_own_profile_narrows_what_it_negotiates() {
+    let modern = Profile::named(ProfileName::Modern);
+    for (profile, taken) in [(None, true), (Some(modern), false)] {
+        let mut plan = Plan::new();
+        plan.settings.listeners[0].profile = profile;
+        let house = plan.serve();
+        let old = loose_client_config(
+            &[&rustls::version::TLS12],
+            &[rustls::SignatureScheme::ECDSA_NISTP256_SHA256],
+        );
+        let mut client = Client::greet(house.address).await;
+        client.say("STARTTLS", "220").await;
+        assert_eq!(client.handshake(old).await.is_ok(), taken, "{profile:?}");
+
+        let mut client = Client::greet(house.address).await;
+        client.say("STARTTLS", "220").await;
+        let new = client_config(&house.pki.public, None);
+        assert!(client.handshake(new).await.is_ok(), "{profile:?}");
+    }
 }
