@@ -20,12 +20,26 @@
 //!   dialled, [`DeliveryPlan::for_host`] what holds at one next hop, and [`Policy::authorize`]
 //!   turns a channel that meets it into a [`Permit`], which owns the channel. There is no other
 //!   way to a channel that can carry mail.
-//! * **Inbound**, [`Policy::judge_mail`] answers `MAIL FROM`: only an authenticated channel
-//!   speaks for the domains of a partner that requires it, and an exclusive partner's
-//!   certificate speaks for no other domain.
+//! * **Inbound**, [`Policy::judge_mail`] answers `MAIL FROM` and [`Policy::judge_author`] the
+//!   From: field: only an authenticated channel speaks for the domains of a partner that requires
+//!   it, and an exclusive partner's certificate speaks for no other domain.
 //!
-//! At the stages before [`Stage::Enforce`] a partner's rule is judged all the same, and only the
-//! consequence differs.
+//! # What is in force
+//!
+//! Every rule is judged; not every rule stops mail. `full` is the join of all, `enforced` of those
+//! in force, and it is never more:
+//!
+//! | whose demand | is in force | else it is measured, because of |
+//! |---|---|---|
+//! | the default, a route, a listener | always | |
+//! | a partner's rule | at [`Stage::Enforce`] | the stage, or a [`BreakGlass`], which leaves what it says of the rule and no more |
+//! | MTA-STS, for hosts that MX records name | in mode `enforce` | mode `testing`, or `TLS-Required: No` |
+//! | DANE | where DNS proves records, or could not be asked | `TLS-Required: No` |
+//! | REQUIRETLS | always | |
+//! | the list of refused certificates ([`Denied`]) | always, beside all rules | |
+//!
+//! [`Explanation`] tells which rules took part, what each stands on ([`Grounds`]), why it is only
+//! measured ([`WhyMeasured`]), and what would happen if it were not.
 //!
 //! ```
 //! use postern_policy::{
@@ -64,8 +78,19 @@
 //! (RFC 3207 §4): what is demanded is demanded of a partner.
 //!
 //! What the network says comes in as facts and becomes contributions like any other: DANE
-//! (RFC 7672), MTA-STS (RFC 8461), REQUIRETLS (RFC 8689). None of them has precedence over
-//! another or over a rule of ours, because a join lowers nothing.
+//! (RFC 7672 §2.2, §3), MTA-STS (RFC 8461 §4, §5), REQUIRETLS (RFC 8689 §4.2.1). None of them has
+//! precedence over another or over a rule of ours, because a join lowers nothing.
+//!
+//! # Left out
+//!
+//! * Facts are believed: whoever gathers them has checked signatures and fetched over HTTPS, and
+//!   asks again when they have run out. A plan ends with the MTA-STS policy and the broken glass
+//!   that it stands on; the life of DNS answers is not known here.
+//! * The MTA-STS policies of smart hosts (RFC 8461 §3.4): a route says itself what its next hops
+//!   must meet.
+//! * That the next hop offers REQUIRETLS (RFC 8689 §4.2.1) shows in the session, which sees to it.
+//! * Of an authority that a TLSA record holds in full, and that the peer does not send, nothing is
+//!   looked for among the refused certificates.
 
 mod basis;
 mod break_glass;
