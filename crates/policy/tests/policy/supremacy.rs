@@ -242,17 +242,22 @@ fn plan(local: &Local, network: &Network, (host, provenance): &(Host, Provenance
     })
 }
 
-/// Where the operator demands DANE, what is published is what the operator's rule is about; it
-/// can be met by nothing less.
-fn nothing(local: &Local, network: &Network) -> Network {
+/// A network that says nothing. Where the operator demands DANE, and that counts, what is
+/// published is what the operator's own rule is about, and is known.
+fn nothing(local: &Local, network: &Network, demand_counts: bool) -> Network {
     Network {
-        wish: TlsWish::Waived,
+        wish: TlsWish::Unstated,
         sts: None,
         dane: match local.dane {
-            Dane::Demanded => network.dane.clone(),
-            Dane::WherePublished => published::no_dane(),
+            Dane::Demanded if demand_counts => network.dane.clone(),
+            Dane::Demanded | Dane::WherePublished => published::no_dane(),
         },
     }
+}
+
+fn is_enforced(plan: &HostPlan) -> bool {
+    let enforced = plan.partner().is_some_and(|it| it.stage().stops_mail());
+    enforced && plan.delivery().broken_glass().is_none()
 }
 
 fn grants(plan: &HostPlan, peer: &Peer) -> bool {
@@ -273,10 +278,12 @@ proptest! {
         host in host(),
     ) {
         let knowing = plan(&local, &network, &host);
-        let ignorant = plan(&local, &nothing(&local, &network), &host);
+        let enforced = is_enforced(&knowing);
+        let in_force = plan(&local, &nothing(&local, &network, enforced), &host);
+        let in_full = plan(&local, &nothing(&local, &network, true), &host);
         for peer in PEERS.iter() {
-            prop_assert!(grants(&ignorant, peer) || !grants(&knowing, peer), "{}", peer.name);
-            let full = grants_in_full(&ignorant, peer) || !grants_in_full(&knowing, peer);
+            prop_assert!(grants(&in_force, peer) || !grants(&knowing, peer), "{}", peer.name);
+            let full = grants_in_full(&in_full, peer) || !grants_in_full(&knowing, peer);
             prop_assert!(full, "{} in full", peer.name);
         }
     }
