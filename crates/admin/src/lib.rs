@@ -8,7 +8,10 @@
 //!   no other authorisation, so the socket must not be forwarded to where others are. Requests
 //!   that a web page could cause are refused all the same.
 //! * **What it costs.** Heads, bodies, pages, connections and times are bounded.
-//! * **Ids.** A queue id is parsed by its grammar before anything is looked up by it.
+//! * **Ids.** A queue id is parsed by its grammar before anything is looked up by it, and a
+//!   partner by its name among those of the configuration.
+//! * **What is told of channels** ([`ProtectionStatus`], [`Partner`]) is in words and numbers of
+//!   its own: this crate knows no policy, and the daemon fills them in.
 //!
 //! ```
 //! use postern_admin::{Change, Client, Listing};

@@ -12,7 +12,7 @@
 //! | what happens between start and end of the daemon? | [`daemon`] |
 //! | how does it look with neighbours around it? | [`demo`] |
 //! | which setting becomes which argument? | [`wiring`] |
-//! | what is printed, and how does a failure look? | [`output`], [`failure`] |
+//! | what is printed, and how does a failure look? | [`output`], [`words`], [`failure`] |
 //!
 //! Left out: `key`, `csr`, `dns`, `import` and `evidence`, which come with later versions.
 

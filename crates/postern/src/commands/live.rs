@@ -85,3 +85,27 @@ fn policies(
         opened.map_err(|error| Failure::new("MTA-STS", &error))?,
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_policy_of_the_destination_is_copied() {
+        let [from, to] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        for name in ["a.example", "b.example"] {
+            fs::write(from.path().join(name), name).unwrap();
+        }
+        for domain in ["a.example", "c.example"] {
+            copy_policy(from.path(), &domain.parse().unwrap(), to.path());
+        }
+        let names = |directory: &TempDir| {
+            let entries = fs::read_dir(directory.path()).unwrap();
+            let mut names: Vec<_> = entries.map(|it| it.unwrap().file_name()).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(names(&to), ["a.example"]);
+        assert_eq!(names(&from), ["a.example", "b.example"]);
+    }
+}

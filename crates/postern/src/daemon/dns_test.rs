@@ -66,7 +66,8 @@ impl Drop for DnsTest {
 
 fn tell(test: &SelfTest) {
     match test {
-        SelfTest::Off => tracing::warn!("{test}"),
+        // The configuration was warned of when it was read.
+        SelfTest::Off => tracing::info!("{test}"),
         SelfTest::NoServers(_) => tracing::error!("{test}"),
         SelfTest::Servers(_) if test.is_passed() => tracing::info!("{test}"),
         SelfTest::Servers(_) => tracing::error!("{test}"),

@@ -1,11 +1,11 @@
 //! What is measured of partners, and what takes their rules out of force or puts more into it.
 
-use postern_testkit::Authority;
+use postern_testkit::{Authority, RevocationList, crl_pem};
 use serde_json::Value;
 
 use crate::{
     home::{Home, RELAY},
-    world::{SERIAL, World, eventually, mail_host, tomorrow},
+    world::{SERIAL, World, certified, eventually, mail_host, mail_host_as, tomorrow},
 };
 
 /// What `partner show` says of mail to the partner, once it tells of so many attempts.
@@ -145,6 +145,50 @@ fn a_denied_certificate_stops_mail_from_the_next_message_on() {
     eventually(&gateway, &["queue", "list"], |ran| {
         ran.out == "no messages\n"
     });
+    serving.terminate();
+}
+
+#[test]
+fn revocation_lists_are_told_and_a_new_one_acts_without_a_reload() {
+    let authority = Authority::new("Test CA");
+    let identity = certified(&authority);
+    let host = mail_host_as(&identity);
+    let host = host.serve();
+    let good = RevocationList::numbered(1);
+    let bad = RevocationList::numbered(2).revoking(identity.leaf());
+    let [good, bad] = [good, bad].map(|list| crl_pem(&authority.crl(&list)));
+    let world = World::new(authority, &host);
+    let gateway = world.gateway("enforce", "mx.partner.example", "crl = [\"ca.crl\"]\n");
+    gateway.write("ca.crl", &good);
+    let serving = gateway.serve();
+    serving.submit("b@partner.example");
+    let outbound = outbound_after(&gateway, 1);
+    assert_eq!(outbound["measured"]["met"], 1);
+    let list = &outbound["revocation"][0];
+    assert_eq!(
+        (&list["in-date"], &list["entries"]),
+        (&true.into(), &0.into())
+    );
+    let status = gateway.run(&["status"]);
+    assert!(
+        status.out.contains("0 entries, next due "),
+        "{}",
+        status.out
+    );
+    eventually(&gateway, &["queue", "list"], |ran| {
+        ran.out == "no messages\n"
+    });
+
+    gateway.write("ca.crl", &bad);
+    eventually(&gateway, &["status", "--json"], |ran| {
+        ran.json()["protection"]["revocation"][0]["entries"] == 1
+    });
+    serving.submit("b@partner.example");
+    let waiting = eventually(&gateway, &["queue", "list", "--json"], |ran| {
+        ran.json()["messages"][0]["recipients"][0]["attempts"] == 1
+    });
+    let why = &waiting.json()["messages"][0]["recipients"][0]["last-failure"]["text"];
+    assert!(why.as_str().unwrap().contains("revoked"), "{why}");
     serving.terminate();
 }
 

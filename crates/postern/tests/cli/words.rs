@@ -156,6 +156,18 @@ fn a_bad_configuration_is_told_in_full() {
 }
 
 #[test]
+fn a_spool_that_cannot_be_one_is_noticed() {
+    let home = Home::new(&RELAY.replace("\"queue\"", "\"file/queue\""));
+    home.write("file", "in the way");
+    let ran = home.run(&["check"]);
+    assert_eq!(ran.status, 1, "{ran:?}");
+    let wrong = "spool.path: file is not a folder\n";
+    assert!(ran.out.contains(wrong), "{}", ran.out);
+    let json = home.run(&["check", "--json"]).json();
+    assert_eq!(json["errors"][0]["key"], "spool.path");
+}
+
+#[test]
 fn a_configuration_that_cannot_be_read_is_not_a_bad_one() {
     let home = Home::new(RELAY);
     std::fs::remove_file(home.path("postern.toml")).unwrap();

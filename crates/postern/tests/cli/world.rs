@@ -7,7 +7,7 @@ use std::{
 };
 
 use postern_testkit::{
-    Authority, Leaf,
+    Authority, Identity, Leaf,
     signed_zone::{DnsTree, ServedTree, Signing},
 };
 use tokio::runtime::Runtime;
@@ -26,8 +26,19 @@ pub(crate) struct World {
     host: SocketAddr,
 }
 
-/// The partner's mail host: it takes mail over TLS, and keeps it.
+/// What the partner's mail host shows.
+pub(crate) fn certified(authority: &Authority) -> Identity {
+    let leaf = Leaf::named("mx.partner.example").serial(&[0x4D, 0x55, 0x37]);
+    authority.issue(&leaf)
+}
+
+/// The partner's mail host, which this authority vouches for.
 pub(crate) fn mail_host(authority: &Authority) -> Home {
+    mail_host_as(&certified(authority))
+}
+
+/// The partner's mail host: it takes mail over TLS, and keeps it.
+pub(crate) fn mail_host_as(identity: &Identity) -> Home {
     let home = Home::new(
         r#"
 hostname = "mx.partner.example"
@@ -51,8 +62,7 @@ socket = "control.sock"
 servers = ["127.0.0.1:1"]
 "#,
     );
-    let leaf = Leaf::named("mx.partner.example").serial(&[0x4D, 0x55, 0x37]);
-    authority.issue(&leaf).write(&home.path(""), "mx");
+    identity.write(&home.path(""), "mx");
     home
 }
 

@@ -24,7 +24,7 @@ pub(super) fn look(path: &Path) -> Option<Unusable> {
     let there = absolute.ancestors().find(exists)?;
     let shown = there.display();
     if !there.is_dir() {
-        let why = format!("{shown} is not a directory");
+        let why = format!("{shown} is not a folder");
         return Some(Unusable::ByAnybody(why));
     }
     match access(there, Access::WRITE_OK | Access::EXEC_OK) {
@@ -59,7 +59,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let file = home.path().join("queue");
         fs::write(&file, "").unwrap();
-        let expected = Unusable::ByAnybody(format!("{} is not a directory", file.display()));
+        let expected = Unusable::ByAnybody(format!("{} is not a folder", file.display()));
         assert_eq!(look(&file.join("below")), Some(expected));
     }
 }

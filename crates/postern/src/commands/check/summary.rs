@@ -4,7 +4,7 @@ use std::fmt;
 
 use postern_admin::CertificateStatus;
 use postern_config::{Listener, ListenerTls, LocalDomain, Role, Route, RouteBy, Settings};
-use postern_policy::{ChannelLevel, Exclusivity, IdentityTerms, Partner};
+use postern_policy::{ChannelLevel, Dane, Exclusivity, IdentityTerms, Partner};
 use serde::Serialize;
 
 use crate::{
@@ -48,6 +48,7 @@ struct PartnerSummary {
     name: String,
     stage: &'static str,
     domains: Vec<String>,
+    except: Vec<String>,
     outbound: Demand,
     inbound: Demand,
     exclusive: bool,
@@ -61,6 +62,10 @@ struct Demand {
     names: Vec<String>,
     pins: usize,
     trust: Option<String>,
+    /// By what revoked certificates are told.
+    revocation: Option<String>,
+    /// Whether TLSA records are demanded.
+    dane: bool,
 }
 
 impl Summary {
@@ -117,8 +122,9 @@ fn partner(partner: &Partner) -> PartnerSummary {
         name: partner.name().to_string(),
         stage: partner.stage().as_str(),
         domains: strings(partner.domains()),
-        outbound: demand(outbound.require, &outbound.identity),
-        inbound: demand(inbound.require, &inbound.identity),
+        except: strings(partner.except()),
+        outbound: demand(outbound.require, &outbound.identity, outbound.dane),
+        inbound: demand(inbound.require, &inbound.identity, Dane::WherePublished),
         exclusive: match inbound.exclusive {
             Exclusivity::Exclusive => true,
             Exclusivity::Shared => false,
@@ -126,7 +132,7 @@ fn partner(partner: &Partner) -> PartnerSummary {
     }
 }
 
-fn demand(require: ChannelLevel, identity: &IdentityTerms) -> Demand {
+fn demand(require: ChannelLevel, identity: &IdentityTerms, dane: Dane) -> Demand {
     Demand {
         require,
         names: strings(&identity.names),
@@ -135,7 +141,21 @@ fn demand(require: ChannelLevel, identity: &IdentityTerms) -> Demand {
             .trust
             .as_ref()
             .map(|trust| trust.label().to_owned()),
+        revocation: identity.revocation.as_ref().map(ToString::to_string),
+        dane: match dane {
+            Dane::Demanded => true,
+            Dane::WherePublished => false,
+        },
     }
+}
+
+/// `*.ministry.example, but not old.ministry.example`
+fn domains(partner: &PartnerSummary) -> String {
+    let domains = partner.domains.join(", ");
+    if partner.except.is_empty() {
+        return domains;
+    }
+    format!("{domains}, but not {}", partner.except.join(" or "))
 }
 
 fn strings<'a, T: ToString + 'a>(values: impl IntoIterator<Item = &'a T>) -> Vec<String> {
@@ -149,9 +169,16 @@ impl fmt::Display for Demand {
             write!(f, " as {}", self.names.join(" or "))?;
         }
         match self.pins {
-            0 => Ok(()),
-            1 => f.write_str(" by 1 pin"),
-            many => write!(f, " by {many} pins"),
+            0 => {}
+            1 => f.write_str(" by 1 pin")?,
+            many => write!(f, " by {many} pins")?,
+        }
+        if self.dane {
+            f.write_str(" by DANE")?;
+        }
+        match &self.revocation {
+            Some(check) => write!(f, ", {check}"),
+            None => Ok(()),
         }
     }
 }
@@ -201,7 +228,7 @@ impl Summary {
             table.row([
                 it.name.clone(),
                 it.stage.to_owned(),
-                it.domains.join(", "),
+                domains(it),
                 it.outbound.to_string(),
                 format!("{}{exclusive}", it.inbound),
             ]);
