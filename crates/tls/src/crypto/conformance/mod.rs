@@ -1,6 +1,6 @@
 //! How a finished handshake stands to a profile, point by point, for an auditor.
 //!
-//! [`CryptoBounds::admits`] decides and stops at the first fault; this tells everything: what
+//! [`crate::CryptoBounds::admits`] decides and stops at the first fault; this tells everything: what
 //! was found, what the profile demands, and what the guidance behind it thinks of what was
 //! found. Nothing is decided by a report.
 
