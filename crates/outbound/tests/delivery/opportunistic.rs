@@ -8,7 +8,7 @@ use postern_testkit::{Authority, Leaf, server_config};
 
 use crate::{
     neighbour::{Neighbour, Tls},
-    published::{Published, sound, submit},
+    published::{Presenting, Published, sound, submit},
     world::{Plan, World},
 };
 
@@ -152,7 +152,7 @@ async fn a_domain_must_be_missing_twice_before_mail_is_returned() {
 }
 
 /// A host of `to.example` of which nothing is published.
-async fn stranger(tls: &dyn Fn(&Authority, &str) -> Tls) -> (Published, World) {
+async fn stranger(tls: &Presenting<'_>) -> (Published, World) {
     let published = Published::with(&[tls]).await;
     let plan = published.plan(published.zone("insecure", "insecure", ""));
     let world = World::start(Plan {

@@ -23,6 +23,9 @@ use crate::{
     world::{Plan, World},
 };
 
+/// What a host shows, made from the authority and its name.
+pub(crate) type Presenting<'a> = dyn Fn(&Authority, &str) -> Tls + 'a;
+
 /// `to.example` with the hosts `a.to.example` and `b.to.example`, each at an address of its own
 /// with the same port, and an authority that everybody trusts.
 pub(crate) struct Published {
@@ -34,14 +37,11 @@ pub(crate) struct Published {
 
 impl Published {
     /// One host of each kind; `tls` is given the authority and the name of the host.
-    pub(crate) async fn with(tls: &[&dyn Fn(&Authority, &str) -> Tls]) -> Self {
+    pub(crate) async fn with(tls: &[&Presenting<'_>]) -> Self {
         Self::offering(tls, &[RequireTls::Offered, RequireTls::Offered]).await
     }
 
-    pub(crate) async fn offering(
-        tls: &[&dyn Fn(&Authority, &str) -> Tls],
-        requiretls: &[RequireTls],
-    ) -> Self {
+    pub(crate) async fn offering(tls: &[&Presenting<'_>], requiretls: &[RequireTls]) -> Self {
         let authority = Authority::new("Everybody's CA");
         let mut hosts: Vec<Neighbour> = Vec::new();
         for (at, (tls, requiretls)) in tls.iter().zip(requiretls).enumerate() {

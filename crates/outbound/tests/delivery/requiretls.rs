@@ -6,7 +6,9 @@ use postern_testkit::Authority;
 
 use crate::{
     neighbour::{Neighbour, Tls},
-    published::{Published, Succession, misnamed, plain, policy, serving, sound, submit},
+    published::{
+        Presenting, Published, Succession, misnamed, plain, policy, serving, sound, submit,
+    },
     world::{Plan, World},
 };
 
@@ -46,7 +48,7 @@ impl Sender {
 
 /// The message goes back with `status`, and nobody was given any of it.
 async fn check_returned(
-    tls: &[&dyn Fn(&Authority, &str) -> Tls],
+    tls: &[&Presenting<'_>],
     requiretls: &[RequireTls],
     mx: &str,
     status: &str,

@@ -14,7 +14,7 @@ use rustls_pki_types::UnixTime;
 
 use crate::{
     neighbour::Tls,
-    published::{Published, misnamed, plain, policy, sound, submit, tlsa, wrong_tlsa},
+    published::{Presenting, Published, misnamed, plain, policy, sound, submit, tlsa, wrong_tlsa},
     published::{Succession, serving},
     world::{Plan, World},
 };
@@ -128,11 +128,7 @@ async fn a_session_with_a_partner_is_not_resumed() {
 #[tokio::test]
 async fn a_rule_that_is_not_met_stops_mail_where_it_is_enforced() {
     for (tls, status, reason) in [
-        (
-            &misnamed as &dyn Fn(&Authority, &str) -> Tls,
-            "4.7.5",
-            "other.example",
-        ),
+        (&misnamed as &Presenting<'_>, "4.7.5", "other.example"),
         (&plain, "4.7.10", "does not offer STARTTLS"),
         (&|_, _| Tls::HangsUp, "4.7.5", "closed the connection"),
         (&|_, _| Tls::Old, "4.7.5", "protocol_version"),
@@ -280,11 +276,7 @@ async fn dane_that_a_rule_demands_is_asked_for_at_configured_hosts() {
 #[tokio::test]
 async fn while_the_glass_is_broken_mail_travels_and_the_rule_is_measured() {
     for (allow, tls, arrives) in [
-        (
-            Lowered::Any,
-            &plain as &dyn Fn(&Authority, &str) -> Tls,
-            true,
-        ),
+        (Lowered::Any, &plain as &Presenting<'_>, true),
         (Lowered::Encrypted, &misnamed, true),
         (Lowered::Encrypted, &plain, false),
     ] {

@@ -18,7 +18,10 @@ use tempfile::TempDir;
 
 use crate::{
     neighbour::Tls,
-    published::{Published, Succession, misnamed, plain, policy, serving, sound, tlsa, wrong_tlsa},
+    published::{
+        Presenting, Published, Succession, misnamed, plain, policy, serving, sound, tlsa,
+        wrong_tlsa,
+    },
     world::{Plan, situation},
 };
 
@@ -186,7 +189,7 @@ async fn a_probe_goes_as_far_as_a_delivery_and_no_further() {
 #[tokio::test]
 async fn a_probe_tells_why_a_delivery_would_be_refused() {
     for (tls, status) in [
-        (&misnamed as &dyn Fn(&Authority, &str) -> Tls, "4.7.5"),
+        (&misnamed as &Presenting<'_>, "4.7.5"),
         (&plain, "4.7.10"),
         (&|_, _| Tls::HangsUp, "4.7.5"),
     ] {
