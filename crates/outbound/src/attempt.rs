@@ -76,6 +76,8 @@ pub(crate) struct FailedAttempt {
     pub(crate) failure: Failure,
     /// How good a reason it is to be told, where several next hops failed.
     pub(crate) weight: Weight,
+    /// When it was found out: before it was tried, where DNS was only remembered to say so.
+    pub(crate) found_out: SystemTime,
 }
 
 /// Whether trying again may help.
@@ -101,12 +103,11 @@ pub(crate) enum Weight {
 impl FailedAttempt {
     /// There was no host, or no address, to go to.
     pub(crate) fn unreachable(unreachable: &Unreachable, now: SystemTime) -> Self {
-        Self::here(
-            unreachable.status,
-            &unreachable.text,
-            Weight::NotReached,
-            now,
-        )
+        let (status, text) = (unreachable.status, &unreachable.text);
+        Self {
+            found_out: unreachable.found_out(now),
+            ..Self::here(status, text, Weight::NotReached, now)
+        }
     }
 
     /// A connection could not be made.
@@ -168,6 +169,7 @@ impl FailedAttempt {
             permanence: Permanence::Transient,
             failure,
             weight: Weight::Session,
+            found_out: now,
         }
     }
 
@@ -195,6 +197,7 @@ impl FailedAttempt {
             permanence,
             failure,
             weight: Weight::Session,
+            found_out: now,
         }
     }
 
@@ -231,6 +234,7 @@ impl FailedAttempt {
             permanence,
             failure: Failure::here(now, status, text),
             weight,
+            found_out: now,
         }
     }
 
@@ -255,13 +259,16 @@ impl FailedAttempt {
 
     /// Whether mail would come back to us.
     pub(crate) fn is_loop(&self) -> bool {
-        self.failure.status() == Unreachable::LOOP
+        as_transient(self.failure.status()) == as_transient(Unreachable::LOOP)
     }
 
     /// The same failure as one that trying again may mend.
     pub(crate) fn for_now(&self) -> Self {
         let (status, text) = (as_transient(self.failure.status()), text_of(&self.failure));
-        Self::here(status, &text, self.weight, self.failure.at())
+        Self {
+            found_out: self.found_out,
+            ..Self::here(status, &text, self.weight, self.failure.at())
+        }
     }
 }
 

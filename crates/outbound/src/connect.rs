@@ -17,10 +17,10 @@ use tracing::debug;
 
 use crate::{
     accounts,
-    attempt::{FailedAttempt, Peer, Permanence},
+    attempt::{FailedAttempt, Peer, Weight},
     connection::Connection,
     dial::{Dial, Undelivered},
-    host,
+    host::{self, Unreachable},
     part::Part,
     planning::{Freshness, Planned},
     prospect::Prospect,
@@ -99,7 +99,8 @@ impl<'a> Search<'a> {
         let found = match host::mail_hosts(&way.destination, fixed, &surroundings).await {
             Ok(found) => found,
             Err(unreachable) => {
-                self.tell(FailedAttempt::unreachable(&unreachable, SystemTime::now()));
+                let failed = self.unreachable(&unreachable);
+                self.tell(failed);
                 return Err(self.over());
             }
         };
@@ -133,12 +134,11 @@ impl<'a> Search<'a> {
         let located = match &prospect.located {
             Ok(located) => located,
             Err(not_located) => {
-                let unreachable = &not_located.unreachable;
-                let failed = FailedAttempt::unreachable(unreachable, SystemTime::now());
+                let failed = self.unreachable(&not_located.unreachable);
                 // A host that may not be used does not say of the destination that it is not to
                 // be reached: whoever forges MX records could have mail returned by that.
                 return Err(match self.refused(prospect) {
-                    Some(refused) if failed.permanence == Permanence::Permanent => refused,
+                    Some(refused) if !not_located.is_unknown() => refused,
                     Some(_) | None => failed,
                 });
             }
@@ -157,6 +157,18 @@ impl<'a> Search<'a> {
             }
         }
         Err(told.unwrap_or_else(|| not_tried(prospect.plan.host())))
+    }
+
+    /// What DNS says of a destination returns no mail that is guarded, unless it is proven:
+    /// whoever forges an answer could have all of it returned, and a policy that keeps mail
+    /// waiting would be worth nothing.
+    fn unreachable(&self, unreachable: &Unreachable) -> FailedAttempt {
+        let failed = FailedAttempt::unreachable(unreachable, SystemTime::now());
+        if unreachable.may_be_forged() && self.planned.guards(&self.part.way.destination) {
+            failed.for_now()
+        } else {
+            failed
+        }
     }
 
     /// What stands against dialling the host at all.
@@ -225,7 +237,14 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// A notice that no channel is good enough for waits for one: its wish of TLS is not to have
+    /// it thrown away (RFC 8689 §5).
     fn tell(&mut self, failed: FailedAttempt) {
+        let failed = if self.part.is_notice() && failed.weight == Weight::Policy {
+            failed.for_now()
+        } else {
+            failed
+        };
         self.told = Some(worse(self.told.take(), failed));
     }
 

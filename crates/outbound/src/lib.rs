@@ -41,8 +41,10 @@
 //!
 //! What the network says of a host only ever adds to what is demanded of its channel: TLSA records
 //! and MTA-STS policies are gathered as facts, and the policy joins them with our own rules. What
-//! could not be found out keeps mail waiting. No failure of TLS is remembered from one connection
-//! to the next, so nobody can buy days in clear with one bad minute.
+//! could not be found out keeps mail waiting, and so does what DNS denies without proof where a
+//! rule or a policy guards the destination; elsewhere a denial counts when it was said twice. No
+//! failure of TLS is remembered from one connection to the next, so nobody can buy days in clear
+//! with one bad minute.
 //!
 //! [`survey`](mod@survey) tells what a delivery would do, and dials without sending if asked to,
 //! on the code that delivers:

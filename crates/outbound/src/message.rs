@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::SystemTime};
 
-use postern_mail::{EnhancedStatusCode, TlsWish};
+use postern_mail::{EnhancedStatusCode, Envelope};
 use postern_spool::{Claim, ClaimedRecipient, SpoolError};
 use tokio::sync::mpsc;
 use tracing::error;
@@ -12,7 +12,7 @@ use crate::{
     destination::{Enqueued, Hops, Key},
     engine::{AFTER_TROUBLE, Engine},
     job::{CameTo, Job, Report},
-    part::Part,
+    part::{Part, needs_requiretls},
     route::Way,
     settlement::{self, Tally},
     situation::Situation,
@@ -127,7 +127,7 @@ impl Delivery {
                 }
             };
             let part = parts
-                .entry(key_of(&way, self.claim.envelope().tls_wish, situation))
+                .entry(key_of(&way, self.claim.envelope(), situation))
                 .or_insert_with(|| Part {
                     claim: Arc::clone(&self.claim),
                     recipients: Vec::new(),
@@ -140,8 +140,8 @@ impl Delivery {
     }
 }
 
-fn key_of(way: &Way, wish: TlsWish, situation: &Situation) -> Key {
-    let plan = situation.plan_locally(way, wish);
+fn key_of(way: &Way, envelope: &Envelope, situation: &Situation) -> Key {
+    let plan = situation.plan_locally(way, envelope.tls_wish);
     let fixed = way.fixed_hops(&plan);
     let hops = if fixed.is_empty() {
         Hops::Found(way.destination.clone())
@@ -151,6 +151,7 @@ fn key_of(way: &Way, wish: TlsWish, situation: &Situation) -> Key {
     Key {
         hops,
         pool: plan.pool_key(),
+        needs_requiretls: needs_requiretls(envelope),
     }
 }
 

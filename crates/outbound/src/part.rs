@@ -7,6 +7,12 @@ use postern_spool::{Claim, ClaimedRecipient};
 
 use crate::{attempt::Outcome, route::Way, situation::Situation};
 
+/// Whether a message may be given to those only who offer REQUIRETLS. A notice may go without, as
+/// long as its channel is what REQUIRETLS demands (RFC 8689 §5).
+pub(crate) fn needs_requiretls(envelope: &Envelope) -> bool {
+    envelope.tls_wish == TlsWish::Required && envelope.reverse_path != ReversePath::Null
+}
+
 /// The recipients of a message that are served by one connection.
 #[derive(Debug)]
 pub(crate) struct Part {
@@ -44,11 +50,15 @@ impl Part {
         self.claim.envelope().tls_wish
     }
 
-    /// Whether the next hop must offer REQUIRETLS. A notice may go without, as long as its
-    /// channel is what REQUIRETLS demands (RFC 8689 §5).
+    /// Whether the next hop must offer REQUIRETLS.
     pub(crate) fn needs_requiretls(&self) -> bool {
-        let envelope = self.claim.envelope();
-        envelope.tls_wish == TlsWish::Required && envelope.reverse_path != ReversePath::Null
+        needs_requiretls(self.claim.envelope())
+    }
+
+    /// Whether this is a notice, so that there is nobody to be told what became of it
+    /// (RFC 5321 §4.5.5).
+    pub(crate) fn is_notice(&self) -> bool {
+        self.claim.envelope().reverse_path == ReversePath::Null
     }
 
     /// The same part for some of its recipients, by their places in it.

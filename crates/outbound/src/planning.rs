@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use postern_fetch::StsFinding;
-use postern_mail::{Domain, TlsWish};
-use postern_policy::{DeliveryPlan, DeliveryRequest};
+use postern_mail::{Domain, Host, TlsWish};
+use postern_policy::{
+    DaneFacts, DeliveryPlan, DeliveryRequest, DnsProof, HostFacts, Provenance, Source,
+};
 
 use crate::{clock, host::Unreachable, route::Way, situation::Situation};
 
@@ -82,9 +84,9 @@ impl Situation {
         };
         tokio::time::timeout(LONGEST_FETCH, asking)
             .await
-            .map_err(|_elapsed| Unreachable {
-                status: Unreachable::NOT_KNOWN,
-                text: format!("the MTA-STS policy of {domain} could not be found out in time"),
+            .map_err(|_elapsed| {
+                let text = format!("the MTA-STS policy of {domain} could not be found out in time");
+                Unreachable::new(Unreachable::NOT_KNOWN, text)
             })
     }
 }
@@ -94,6 +96,23 @@ impl Planned {
     pub(crate) fn has_the_policy_of(&self, other: &Self) -> bool {
         let policy = |planned: &Self| planned.sts.known.as_ref().map(|it| it.policy.clone());
         policy(self) == policy(other)
+    }
+
+    /// Whether more is demanded of the hosts of the destination than that they answer, by us or by
+    /// its MTA-STS policy. Then they are not to be got rid of by saying that there are none. What
+    /// the sender alone demands is nothing to wait for (RFC 8689 §4.2.1).
+    pub(crate) fn guards(&self, destination: &Host) -> bool {
+        let anywhere = HostFacts {
+            host: destination.clone(),
+            provenance: Provenance::Dns(DnsProof::Indeterminate),
+            dane: DaneFacts::NotApplicable("nothing is known of a host".into()),
+        };
+        let plan = self.plan.for_host(&anywhere);
+        let mut demands = plan.enforced().contributions();
+        demands.any(|demand| {
+            let of_hosts = !demand.channel().level().accepts_plain() || !demand.hosts().is_any();
+            of_hosts && *demand.source() != Source::RequireTls
+        })
     }
 
     fn without_sts(plan: DeliveryPlan) -> Self {

@@ -262,13 +262,15 @@ pub(crate) async fn after_panic(engine: &Engine, claim: &Claim) -> Result<(), Sp
 }
 
 /// What DNS denies must be denied twice before mail for it is returned: a name server that has
-/// lost its zone for an hour says the same.
+/// lost its zone for an hour says the same. That we remember what was said is no second time.
 fn confirm_denial(recipient: &ClaimedRecipient, attempt: FailedAttempt) -> FailedAttempt {
     let detail = |status: EnhancedStatusCode| (status.subject(), status.detail());
     let denied = detail(attempt.failure.status());
     let by_peer = matches!(attempt.failure.cause(), postern_spool::Cause::Reply { .. });
     let before = recipient.last_failure.as_ref();
-    let confirmed = before.is_some_and(|failure| detail(failure.status()) == denied);
+    let confirmed = before.is_some_and(|failure| {
+        detail(failure.status()) == denied && failure.at() < attempt.found_out
+    });
     let permanent = attempt.permanence == Permanence::Permanent;
     if permanent && !by_peer && DENIED_BY_DNS.contains(&denied) && !confirmed {
         attempt.for_now()

@@ -40,6 +40,9 @@ pub(crate) struct Key {
     pub(crate) hops: Hops,
     /// What they are made for.
     pub(crate) pool: PoolKey,
+    /// Whether the peer must offer REQUIRETLS. A peer that does not is told of as failing to all
+    /// in line, so those who can do without are in another one.
+    pub(crate) needs_requiretls: bool,
 }
 
 /// Where connections go.

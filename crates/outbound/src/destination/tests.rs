@@ -67,6 +67,7 @@ impl World {
         let key = Key {
             hops: Hops::Found(Self::way().destination),
             pool: plan.pool_key(),
+            needs_requiretls: false,
         };
         self.destinations.enqueue(key, self.job(), connections)
     }

@@ -60,7 +60,7 @@ pub(crate) async fn locate(
         Host::Literal(literal) => (vec![literal.address()], None),
         Host::Domain(domain) => {
             let resolved = resolve(domain, host.provenance, surroundings.dns).await;
-            let answer = resolved.map_err(NotLocated::from)?;
+            let answer = resolved.map_err(|nowhere| nowhere.of_host(host.provenance))?;
             let (records, answer) = AddressAnswer::split(answer);
             (records, Some(answer))
         }
@@ -68,7 +68,12 @@ pub(crate) async fn locate(
     match usable(host, found, surroundings) {
         Ok(addresses) => Ok(Located { addresses, answer }),
         Err(unreachable) => Err(NotLocated {
-            unreachable,
+            unreachable: match &answer {
+                Some(told) => unreachable
+                    .by_dns(told.proof, told.received)
+                    .of_host(host.provenance),
+                None => unreachable,
+            },
             answer,
         }),
     }
@@ -145,21 +150,20 @@ async fn resolve(
             format!("{domain}: {error}"),
         )
     })?;
-    match dns.addresses(&name).await.combined() {
-        Ok(answer) => Ok(answer),
-        Err(error @ (LookupError::NoSuchDomain(_) | LookupError::NoData(_))) => {
-            let status = match provenance {
-                Provenance::Configured => EnhancedStatusCode::transient(4, 4),
-                Provenance::Dns(_) | Provenance::Literal => EnhancedStatusCode::permanent(4, 4),
-            };
-            let text = format!("{domain} has no address: {error}");
-            Err(Unreachable::new(status, text))
-        }
-        Err(error @ LookupError::Temporary(_)) => Err(Unreachable::new(
-            Unreachable::NOT_KNOWN,
-            format!("the addresses of {domain} could not be found out: {error}"),
-        )),
-    }
+    let error = match dns.addresses(&name).await.combined() {
+        Ok(answer) => return Ok(answer),
+        Err(error) => error,
+    };
+    let (LookupError::NoSuchDomain(denial) | LookupError::NoData(denial)) = &error else {
+        let text = format!("the addresses of {domain} could not be found out: {error}");
+        return Err(Unreachable::new(Unreachable::NOT_KNOWN, text));
+    };
+    let status = match provenance {
+        Provenance::Configured => EnhancedStatusCode::transient(4, 4),
+        Provenance::Dns(_) | Provenance::Literal => EnhancedStatusCode::permanent(4, 4),
+    };
+    let nowhere = Unreachable::new(status, format!("{domain} has no address: {error}"));
+    Err(nowhere.by_dns(dns_proof(denial.proof), denial.received))
 }
 
 /// Leaves out addresses that, where DNS or the sender chose them, are not on the public internet:

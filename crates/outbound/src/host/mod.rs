@@ -7,7 +7,7 @@ mod tests;
 
 use std::{
     net::SocketAddr,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use postern_dns::Dns;
@@ -88,6 +88,21 @@ pub(crate) struct Unreachable {
     pub(crate) status: EnhancedStatusCode,
     /// What the sender and the operator are told.
     pub(crate) text: String,
+    /// Who says so.
+    pub(crate) said_by: SaidBy,
+}
+
+/// Who says that there is no host, or no address, to hand mail to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SaidBy {
+    /// We do, whatever DNS may say.
+    Ourselves,
+    /// DNS does, and it is proven so well.
+    Dns {
+        proof: DnsProof,
+        /// When it said so, where that is known; longer ago where it was only remembered.
+        received: Option<Instant>,
+    },
 }
 
 impl MxAnswer {
@@ -120,10 +135,50 @@ impl Unreachable {
     /// X.4.3: directory server failure (RFC 3463 §3.5).
     pub(crate) const NOT_KNOWN: EnhancedStatusCode = EnhancedStatusCode::transient(4, 3);
 
-    fn new(status: EnhancedStatusCode, text: impl Into<String>) -> Self {
+    /// What we say.
+    pub(crate) fn new(status: EnhancedStatusCode, text: impl Into<String>) -> Self {
         Self {
             status,
             text: text.into(),
+            said_by: SaidBy::Ourselves,
+        }
+    }
+
+    /// The same as what follows from an answer of DNS.
+    fn by_dns(self, proof: DnsProof, received: Option<Instant>) -> Self {
+        let said_by = SaidBy::Dns { proof, received };
+        Self { said_by, ..self }
+    }
+
+    /// The same of a host that was named by an answer which is proven so well.
+    fn of_host(self, named_by: Provenance) -> Self {
+        let said_by = match (self.said_by, named_by) {
+            (SaidBy::Dns { proof, received }, Provenance::Dns(mx)) => SaidBy::Dns {
+                proof: proof.min(mx),
+                received,
+            },
+            (said_by, Provenance::Configured | Provenance::Literal | Provenance::Dns(_)) => said_by,
+        };
+        Self { said_by, ..self }
+    }
+
+    /// When it was found out, for all we know.
+    pub(crate) fn found_out(&self, now: SystemTime) -> SystemTime {
+        let SaidBy::Dns {
+            received: Some(received),
+            ..
+        } = self.said_by
+        else {
+            return now;
+        };
+        now.checked_sub(received.elapsed()).unwrap_or(now)
+    }
+
+    /// Whether anybody on the way to our name server may have made it up.
+    pub(crate) fn may_be_forged(&self) -> bool {
+        match self.said_by {
+            SaidBy::Ourselves => false,
+            SaidBy::Dns { proof, .. } => proof != DnsProof::Secure,
         }
     }
 }

@@ -29,7 +29,8 @@ pub(super) async fn hosts(
                 received: answer.received,
                 valid_until: Some(answer.valid_until),
             };
-            let hosts = sort(domain, answer, surroundings)?;
+            let hosts = sort(domain, answer, surroundings);
+            let hosts = hosts.map_err(|nowhere| nowhere.by_dns(mx.proof, mx.received))?;
             Ok(MailHosts::found(hosts, mx))
         }
         // Implicit MX: a domain without MX records is its own host (RFC 5321 §5.1). It is as
@@ -44,10 +45,11 @@ pub(super) async fn hosts(
             let host = host_of(domain.clone(), mx.proof, surroundings.mx_port);
             Ok(MailHosts::found(vec![host], mx))
         }
-        Err(error @ LookupError::NoSuchDomain(_)) => Err(Unreachable::new(
-            EnhancedStatusCode::permanent(1, 2),
-            error.to_string(),
-        )),
+        Err(ref error @ LookupError::NoSuchDomain(ref denial)) => {
+            let status = EnhancedStatusCode::permanent(1, 2);
+            let nowhere = Unreachable::new(status, error.to_string());
+            Err(nowhere.by_dns(dns_proof(denial.proof), denial.received))
+        }
         // Not knowing the MX records is never "no MX" (RFC 5321 §5.1, RFC 7672 §2.1.2).
         Err(error @ LookupError::Temporary(_)) => Err(Unreachable::new(
             Unreachable::NOT_KNOWN,

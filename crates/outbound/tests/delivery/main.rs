@@ -15,6 +15,7 @@ mod world;
 
 mod crowds;
 mod dane;
+mod denials;
 mod faults;
 mod limits;
 mod mta_sts;

@@ -1,8 +1,13 @@
 //! Mail whose sender demands TLS all the way (RFC 8689; P26).
 
-use postern_mail::TlsWish;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use postern_fetch::{StsFinding, StsPolicies};
+use postern_mail::{Domain, ReversePath, TlsWish};
 use postern_smtp::server::RequireTls;
 use postern_testkit::Authority;
+use tokio::sync::Semaphore;
 
 use crate::{
     neighbour::{Neighbour, Tls},
@@ -139,4 +144,66 @@ async fn mail_waits_for_what_others_demand_too() {
         .until_deferred(submit(&world, TlsWish::Required).await)
         .await;
     assert_eq!(failure.status().to_string(), "4.7.10");
+}
+
+/// Holds back what it knows until it is let go.
+#[derive(Debug)]
+struct Held(Semaphore);
+
+#[async_trait]
+impl StsPolicies for Held {
+    async fn find(&self, _: &Domain) -> StsFinding {
+        let _there_is_always_more = self.0.acquire().await.unwrap();
+        StsFinding::default()
+    }
+
+    async fn renew(&self, domain: &Domain) -> StsFinding {
+        self.find(domain).await
+    }
+}
+
+/// RFC 8689 §5: a notice may go without the parameter, and what is wrong with a host for the
+/// message before it in line is not wrong for the notice.
+#[tokio::test]
+async fn a_notice_does_not_share_the_fate_of_mail() {
+    let mut published = Published::offering(&[&sound], &[RequireTls::NotOffered]).await;
+    let zone = published.zone("secure", "secure", "");
+    let held = Arc::new(Held(Semaphore::new(0)));
+    let world = World::start(Plan {
+        sts: Arc::<Held>::clone(&held),
+        ..published.plan(zone)
+    });
+    let to = ["<jo@to.example>"];
+    let mail = submit(&world, TlsWish::Required).await;
+    world.until_claimed(1).await;
+    let notice = world.submit_under(TlsWish::Required, "<>", &to).await;
+    world.until_claimed(2).await;
+    held.0.add_permits(1);
+    let arrival = published.hosts[0].arrival().await;
+    assert_eq!(arrival.envelope.reverse_path, ReversePath::Null);
+    for id in [mail, notice] {
+        world.until_gone(id).await;
+    }
+}
+
+/// There is nobody to be told that a notice was thrown away.
+#[tokio::test]
+async fn a_notice_waits_for_a_channel_that_is_good_enough() {
+    for (tls, mx, status) in [
+        (
+            &plain as &dyn Fn(&Authority, &str) -> Tls,
+            "secure",
+            "4.7.10",
+        ),
+        (&misnamed, "secure", "4.7.10"),
+        (&sound, "insecure", "4.7.30"),
+    ] {
+        let published = Published::with(&[tls]).await;
+        let world = World::start(published.plan(published.zone(mx, "secure", "")));
+        let to = ["<jo@to.example>"];
+        let id = world.submit_under(TlsWish::Required, "<>", &to).await;
+        let failure = world.until_deferred(id).await;
+        assert_eq!(failure.status().to_string(), status);
+        assert!(published.visits().iter().all(|(_, mail)| *mail == 0));
+    }
 }
