@@ -104,7 +104,8 @@ words! {
         /// The certificate does not lead to a trusted authority, revoked ones among them
         /// (RFC 8460 §4.3.1).
         CertificateNotTrusted = "certificate-not-trusted",
-        /// TLS failed for a reason that has no word of its own (RFC 8460 §4.3.1, §4.3.3).
+        /// TLS failed for a reason that has no word of its own, or the host is not among the
+        /// patterns of an MTA-STS policy (RFC 8460 §4.3.1, §4.3.3).
         ValidationFailure = "validation-failure",
         /// A TLSA record is of no use, or no record fits the certificate
         /// (RFC 8460 §4.3.2.1).
@@ -116,8 +117,7 @@ words! {
         DaneRequired = "dane-required",
         /// The MTA-STS policy could not be fetched (RFC 8460 §4.3.2.2).
         StsPolicyFetchError = "sts-policy-fetch-error",
-        /// The MTA-STS policy is not one, or the host is not among its patterns
-        /// (RFC 8460 §4.3.2.2).
+        /// The MTA-STS policy is not one (RFC 8460 §4.3.2.2).
         StsPolicyInvalid = "sts-policy-invalid",
         /// The policy host could not be authenticated by the web's authorities
         /// (RFC 8460 §4.3.2.2).
