@@ -62,14 +62,45 @@ pub enum AttemptOutcome<'a> {
     Failed(&'a Refusal),
 }
 
+impl AttemptOutcome<'_> {
+    fn severity(self) -> u8 {
+        match self {
+            Self::Met => 0,
+            Self::WouldFail(_) => 1,
+            Self::Failed(_) => 2,
+        }
+    }
+}
+
+/// What one message came to for each partner, by the verdicts on it: that on its reverse-path,
+/// and those on its authors. A partner whom more than one of them concerns has one attempt, the
+/// worst of them.
+pub(crate) fn of_message<'a>(
+    verdicts: impl IntoIterator<Item = &'a InboundVerdict>,
+    visitor: &Visitor<'a>,
+) -> Vec<Attempt<'a>> {
+    let mut told: Vec<Attempt<'a>> = Vec::new();
+    let all = verdicts.into_iter();
+    for attempt in all.flat_map(|verdict| attempts(verdict, visitor)) {
+        match told.iter_mut().find(|it| it.partner == attempt.partner) {
+            None => told.push(attempt),
+            Some(earlier) if earlier.outcome.severity() < attempt.outcome.severity() => {
+                *earlier = attempt;
+            }
+            Some(_) => {}
+        }
+    }
+    told
+}
+
 /// The rules that a verdict is about, each with what came of it: that of the partner whose
 /// domain was claimed, and those that spoke against the transaction. Where no partner's domain
 /// was claimed, those of the certificate's holders were met, if nothing speaks against it: so
 /// the notifications of a partner count, which claim nothing.
-pub(crate) fn attempts<'a>(
+fn attempts<'a>(
     verdict: &'a InboundVerdict,
     visitor: &Visitor<'a>,
-) -> impl Iterator<Item = Attempt<'a>> {
+) -> impl Iterator<Item = Attempt<'a>> + use<'a> {
     let claimed = verdict.partner();
     let holders = verdict
         .certificate_holders()

@@ -119,7 +119,7 @@ impl<'a> Reception<'a> {
         }
         let consequence = transaction.verdict.consequence();
         if let Consequence::Refuse(_) = consequence {
-            self.account_for(&transaction.verdict);
+            self.account_for([&transaction.verdict]);
         }
         let path = &transaction.mail.reverse_path;
         let decision = admission::mail(path, transaction.reach, consequence, room);
@@ -245,19 +245,17 @@ impl<'a> Reception<'a> {
     }
 
     fn account_for_all(&self, transaction: &Transaction, authors: &[Author]) {
-        self.account_for(&transaction.verdict);
-        for author in authors {
-            self.account_for(&author.verdict);
-        }
+        let of_authors = authors.iter().map(|author| &author.verdict);
+        self.account_for([&transaction.verdict].into_iter().chain(of_authors));
     }
 
-    fn account_for(&self, verdict: &InboundVerdict) {
+    fn account_for<'v>(&'v self, verdicts: impl IntoIterator<Item = &'v InboundVerdict>) {
         let visitor = Visitor {
             client: self.visit.peer.ip().to_canonical(),
             evidence: self.evidence.as_ref(),
             at: SystemTime::now(),
         };
-        for attempt in accounts::attempts(verdict, &visitor) {
+        for attempt in accounts::of_message(verdicts, &visitor) {
             self.visit.shared.accounts.record(&attempt);
         }
     }

@@ -148,3 +148,24 @@ async fn authors_are_counted_for_their_own_partner() {
         ],
     );
 }
+
+/// The certificate speaks for a partner whose authors wrote what strangers send on.
+#[tokio::test]
+async fn a_message_is_one_attempt_of_each_partner() {
+    let house = house(Stage::Enforce);
+    let out = house.pki.client("out.bank.example");
+    let mut client = Client::greet_tls(house.address, &house.pki.public, Some(&out)).await;
+    for (path, from, expected) in [
+        ("", "mo@bank.example", "met"),
+        ("jo@stranger.example", "mo@bank.example", "met"),
+        ("mo@bank.example", "mo@bank.example", "met"),
+        ("", "mo@stranger.example", "met"),
+    ] {
+        client.envelope(path, "mo@own.example").await;
+        client.say("DATA", "354").await;
+        let mail = format!("From: {from}\r\n\r\nHello\r\n.");
+        client.say(&mail, "250").await;
+        let noted = format!("bank (enforce, out.bank.example) {expected}");
+        check(&house.notes.take(), &[&noted]);
+    }
+}
