@@ -150,8 +150,13 @@ impl Reloader {
         let told = |failure: Failure| vec![failure.text().to_owned()];
         let wiring = Arc::new(Wiring::from(loaded.settings));
         let resolver = resolver(&wiring).map_err(told)?;
-        let web = website::server(&wiring.web_certificates);
-        let web = parts.web.as_ref().map(|_| web).transpose().map_err(told)?;
+        let web = match &parts.web {
+            Some(web) => Some((
+                web,
+                website::server(&wiring.web_certificates).map_err(told)?,
+            )),
+            None => None,
+        };
         let holdings = &parts.core.holdings;
         let prepared = holdings.prepare(&wiring).await.map_err(told)?;
         let replaced = match parts.reception.replace(&wiring.reception) {
@@ -165,10 +170,7 @@ impl Reloader {
         let situation = situation(&wiring, addresses, Arc::clone(&resolver), holdings, sts);
         parts.core.outbound.reload(situation);
         holdings.adopt(prepared, resolver);
-        let served = match (&parts.web, web) {
-            (Some(served), Some(tls)) => served.go_on(&wiring, tls),
-            (Some(_), None) | (None, _) => Ok(()),
-        };
+        let served = web.map_or(Ok(()), |(web, tls)| web.go_on(&wiring, tls));
         self.log.set_level(wiring.log.level);
         self.wiring = Arc::clone(&wiring);
         parts.face.applied(&wiring);

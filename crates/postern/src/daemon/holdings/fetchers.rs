@@ -1,6 +1,9 @@
 //! What is fetched from others: revocation lists, and MTA-STS policies where these are honoured.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use postern_config::HonourSts;
 use postern_dns::Dns;
@@ -25,13 +28,13 @@ pub(super) struct Fetchers {
 
 impl Fetchers {
     /// Those for this configuration. What need not change is taken over from those before, with
-    /// all that it knows; the rest begins with what is on disk. Reads files, and so blocks.
+    /// all that it knows; the rest begins with what is on disk below `state`. Reads files, and so blocks.
     pub(super) fn new(
         wiring: &Wiring,
+        state: &Path,
         dns: Arc<dyn Dns>,
         before: Option<&Self>,
     ) -> Result<Self, Failure> {
-        let state: &Path = &wiring.spool.path;
         let (trust, targets) = (wiring.trust().clone(), wiring.targets);
         let http = http_client(dns, &trust)?;
         let before = before.filter(|it| it.trust == trust);
@@ -110,10 +113,12 @@ pub(super) async fn keep_fresh(
 /// Makes those for another configuration, away from the threads that must not block.
 pub(super) async fn prepare(
     wiring: Arc<Wiring>,
+    state: PathBuf,
     dns: Arc<dyn Dns>,
     before: Arc<Fetchers>,
 ) -> Result<Fetchers, Failure> {
-    let made = task::spawn_blocking(move || Fetchers::new(&wiring, dns, Some(&before))).await;
+    let make = move || Fetchers::new(&wiring, &state, dns, Some(&before));
+    let made = task::spawn_blocking(make).await;
     made.map_err(|error| Failure::new("what others publish", &error))?
 }
 

@@ -12,8 +12,14 @@
 mod books;
 mod fetchers;
 mod names;
+#[cfg(test)]
+mod tests;
 
-use std::{path::Path, sync::Arc, time::SystemTime};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::SystemTime,
+};
 
 use postern_dns::Resolver;
 use postern_fetch::{CrlStatus, StsPolicies, StsStatus};
@@ -29,6 +35,8 @@ use crate::{failure::Failure, wiring::Wiring};
 #[derive(Debug)]
 pub(super) struct Holdings {
     pub(super) ledger: Ledger,
+    /// The directory that all of it is below, as long as the daemon runs.
+    state: PathBuf,
     dns: Arc<CurrentDns>,
     fetchers: watch::Sender<Arc<Fetchers>>,
 }
@@ -49,11 +57,13 @@ pub(super) struct Keepers {
 impl Holdings {
     /// Opens what is on disk. Reads files, and so blocks.
     pub(super) fn open(wiring: &Wiring, resolver: Arc<Resolver>) -> Result<Self, Failure> {
-        let ledger = open_ledger(&wiring.spool.path.join("ledger"))?;
+        let state = wiring.spool.path.clone();
+        let ledger = open_ledger(&state.join("ledger"))?;
         let dns = Arc::new(CurrentDns::new(resolver));
-        let fetchers = Fetchers::new(wiring, Arc::clone(&dns) as _, None)?;
+        let fetchers = Fetchers::new(wiring, &state, Arc::clone(&dns) as _, None)?;
         Ok(Self {
             ledger,
+            state,
             dns,
             fetchers: watch::Sender::new(Arc::new(fetchers)),
         })
@@ -76,7 +86,8 @@ impl Holdings {
     pub(super) async fn prepare(&self, wiring: &Arc<Wiring>) -> Result<Prepared, Failure> {
         let before = Arc::clone(&self.fetchers.borrow());
         let dns = Arc::clone(&self.dns) as _;
-        let made = fetchers::prepare(Arc::clone(wiring), dns, before).await?;
+        let state = self.state.clone();
+        let made = fetchers::prepare(Arc::clone(wiring), state, dns, before).await?;
         Ok(Prepared(Arc::new(made)))
     }
 
