@@ -148,7 +148,7 @@ impl HeaderWatch {
         &self.authors
     }
 
-    fn check(&mut self) -> Result<(), HeaderFault> {
+    fn check(&self) -> Result<(), HeaderFault> {
         if self.received > RECEIVED {
             return Err(HeaderFault::Loop);
         }
@@ -156,13 +156,9 @@ impl HeaderWatch {
             return Err(HeaderFault::TooManyAuthors);
         }
         match self.form {
-            _ if self.octets <= OCTETS => Ok(()),
-            Form::Good => Err(HeaderFault::TooLarge),
-            // This is a body without an empty line rather than a header.
-            Form::Broken => {
-                self.at = Position::Body;
-                Ok(())
-            }
+            Form::Good if self.octets > OCTETS => Err(HeaderFault::TooLarge),
+            // A broken one is a body without an empty line rather than a header.
+            Form::Good | Form::Broken => Ok(()),
         }
     }
 
