@@ -27,12 +27,17 @@ use crate::{
     trace::{self, Trace},
 };
 
+/// The most addresses of one host that are dialled. Each may cost its whole limit, and whoever is
+/// probed says how many there are; the largest providers have about ten.
+const MOST_ADDRESSES: usize = 16;
+
 /// What to dial, and what to look at.
 #[derive(Debug, Clone)]
 pub struct ProbeOptions {
     /// Hold each handshake against this profile, point by point.
     pub profile: Option<ProfileName>,
-    /// Dial every address of a host, not only the first.
+    /// Dial the addresses of a host, not only the first: sixteen at the most, of which the survey
+    /// tells all.
     pub all_addresses: bool,
     /// Dial these hosts only; all where there is none.
     pub hosts: Vec<Host>,
@@ -185,7 +190,11 @@ async fn probe_host(
             return probed;
         }
     };
-    let most = if options.all_addresses { usize::MAX } else { 1 };
+    let most = if options.all_addresses {
+        MOST_ADDRESSES
+    } else {
+        1
+    };
     for address in located.addresses.iter().take(most) {
         let found = probe_address(situation, prospect, *address, options).await;
         probed.addresses.push(found);

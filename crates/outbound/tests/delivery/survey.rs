@@ -256,3 +256,20 @@ async fn hosts_that_would_not_be_dialled_are_not() {
     assert_eq!(one.hosts.len(), 1);
     assert_eq!(published.visits(), [(0, 0), (1, 0)]);
 }
+
+/// Each address may cost a minute, and whoever is probed says how many there are.
+#[tokio::test]
+async fn a_host_cannot_have_us_dial_without_end() {
+    let published = Published::with(&[&sound]).await;
+    let many = (1..100).map(|at| format!("a.to.example A 127.0.9.{at}\n"));
+    let zone = format!(
+        "to.example MX 10 a.to.example\n{}",
+        many.collect::<String>()
+    );
+    let options = ProbeOptions {
+        all_addresses: true,
+        ..ProbeOptions::default()
+    };
+    let probe = probed(published.plan(zone), &options).await;
+    assert_eq!(probe.hosts[0].addresses.len(), 16);
+}
