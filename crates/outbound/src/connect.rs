@@ -12,7 +12,6 @@ use std::{
 
 use postern_mail::Host;
 use postern_policy::{Mismatch, Provenance, Refusal, Source};
-use postern_smtp::client::Extension;
 use tracing::debug;
 
 use crate::{
@@ -196,16 +195,12 @@ impl<'a> Search<'a> {
             known: &prospect.known,
             situation: &self.part.situation,
             peer,
+            needs_requiretls: self.part.needs_requiretls(),
         };
         let mut trace = Trace::default();
         let dialled = dial.connection(&mut trace).await;
         accounts::dialled(self.situation(), self.planned, prospect, address, &trace);
         match dialled {
-            Ok(connection) if self.lacks_requiretls(&connection) => {
-                let failed = FailedAttempt::no_requiretls(connection.peer(), SystemTime::now());
-                connection.quit().await;
-                Err(failed)
-            }
             Ok(connection) => Ok(connection),
             Err(Undelivered { failed, refusal }) => {
                 if let Some(refusal) = &refusal {
@@ -214,11 +209,6 @@ impl<'a> Search<'a> {
                 Err(failed)
             }
         }
-    }
-
-    fn lacks_requiretls(&self, connection: &Connection) -> bool {
-        let offers = connection.capabilities().offers(Extension::RequireTls);
-        self.part.needs_requiretls() && !offers
     }
 
     fn note(&mut self, refusal: &Refusal) {

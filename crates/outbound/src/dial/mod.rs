@@ -17,7 +17,7 @@ use std::time::{Instant, SystemTime};
 use bytes::BytesMut;
 use postern_mail::{Domain, EnhancedStatusCode};
 use postern_policy::{HostPlan, Refusal};
-use postern_smtp::client::{Delivery, Opened, SessionFault, Stage};
+use postern_smtp::client::{Delivery, Extension, Opened, SessionFault, Stage};
 use postern_tls::{Channel, HandshakeError, Hello, NotSecured};
 use tokio::net::TcpStream;
 use tracing::{debug, info};
@@ -39,6 +39,8 @@ pub(crate) struct Dial<'a> {
     pub(crate) known: &'a Known,
     pub(crate) situation: &'a Situation,
     pub(crate) peer: Peer,
+    /// Whether the peer must offer REQUIRETLS (RFC 8689 §4.2.1).
+    pub(crate) needs_requiretls: bool,
 }
 
 /// Why an address did not serve.
@@ -101,7 +103,7 @@ impl Dial<'_> {
         let mut upgrade = Upgrade::IfOffered(Hello::Full);
         loop {
             upgrade = match self.attempt(&upgrade, trace).await {
-                Ok(connection) => return Ok(connection),
+                Ok(connection) => return self.offering_enough(connection).await,
                 Err(NoChannel::Failed(failed)) => return Err(failed),
                 Err(NoChannel::Violation(fault)) => return Err(self.failed(&fault)),
                 Err(NoChannel::Handshake(error)) if self.try_a_smaller_hello(&upgrade, &error) => {
@@ -127,6 +129,16 @@ impl Dial<'_> {
             (Ok(_) | Err(_), _) => {}
         }
         connection
+    }
+
+    /// The connection, if the peer offers what the message needs.
+    async fn offering_enough(&self, connection: Connection) -> Result<Connection, Undelivered> {
+        let offers = connection.capabilities().offers(Extension::RequireTls);
+        if offers || !self.needs_requiretls {
+            return Ok(connection);
+        }
+        connection.quit().await;
+        Err(FailedAttempt::no_requiretls(&self.peer, SystemTime::now()).into())
     }
 
     /// Whether TLS is tried once more, with a smaller hello.

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use postern_mail::Host;
+use postern_mail::{Host, TlsWish};
 use postern_policy::{Basis, RuleVerdict, Source};
 use postern_smtp::client::Capabilities;
 use postern_tls::{Hello, Profile, ProfileName};
@@ -124,7 +124,7 @@ pub enum Outcome {
         /// With which status the message would wait or go back.
         status: String,
     },
-    /// It did not come so far.
+    /// It did not come so far, or the host does not offer REQUIRETLS to mail that needs it.
     Failed {
         /// Why.
         reason: String,
@@ -163,7 +163,7 @@ pub async fn probe(situation: &Situation, question: &Question, options: &ProbeOp
     let mut hosts = Vec::new();
     for prospect in &look.prospects {
         if options.hosts.is_empty() || options.hosts.contains(prospect.plan.host()) {
-            hosts.push(probe_host(situation, prospect, options).await);
+            hosts.push(probe_host(situation, prospect, question.wish, options).await);
         }
     }
     Probe {
@@ -175,6 +175,7 @@ pub async fn probe(situation: &Situation, question: &Question, options: &ProbeOp
 async fn probe_host(
     situation: &Situation,
     prospect: &Prospect,
+    wish: TlsWish,
     options: &ProbeOptions,
 ) -> HostProbe {
     let mut probed = HostProbe {
@@ -196,7 +197,7 @@ async fn probe_host(
         1
     };
     for address in located.addresses.iter().take(most) {
-        let found = probe_address(situation, prospect, *address, options).await;
+        let found = probe_address(situation, prospect, *address, wish, options).await;
         probed.addresses.push(found);
     }
     probed
@@ -206,6 +207,7 @@ async fn probe_address(
     situation: &Situation,
     prospect: &Prospect,
     address: SocketAddr,
+    wish: TlsWish,
     options: &ProbeOptions,
 ) -> AddressProbe {
     let dial = Dial {
@@ -216,6 +218,7 @@ async fn probe_address(
             host: prospect.plan.host().to_string(),
             address,
         },
+        needs_requiretls: wish == TlsWish::Required,
     };
     let mut trace = Trace::default();
     let dialled = tokio::time::timeout(options.limit, dial.connection(&mut trace)).await;

@@ -273,3 +273,24 @@ async fn a_host_cannot_have_us_dial_without_end() {
     let probe = probed(published.plan(zone), &options).await;
     assert_eq!(probe.hosts[0].addresses.len(), 16);
 }
+
+/// What a delivery would not be content with is not permitted by a probe either.
+#[tokio::test]
+async fn a_probe_for_mail_under_requiretls_asks_for_it() {
+    for (offered, permitted) in [(RequireTls::Offered, true), (RequireTls::NotOffered, false)] {
+        let published = Published::offering(&[&sound], &[offered]).await;
+        let (situation, question) = asked(published.plan(published.zone("secure", "secure", "")));
+        let question = Question {
+            wish: TlsWish::Required,
+            ..question
+        };
+        let probe = probe(&situation, &question, &ProbeOptions::default()).await;
+        match &only(&probe).outcome {
+            Outcome::Permitted { .. } => assert!(permitted),
+            Outcome::Failed { status, .. } => {
+                assert_eq!((permitted, status.as_str()), (false, "5.7.30"));
+            }
+            Outcome::Refused { .. } => panic!("{probe:?}"),
+        }
+    }
+}
