@@ -379,6 +379,7 @@ const THREATS: &[Threat] = &[
         tests: &[
             "crates/outbound/tests/delivery/mta_sts.rs hosts_that_the_policy_does_not_list_are_passed_over",
             "crates/outbound/tests/delivery/mta_sts.rs forged_hosts_do_not_get_mail_returned",
+            "crates/outbound/tests/delivery/denials.rs what_anybody_may_have_said_returns_no_mail_that_is_guarded",
             "tests/tests/interop/mta_sts.rs policies_decide",
         ],
     },
@@ -401,6 +402,7 @@ const THREATS: &[Threat] = &[
         tests: &[
             "crates/outbound/src/host/tests.rs mx_hosts_by_preference",
             "tests/tests/interop/hostile_zones.rs null_mx",
+            "crates/outbound/tests/delivery/denials.rs what_anybody_may_have_said_returns_no_mail_that_is_guarded",
         ],
     },
     Threat {
@@ -418,6 +420,8 @@ const THREATS: &[Threat] = &[
         tests: &[
             "crates/outbound/tests/delivery/requiretls.rs mail_that_no_host_will_carry_on_so_goes_back",
             "crates/outbound/tests/delivery/requiretls.rs mail_to_a_host_that_nothing_proves_goes_back",
+            "crates/outbound/tests/delivery/requiretls.rs a_notice_does_not_share_the_fate_of_mail",
+            "crates/outbound/tests/delivery/requiretls.rs a_notice_waits_for_a_channel_that_is_good_enough",
             "tests/tests/interop/wishes.rs required",
             "tests/tests/interop/wishes.rs handed_on",
             "crates/smtp/tests/dialogues/requiretls_in_clear.txt",
