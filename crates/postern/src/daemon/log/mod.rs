@@ -73,6 +73,9 @@ fn targets(level: LogLevel) -> Targets {
     Targets::new()
         .with_default(level.min(LevelFilter::WARN))
         .with_target("rustls", level.min(LevelFilter::ERROR))
+        // A server that strips signatures makes hickory warn at each look-up, with the whole
+        // response; what became of a look-up is told by our own events.
+        .with_target("hickory_", level.min(LevelFilter::ERROR))
         .with_target("postern", level)
 }
 
@@ -88,5 +91,29 @@ impl io::Write for Stderr {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn libraries_do_not_repeat_what_peers_send() {
+        let filter = targets(LogLevel::Trace);
+        for (target, level, expected) in [
+            ("postern_dns::resolver", Level::TRACE, true),
+            ("hyper::proto", Level::WARN, true),
+            ("hyper::proto", Level::INFO, false),
+            ("rustls::conn", Level::WARN, false),
+            ("hickory_net::dnssec", Level::WARN, false),
+            ("hickory_resolver::name_server", Level::WARN, false),
+            ("hickory_resolver::name_server", Level::ERROR, true),
+        ] {
+            let written = filter.would_enable(target, &level);
+            assert_eq!(written, expected, "{target} {level}");
+        }
     }
 }
