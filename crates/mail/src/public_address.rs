@@ -24,13 +24,15 @@ pub fn is_public_address(address: IpAddr) -> bool {
 }
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [first, second, ..] = address.octets();
+    let [first, second, third, _] = address.octets();
     let this_network = first == 0;
     let shared = first == 100 && (64..128).contains(&second); // RFC 6598
+    let protocols = (first, second, third) == (192, 0, 0); // RFC 6890 §2.2.2
     let benchmarking = first == 198 && (18..20).contains(&second); // RFC 2544
     let reserved = first >= 240; // with the broadcast address
     !(this_network
         || shared
+        || protocols
         || benchmarking
         || reserved
         || address.is_private()
@@ -40,10 +42,13 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 }
 
 /// Everything public lies in 2000::/3 so far (RFC 4291 §2.4, with its registry), less what is
-/// for documentation (RFC 3849).
+/// for documentation (RFC 3849) and Teredo, which tunnels to IPv4 addresses that may be anybody's
+/// (RFC 4380 §4) and has no mail hosts.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [first, second, ..] = address.segments();
-    first & 0xe000 == 0x2000 && (first, second) != (0x2001, 0xdb8)
+    let documentation = (first, second) == (0x2001, 0xdb8);
+    let teredo = (first, second) == (0x2001, 0);
+    first & 0xe000 == 0x2000 && !documentation && !teredo
 }
 
 /// The IPv4 address that an IPv6 address maps (RFC 4291 §2.5.5.2), translates (RFC 6052 §2.1) or
@@ -70,6 +75,9 @@ mod tests {
             "2a00::1",
             "::ffff:8.8.8.8",
             "100.128.0.1",
+            "192.0.1.1",
+            "2001:1::1",
+            "2001:200::1",
         ] {
             assert!(is_public_address(public.parse().unwrap()), "{public}");
         }
@@ -81,7 +89,12 @@ mod tests {
             "127.0.0.1",
             "169.254.169.254",
             "172.16.0.1",
+            "192.0.0.1",
+            "192.0.0.255",
             "192.168.1.1",
+            "2001::1",
+            "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+            "2002:c000:1::",
             "198.18.0.1",
             "224.0.0.1",
             "255.255.255.255",
