@@ -281,8 +281,17 @@ impl fmt::Display for Verdict {
             ),
             Self::NoAnswer(failure) => write!(
                 f,
-                "does not answer ({failure}): look-ups depend on other servers, if there are \
-                 any; see whether it runs and may be reached from here"
+                "{} ({failure}): look-ups depend on other servers, if there are \
+                 any; see whether it runs and may be reached from here",
+                match failure.cause {
+                    Cause::Timeout | Cause::Network => "does not answer",
+                    Cause::ServerFailure
+                    | Cause::Refused
+                    | Cause::Bogus
+                    | Cause::Malformed
+                    | Cause::Aliases
+                    | Cause::Excessive => "gives no answer of use",
+                }
             ),
         }
     }
