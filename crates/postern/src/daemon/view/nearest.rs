@@ -3,18 +3,30 @@
 /// The most names that are suggested.
 const MOST: usize = 3;
 
+/// The most characters of what is taken for a name that was misspelt. Comparing takes time by
+/// the product of lengths, for each of ten thousand partners, and names have at most a hundred.
+const LONGEST: usize = 200;
+
 /// Those of `names` that are most like `wanted`, the most alike first: they begin like it, or
 /// become it by a few changes of letters.
 pub(super) fn nearest(wanted: &str, names: impl Iterator<Item = impl Into<String>>) -> Vec<String> {
     let wanted = wanted.to_lowercase();
-    let enough = wanted.chars().count() / 3 + 1;
+    let length = wanted.chars().count();
+    if length > LONGEST {
+        return Vec::new();
+    }
+    let enough = length / 3 + 1;
     let mut found: Vec<_> = names
         .filter_map(|name| {
             let name = name.into();
             let folded = name.to_lowercase();
             let begins = !wanted.is_empty() && folded.starts_with(&wanted);
+            // It takes a change at least for each character that one has more than the other.
+            let apart = folded.chars().count().abs_diff(length);
             let far = if begins {
                 0
+            } else if apart > enough {
+                apart
             } else {
                 distance(&wanted, &folded)
             };
@@ -72,5 +84,14 @@ mod tests {
         assert_eq!(nearest("Curt"), ["Court"]);
         assert_eq!(nearest("Somebody else"), Vec::<String>::new());
         assert_eq!(nearest(""), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_is_longer_than_any_name_is_compared_with_none() {
+        let long = "b".repeat(LONGEST);
+        assert_eq!(nearest(&long, [long.clone()].into_iter()), [long.clone()]);
+        let longer = format!("{long}b");
+        let names = [longer.clone(), long].into_iter();
+        assert_eq!(nearest(&longer, names), Vec::<String>::new());
     }
 }
