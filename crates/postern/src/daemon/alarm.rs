@@ -1,7 +1,7 @@
 //! Exceptions to partners' rules are told loudly: when they begin, every hour while they last,
 //! and when they end. Nobody should be able to forget that a glass is broken.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use postern_policy::BreakGlass;
 use postern_tls::Date;
@@ -17,12 +17,47 @@ const AGAIN: Duration = Duration::from_secs(60 * 60);
 pub(super) enum Cry {
     /// An exception is in force.
     InForce(Arc<BreakGlass>),
-    /// One has ended: the rule is in force again.
-    Ended(Arc<BreakGlass>),
+    /// One has ended.
+    Ended(Arc<BreakGlass>, Rule),
     /// One had ended before it was read.
     Expired(Arc<BreakGlass>),
     /// One that was in force is no longer in the configuration.
-    Withdrawn(Arc<BreakGlass>),
+    Withdrawn(Arc<BreakGlass>, Rule),
+}
+
+/// What an exception that is over leaves of the rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// All of it: it is in force again.
+    InForce,
+    /// Another exception of the same partner goes on, in the same direction.
+    StillOut,
+}
+
+impl Rule {
+    /// What `over` leaves, next to all exceptions that there are `now`.
+    fn after(over: &BreakGlass, all: &[Arc<BreakGlass>], now: UnixTime) -> Self {
+        let meets = |other: &BreakGlass| match (over.direction, other.direction) {
+            (Some(one), Some(other)) => one == other,
+            (None, _) | (_, None) => true,
+        };
+        let goes_on = |it: &&Arc<BreakGlass>| {
+            it.partner == over.partner && now < it.until && meets(it.as_ref())
+        };
+        match all.iter().find(goes_on) {
+            Some(_) => Self::StillOut,
+            None => Self::InForce,
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InForce => "the partner's rule is in force again",
+            Self::StillOut => "another one still takes the partner's rule out of force",
+        })
+    }
 }
 
 /// Watches over the exceptions of the configuration in force.
@@ -52,7 +87,10 @@ impl Alarm {
         let withdrawn = self.0.iter().filter(lasting);
         let withdrawn = withdrawn.filter(|watched| !entries.contains(&watched.entry));
         let mut cries: Vec<_> = withdrawn
-            .map(|watched| Cry::Withdrawn(Arc::clone(&watched.entry)))
+            .map(|watched| {
+                let rule = Rule::after(&watched.entry, &entries, now);
+                Cry::Withdrawn(Arc::clone(&watched.entry), rule)
+            })
             .collect();
         self.0.clear();
         for entry in entries {
@@ -74,13 +112,15 @@ impl Alarm {
 
     /// What there is to say now.
     pub(super) fn look(&mut self, now: UnixTime) -> Vec<Cry> {
+        let all: Vec<_> = self.0.iter().map(|it| Arc::clone(&it.entry)).collect();
         let due = self.0.iter_mut().filter_map(|watched| {
             let State::Lasting(again) = watched.state else {
                 return None;
             };
             if watched.entry.until <= now {
                 watched.state = State::Over;
-                return Some(Cry::Ended(Arc::clone(&watched.entry)));
+                let rule = Rule::after(&watched.entry, &all, now);
+                return Some(Cry::Ended(Arc::clone(&watched.entry), rule));
             }
             (again <= now).then(|| {
                 watched.state = State::Lasting(later(now));
@@ -108,21 +148,21 @@ pub(super) fn tell(cries: &[Cry]) {
                 until = %Date(entry.until),
                 "the glass is broken: a partner's rule is out of force"
             ),
-            Cry::Ended(entry) => tracing::warn!(
+            Cry::Ended(entry, rule) => tracing::warn!(
                 partner = %entry.partner,
                 direction = words::scope(entry.direction),
                 until = %Date(entry.until),
-                "a break-glass entry has ended: the partner's rule is in force again"
+                "a break-glass entry has ended: {rule}"
             ),
             Cry::Expired(entry) => tracing::warn!(
                 partner = %entry.partner,
                 until = %Date(entry.until),
                 "a break-glass entry is over and without effect: remove it"
             ),
-            Cry::Withdrawn(entry) => tracing::warn!(
+            Cry::Withdrawn(entry, rule) => tracing::warn!(
                 partner = %entry.partner,
                 direction = words::scope(entry.direction),
-                "a break-glass entry was taken back: the partner's rule is in force again"
+                "a break-glass entry was taken back: {rule}"
             ),
         }
     }
@@ -130,7 +170,7 @@ pub(super) fn tell(cries: &[Cry]) {
 
 #[cfg(test)]
 mod tests {
-    use postern_policy::Lowered;
+    use postern_policy::{Direction, Lowered};
 
     use super::*;
 
@@ -160,7 +200,7 @@ mod tests {
         assert_eq!(alarm.look(at(4600)), [Cry::InForce(Arc::clone(&broken))]);
         assert_eq!(alarm.look(at(4601)), []);
         assert_eq!(alarm.look(at(8999)), [Cry::InForce(Arc::clone(&broken))]);
-        assert_eq!(alarm.look(at(9000)), [Cry::Ended(broken)]);
+        assert_eq!(alarm.look(at(9000)), [Cry::Ended(broken, Rule::InForce)]);
         assert_eq!(alarm.look(at(99_000)), []);
     }
 
@@ -175,7 +215,7 @@ mod tests {
         let _ = alarm.watch(vec![Arc::clone(&short), Arc::clone(&long)], at(1000));
         let reloaded = alarm.watch(vec![Arc::clone(&long), Arc::clone(&old)], at(2000));
         let expected = [
-            Cry::Withdrawn(short),
+            Cry::Withdrawn(short, Rule::InForce),
             Cry::InForce(long),
             Cry::Expired(Arc::clone(&old)),
         ];
@@ -183,5 +223,46 @@ mod tests {
         // What was over is not taken back.
         let empty = alarm.watch(Vec::new(), at(9000));
         assert_eq!(empty, []);
+    }
+
+    #[test]
+    fn a_rule_is_in_force_again_when_no_exception_is_left() {
+        let one_way = |direction, until| {
+            let entry = entry("Bank", until);
+            Arc::new(BreakGlass {
+                direction: Some(direction),
+                ..BreakGlass::clone(&entry)
+            })
+        };
+        let short = one_way(Direction::Outbound, 2000);
+        let (inbound, both) = (one_way(Direction::Inbound, 5000), entry("Bank", 3000));
+        let mut alarm = Alarm::default();
+        let entries = [&short, &inbound, &both].map(Arc::clone).to_vec();
+        let _ = alarm.watch(entries, at(1000));
+        assert_eq!(
+            alarm.look(at(2000)),
+            [Cry::Ended(Arc::clone(&short), Rule::StillOut)]
+        );
+        // The other direction alone goes on after this one.
+        assert_eq!(
+            alarm.look(at(3000)),
+            [Cry::Ended(Arc::clone(&both), Rule::StillOut)]
+        );
+
+        // An entry that is given more time is another one, and the rule stays out of force.
+        let longer = one_way(Direction::Inbound, 9000);
+        let cries = alarm.watch(vec![Arc::clone(&longer)], at(4000));
+        let expected = [
+            Cry::Withdrawn(inbound, Rule::StillOut),
+            Cry::InForce(Arc::clone(&longer)),
+        ];
+        assert_eq!(cries, expected);
+        let outbound = one_way(Direction::Outbound, 9000);
+        let cries = alarm.watch(vec![Arc::clone(&outbound)], at(5000));
+        let expected = [
+            Cry::Withdrawn(longer, Rule::InForce),
+            Cry::InForce(outbound),
+        ];
+        assert_eq!(cries, expected);
     }
 }
