@@ -12,6 +12,8 @@ use postern_admin::{
     ConfigurationStatus, Daemon, ListenerStatus, NoSuchPartner, Partner, PartnerPage, QueueStatus,
     Reloaded, Status, Timestamp,
 };
+use postern_config::StsServing;
+use postern_inbound::Listener;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
@@ -42,7 +44,10 @@ pub(super) struct Face {
 /// What a reload changes.
 #[derive(Debug)]
 struct Current {
-    listeners: Vec<ListenerStatus>,
+    /// Those that are bound, by what holds at them now.
+    listeners: Vec<(Listener, SocketAddr)>,
+    /// Our own MTA-STS policy, as it is served.
+    serving: Option<StsServing>,
     wiring: Arc<Wiring>,
     loaded_at: Timestamp,
     last_reload: Option<Reloaded>,
@@ -56,6 +61,7 @@ impl Face {
         requests: mpsc::Sender<Request>,
     ) -> Arc<Self> {
         let now = SystemTime::now();
+        let bound = wiring.reception.listeners.iter().cloned();
         Arc::new(Self {
             config: reloader.config().display().to_string(),
             started_at: now,
@@ -64,7 +70,8 @@ impl Face {
             core,
             dns: reloader.dns_finding(),
             current: Mutex::new(Current {
-                listeners: listeners(wiring, reloader.addresses()),
+                listeners: bound.zip(reloader.addresses().iter().copied()).collect(),
+                serving: wiring.serving.clone(),
                 wiring: Arc::clone(wiring),
                 loaded_at: now.into(),
                 last_reload: None,
@@ -73,12 +80,14 @@ impl Face {
     }
 
     pub(super) fn listeners(&self) -> Vec<ListenerStatus> {
-        self.current().listeners.clone()
+        listeners(&self.current().listeners)
     }
 
     /// New settings are in force.
     pub(super) fn applied(&self, wiring: &Arc<Wiring>) {
         let mut current = self.current();
+        carry_over(&mut current.listeners, &wiring.reception.listeners);
+        current.serving = website::goes_on(current.serving.as_ref(), wiring.serving.as_ref());
         current.wiring = Arc::clone(wiring);
         current.loaded_at = SystemTime::now().into();
     }
@@ -103,9 +112,9 @@ impl Face {
     }
 }
 
-fn listeners(wiring: &Wiring, addresses: &[SocketAddr]) -> Vec<ListenerStatus> {
-    let configured = wiring.reception.listeners.iter().zip(addresses);
-    configured
+fn listeners(bound: &[(Listener, SocketAddr)]) -> Vec<ListenerStatus> {
+    bound
+        .iter()
         .map(|(listener, address)| ListenerStatus {
             address: address.to_string(),
             role: wiring::role_word(&listener.role).to_owned(),
@@ -114,10 +123,22 @@ fn listeners(wiring: &Wiring, addresses: &[SocketAddr]) -> Vec<ListenerStatus> {
         .collect()
 }
 
+/// Says of listeners what new settings do, as reception takes them: they are told apart by their
+/// configured addresses and their order, and those that are gone stay as they were.
+fn carry_over(bound: &mut [(Listener, SocketAddr)], new: &[Listener]) {
+    let mut new: Vec<_> = new.iter().collect();
+    for (listener, _) in bound {
+        let same = new.iter().position(|it| it.address == listener.address);
+        if let Some(at) = same {
+            *listener = new.remove(at).clone();
+        }
+    }
+}
+
 #[async_trait]
 impl Daemon for Face {
     fn status(&self) -> Status {
-        let own_policy = website::described(self.current().wiring.serving.as_ref());
+        let own_policy = website::described(self.current().serving.as_ref());
         let protection = self.see(|view| view.protection(self.dns.status(), own_policy));
         let current = self.current();
         Status {
@@ -125,7 +146,7 @@ impl Daemon for Face {
             pid: process::id(),
             started_at: self.started_at.into(),
             uptime_seconds: self.started.elapsed().as_secs(),
-            listeners: current.listeners.clone(),
+            listeners: listeners(&current.listeners),
             queue: QueueStatus::of(&*self.core.queue),
             destinations: self.core.outbound.destinations(),
             certificates: certificates::describe(&current.wiring.certificates),

@@ -101,6 +101,17 @@ pub(super) fn server(certificates: &Arc<CertificateStore>) -> Result<WebServer, 
     server.map_err(|error| Failure::new("our MTA-STS policy cannot be served", &error))
 }
 
+/// What is served once a configuration with `new` is in force, where `old` was served before: a
+/// running daemon keeps its sockets, and a policy on them, until it is restarted.
+pub(super) fn goes_on(old: Option<&StsServing>, new: Option<&StsServing>) -> Option<StsServing> {
+    let old = old?;
+    Some(StsServing {
+        https: old.https,
+        http: old.http,
+        ..new.unwrap_or(old).clone()
+    })
+}
+
 /// What is served, and where, for people.
 pub(super) fn described(serving: Option<&StsServing>) -> Vec<String> {
     let Some(serving) = serving else {
@@ -240,5 +251,24 @@ mod tests {
         drop(web);
         let found = find(&after, port, &home.path().join("third")).await;
         assert_eq!(found.known, None);
+    }
+
+    #[test]
+    fn what_is_told_to_be_served_is_where_the_sockets_are() {
+        let home = tempfile::tempdir().unwrap();
+        let authority = Authority::new("Test CA");
+        authority.write(&home.path().join("ca.pem"));
+        for (name, stem) in [("mx.example.org", "mx"), ("mta-sts.example.org", "web")] {
+            authority.issue(&Leaf::named(name)).write(home.path(), stem);
+        }
+        let [old, new] = ["testing", "enforce"].map(|mode| wiring(home.path(), mode).serving);
+        let elsewhere = new.clone().map(|new| StsServing {
+            https: "127.0.0.1:8443".parse().unwrap(),
+            http: Some("127.0.0.1:8080".parse().unwrap()),
+            ..new
+        });
+        assert_eq!(goes_on(old.as_ref(), elsewhere.as_ref()), new);
+        assert_eq!(goes_on(old.as_ref(), None), old);
+        assert_eq!(goes_on(None, new.as_ref()), None);
     }
 }

@@ -65,6 +65,23 @@ fn what_takes_a_restart_is_told() {
 }
 
 #[test]
+fn the_status_tells_what_listeners_do_now() {
+    let home = Home::new(RELAY);
+    let serving = home.serve();
+    let listener = || home.run(&["status", "--json"]).json()["listeners"][0].clone();
+    assert_eq!(listener()["role"], "relay");
+    let address = listener()["address"].clone();
+    let relay = RELAY.replace("networks = [\"127.0.0.0/8\"]\n", "");
+    home.write("postern.toml", &relay.replace("\"relay\"", "\"mx\""));
+    assert_eq!(home.run(&["reload"]).status, 0);
+    assert_eq!(
+        (&listener()["role"], &listener()["address"]),
+        (&"mx".into(), &address)
+    );
+    serving.terminate();
+}
+
+#[test]
 fn a_renewed_certificate_is_shown_and_a_broken_one_is_not() {
     let authority = Authority::new("Test CA");
     let configuration = format!(
