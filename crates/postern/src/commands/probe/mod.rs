@@ -41,6 +41,7 @@ pub(crate) fn run(config: &Path, asked: &cli::Probe) -> Result<Exit, Failure> {
     let probed = super::wait_for(async {
         let live = Live::new(settings, &path, wish)?;
         let found = survey(&live.situation, &live.question).await;
+        live.fetch_lists().await;
         let hosts = dial(&live, &found, asked).await?;
         Ok(Probe {
             survey: found,
