@@ -84,6 +84,10 @@ pub(crate) enum PartnerAction {
     /// List partners, with how often their rules were met.
     List(Format),
     /// Show all about one partner: what is demanded, what failed and why, its certificates.
+    ///
+    /// To the partner, every connection is one attempt, however many messages travel on it; from
+    /// the partner, every message is. Certificates that [[deny]] refuses are among the failures,
+    /// with the reason that stands there.
     Show {
         /// The partner's name, as the configuration has it.
         name: String,

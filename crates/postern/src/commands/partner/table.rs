@@ -71,8 +71,8 @@ pub(super) fn show(partner: &Partner) -> String {
     if let Some(contact) = &partner.contact {
         page.line("contact", contact);
     }
-    page.direction("outbound", &partner.outbound);
-    page.direction("inbound", &partner.inbound);
+    page.direction("outbound", "connection", &partner.outbound);
+    page.direction("inbound", "message", &partner.inbound);
     page.0
 }
 
@@ -86,7 +86,8 @@ impl Page {
         let _ = writeln!(self.0, "{name:<13} {}", Foreign::new(value));
     }
 
-    fn direction(&mut self, name: &str, direction: &PartnerDirection) {
+    /// A direction, under its rule; `each` is what is counted as one attempt.
+    fn direction(&mut self, name: &str, each: &str, direction: &PartnerDirection) {
         self.0.push('\n');
         let terms = direction.terms.iter().map(|term| format!(", {term}"));
         let demand: String = std::iter::once(direction.require.clone())
@@ -101,12 +102,12 @@ impl Page {
             self.line("  revocation", &revocation(list));
         }
         match &direction.measured {
-            Some(measured) => self.measured(measured),
+            Some(measured) => self.measured(each, measured),
             None => self.line("  measured", "nothing yet: no attempt was made"),
         }
     }
 
-    fn measured(&mut self, measured: &Measured) {
+    fn measured(&mut self, each: &str, measured: &Measured) {
         let Measured {
             attempts,
             met,
@@ -116,7 +117,7 @@ impl Page {
             ..
         } = measured;
         let counts = format!(
-            "{attempts} attempts from {} to {}",
+            "{attempts} attempts, one for each {each}, from {} to {}",
             measured.since, measured.last_attempt
         );
         self.line("  measured", &counts);
