@@ -47,6 +47,13 @@ pub struct PartnerDirection {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Measured {
+    /// What the rule demanded that was measured; nothing where an earlier version did not say.
+    #[serde(default)]
+    pub rule: Option<String>,
+    /// Whether that is what the rule demands at present. Where it is not, all of this says
+    /// nothing about the rule, and ends with the first attempt under it.
+    #[serde(default)]
+    pub present: bool,
     /// The first attempt.
     pub since: Timestamp,
     /// The last attempt.
@@ -89,6 +96,10 @@ pub struct FailureReason {
     pub first_seen: Timestamp,
     /// When it was last seen.
     pub last_seen: Timestamp,
+    /// The host at the other end of the last attempt that failed so. Of mail that comes in, it
+    /// may be anybody who uses the partner's name.
+    #[serde(default)]
+    pub last_peer: Option<String>,
 }
 
 /// When the first of a partner's certificates ends.

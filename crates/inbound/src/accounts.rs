@@ -7,10 +7,13 @@
 use std::{
     fmt,
     net::IpAddr,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
-use postern_policy::{Basis, InboundVerdict, Partner, PartnerName, Refusal, Stage, Verdict};
+use postern_policy::{
+    Basis, Direction, InboundVerdict, Partner, PartnerName, Refusal, Stage, Verdict,
+};
 use postern_tls::{Evidence, PeerCertificates};
 
 /// Keeps account of what becomes of partners' rules. It is called on the way of mail: it must
@@ -34,6 +37,8 @@ impl Accounts for NoAccounts {
 pub struct Attempt<'a> {
     /// Whose rule.
     pub partner: &'a PartnerName,
+    /// What it demands, in words ([`Partner::rule_in_words`]).
+    pub rule: &'a Arc<str>,
     /// How far it has been put in force.
     pub stage: Stage,
     /// What came of it.
@@ -158,6 +163,7 @@ impl<'a> Visitor<'a> {
         let is_proven = basis.verdict() == Verdict::Authenticated;
         Attempt {
             partner: partner.name(),
+            rule: partner.rule_in_words(Direction::Inbound),
             stage: partner.stage(),
             outcome,
             at: self.at,

@@ -1,6 +1,9 @@
 //! How a partner's rule fared: it is judged at every stage, and counted whatever comes of it.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use postern_policy::{HostPlan, Mismatch, Partner, Refusal, RuleVerdict, Source, Stage};
 use postern_reports::ledger::{self, AttemptOutcome, Direction, PartnerAttempt};
@@ -35,6 +38,7 @@ pub(crate) fn attempt(
     Some(PartnerAttempt {
         partner: partner.name().to_string(),
         direction: Direction::Outbound,
+        rule: Arc::clone(partner.rule_in_words(postern_policy::Direction::Outbound)),
         stage: stage(partner.stage()),
         at,
         peer: plan.host().to_string(),

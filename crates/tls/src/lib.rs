@@ -138,7 +138,7 @@ pub use revocation::{
     RevocationStatus, UnknownStatus,
 };
 pub use seen::{CertificateSerial, CertificateSerialError, SeenCertificate};
-pub use spki::{SpkiPin, SpkiPinError, verify_pin};
+pub use spki::{SpkiPin, SpkiPinError, short_digest, verify_pin};
 pub use summary::{CertificateContents, CertificateSummary, Fingerprint};
 pub use tlsa::{TlsaDemand, TlsaFault, TlsaMatch, TlsaRecord, TlsaSet, verify_tlsa};
 pub use trust::{TrustAnchors, TrustError};

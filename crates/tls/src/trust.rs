@@ -13,7 +13,10 @@ use rustls_pki_types::{
     pem::{self, PemObject as _},
 };
 
-use crate::{pem::wrong_with, spki::sha256};
+use crate::{
+    pem::wrong_with,
+    spki::{sha256, short_digest},
+};
 
 /// A set of certificate authorities to trust, with a label for people.
 ///
@@ -103,6 +106,11 @@ impl TrustAnchors {
     /// What the set is called: `system`, `public`, the name of a file, or several of these.
     pub fn label(&self) -> &str {
         &self.0.label
+    }
+
+    /// What tells the set from others with the same label, for people.
+    pub fn short_digest(&self) -> String {
+        short_digest(&self.0.digest)
     }
 
     /// How many authorities are in the set.

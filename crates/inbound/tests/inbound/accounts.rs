@@ -30,6 +30,11 @@ impl Accounts for Notes {
             AttemptOutcome::Failed(refusal) => format!("failed: {refusal}"),
         };
         assert_eq!(attempt.client.to_string(), "127.0.0.1");
+        assert!(
+            attempt.rule.starts_with("authenticated"),
+            "{}",
+            attempt.rule
+        );
         let identity = attempt.basis.peer_identity();
         assert_eq!(identity.is_some(), attempt.certificate_not_after.is_some());
         assert!(

@@ -99,6 +99,8 @@ async fn a_rule_that_is_met_counts_as_met_at_every_stage() {
         assert_eq!(attempt.outcome, AttemptOutcome::Met, "{stage}");
         assert_eq!(attempt.identity.as_deref(), Some("a.to.example"));
         assert_eq!(attempt.peer, "a.to.example");
+        let rule = "authenticated, name a.to.example";
+        assert!(attempt.rule.starts_with(rule), "{}", attempt.rule);
         assert!(attempt.certificate_not_after.is_some());
         assert!(attempt.basis.starts_with("authenticated as a.to.example"));
     }

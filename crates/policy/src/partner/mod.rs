@@ -3,6 +3,9 @@
 mod check;
 mod name;
 mod terms;
+mod words;
+
+use std::sync::Arc;
 
 use postern_mail::{Domain, DomainMap, DomainPattern, Mailbox, NextHop};
 use postern_tls::Profile;
@@ -14,6 +17,7 @@ pub use terms::{
     OutboundTerms,
 };
 
+use self::words::RulesInWords;
 use crate::Stage;
 
 /// A partner whose rules have been checked: they say what they mean, and nothing in them would
@@ -42,6 +46,7 @@ pub struct Partner {
     contact: Option<Mailbox>,
     outbound: OutboundTerms,
     inbound: InboundTerms,
+    in_words: RulesInWords,
 }
 
 impl Partner {
@@ -57,6 +62,7 @@ impl Partner {
             contact: None,
             outbound: OutboundTerms::requiring(crate::ChannelLevel::Any),
             inbound: InboundTerms::requiring(crate::ChannelLevel::Any),
+            in_words: RulesInWords::none(),
         })
     }
 
@@ -103,6 +109,15 @@ impl Partner {
     /// What is demanded of connections from the partner.
     pub fn inbound(&self) -> &InboundTerms {
         &self.inbound
+    }
+
+    /// What the rule of one direction demands, in words: the same words for the same demands, in
+    /// whatever order they were written, so that what was measured under one rule is not taken
+    /// for what another would do. The stage is no part of it, nor are domains: where no name is
+    /// given they stand in for it, and come and go without making another rule. What `[tls]` says
+    /// of everybody is no part of it either.
+    pub fn rule_in_words(&self, direction: Direction) -> &Arc<str> {
+        self.in_words.get(direction)
     }
 
     /// The fixed next hops of the partner; none where routes and MX records decide.
@@ -158,9 +173,10 @@ impl PartnerBuilder {
     ///
     /// # Errors
     /// Everything that is wrong at once, each with the key it stands at.
-    pub fn build(self) -> Result<Partner, Vec<PartnerError>> {
+    pub fn build(mut self) -> Result<Partner, Vec<PartnerError>> {
         let errors = check::check(&self.0);
         if errors.is_empty() {
+            self.0.in_words = RulesInWords::of(&self.0);
             Ok(self.0)
         } else {
             Err(errors)

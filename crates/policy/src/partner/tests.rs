@@ -121,7 +121,7 @@ fn a_usage_says_nothing_about_pins() {
 #[test]
 fn revocation_is_of_certificates_that_authorities_vouch_for() {
     let list = || {
-        let source = std::sync::Arc::new(CrlSource::new("ministry.crl"));
+        let source = Arc::new(CrlSource::new("ministry.crl"));
         Some(RevocationCheck::new([source], UnknownStatus::Refuse))
     };
     let outbound = |dane, identity| OutboundTerms {

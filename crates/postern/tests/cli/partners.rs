@@ -86,6 +86,64 @@ fn a_rule_that_would_fail_says_why_in_the_words_of_the_log() {
     serving.terminate();
 }
 
+/// What the old rule met says nothing of the one that is in the configuration now, and a stage
+/// is no other rule.
+#[test]
+fn another_rule_is_measured_anew() {
+    let authority = Authority::new("Test CA");
+    let host = mail_host(&authority);
+    let host = host.serve();
+    let world = World::new(authority, &host);
+    let gateway = world.gateway("observe", "mx.partner.example", "");
+    let serving = gateway.serve();
+    let reload = |stage, name| {
+        gateway.write("postern.toml", &world.configuration(stage, name, ""));
+        assert_eq!(gateway.run(&["reload"]).status, 0);
+    };
+    serving.submit("b@partner.example");
+    let met = outbound_after(&gateway, 1);
+    assert_eq!(met["measured"]["present"], true);
+    reload("warn", "mx.partner.example");
+    assert_eq!(outbound_after(&gateway, 1)["readiness"], met["readiness"]);
+
+    reload("warn", "mx.other.example");
+    let changed = outbound_after(&gateway, 1);
+    assert_eq!(changed["measured"]["present"], false);
+    assert_eq!(changed["measured"]["rule"], met["measured"]["rule"]);
+    assert_eq!(changed["readiness"]["verdict"], "not-measured");
+    let shown = gateway.run(&["partner", "show", "The Partner"]).out;
+    for expected in [
+        "not measured yet under the present rule\n",
+        "  rule        ANOTHER than the present one: authenticated, hosts mx.partner.example:",
+        ", name mx.partner.example, trust ca.pem (",
+    ] {
+        assert!(shown.contains(expected), "{shown}");
+    }
+    let listed = gateway.run(&["partner", "list"]).out;
+    assert!(
+        listed.contains("authenticated: not measured  -"),
+        "{listed}"
+    );
+
+    serving.submit("b@partner.example");
+    let anew = eventually(
+        &gateway,
+        &["partner", "show", "The Partner", "--json"],
+        |ran| ran.json()["outbound"]["measured"]["present"] == true,
+    );
+    let measured = &anew.json()["outbound"]["measured"];
+    assert_eq!(
+        (&measured["attempts"], &measured["met"]),
+        (&1.into(), &0.into())
+    );
+    let shown = gateway.run(&["partner", "show", "The Partner"]).out;
+    assert!(
+        shown.contains(", last with mx.partner.example: "),
+        "{shown}"
+    );
+    serving.terminate();
+}
+
 #[test]
 fn who_is_no_partner_is_told_with_who_may_be_meant() {
     let partner = "[[partner]]\nname = \"Ministry\"\ndomains = [\"ministry.example\"]\n\

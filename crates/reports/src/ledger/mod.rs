@@ -43,16 +43,20 @@
 //! - **Damage is contained.** A damaged entry costs its own counts; its file is kept for whoever
 //!   wants to look, and reported ([`Problem`]). Nothing on disk keeps the ledger from opening
 //!   but a directory that cannot be made, read or locked.
+//! - **What was measured under one rule is not told of another.** With the first attempt under
+//!   other terms a partner's record begins anew.
 //! - **Memory and disk are bounded**, whatever peers do: [`DAY_OCTETS`] of memory for each of
-//!   [`KEPT_DAYS`] days, at most five times that on disk; at most some 20 KiB for each partner
+//!   [`KEPT_DAYS`] days, at most five times that on disk; at most some 25 KiB for each partner
 //!   and direction, and the configuration says how many there are. What finds no room is
 //!   counted as `(other)`, so sums stay right.
 //! - **No clock.** What is recorded brings its time along.
 //!
 //! # What does not
 //! - Reports are not written or sent (RFC 8460 §3, §5): this is what they will be made of.
-//! - After a change of a partner's rule its record goes on as before; what the old rule met
-//!   counts for the new one until something fails.
+//! - Whose mail it is that comes in under a partner's name is not known where the rule is not
+//!   met: a stranger's attempt counts as a failure ([`FailureReason::last_peer`] shows it).
+//! - A partner's rule is told from another by its own words ([`PartnerAttempt::rule`]). What it
+//!   takes from elsewhere, the general trust and profile, may change beneath it.
 //! - A clock that is wrong by days puts counts on wrong days.
 
 mod book;

@@ -1,6 +1,6 @@
 //! How a partner's rule fared: attempts in, a record per partner and direction out.
 
-use std::{cmp::Reverse, time::SystemTime};
+use std::{cmp::Reverse, sync::Arc, time::SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +48,9 @@ pub struct PartnerAttempt {
     pub partner: String,
     /// Which way.
     pub direction: Direction,
+    /// What the rule demands, in words that are the same for the same demands. What was measured
+    /// under other words is forgotten.
+    pub rule: Arc<str>,
     /// The stage that the rule is in.
     pub stage: Stage,
     /// When.
@@ -85,9 +88,13 @@ pub struct PartnerRecord {
     pub partner: String,
     /// Which way.
     pub direction: Direction,
+    /// What the rule demands that everything below was measured under; `None` in what an earlier
+    /// version wrote, which did not say.
+    #[serde(default)]
+    pub rule: Option<String>,
     /// The stage at the last attempt.
     pub stage: Stage,
-    /// The first attempt.
+    /// The first attempt under the rule.
     #[serde(with = "moment")]
     pub measured_since: SystemTime,
     /// The last attempt.
@@ -139,6 +146,10 @@ pub struct FailureReason {
     /// When it was last seen.
     #[serde(with = "moment")]
     pub last_seen: SystemTime,
+    /// The peer with which it was last seen; `None` in what an earlier version wrote. Who brings
+    /// mail in another's name is counted as well, so this may be nobody that the partner knows.
+    #[serde(default)]
+    pub last_peer: Option<String>,
 }
 
 /// A certificate that a host of the partner showed last.
@@ -162,6 +173,7 @@ impl PartnerRecord {
         Self {
             partner: attempt.partner.clone(),
             direction: attempt.direction,
+            rule: Some(text::shown(&attempt.rule)),
             stage: attempt.stage,
             measured_since: at,
             last_attempt: at,
@@ -180,6 +192,21 @@ impl PartnerRecord {
             last_identity: None,
             certificates: Vec::new(),
         }
+    }
+
+    /// Whether all this was measured under `rule`, and not under what the rule was before.
+    pub fn is_under(&self, rule: &str) -> bool {
+        let measured = self.rule.as_deref();
+        measured == Some(rule) || measured == Some(&text::shown(rule))
+    }
+
+    /// Forgets how the rule fared that was there before; who the partner's hosts are stays.
+    pub(super) fn begin_anew(&mut self, attempt: &PartnerAttempt) {
+        let certificates = std::mem::take(&mut self.certificates);
+        *self = Self {
+            certificates,
+            ..Self::new(attempt)
+        };
     }
 
     pub(super) fn count(&mut self, attempt: &PartnerAttempt) {
@@ -201,11 +228,11 @@ impl PartnerRecord {
             }
             AttemptOutcome::WouldFail(reason) => {
                 self.would_have_failed += 1;
-                self.fail(reason, at);
+                self.fail(reason, attempt, at);
             }
             AttemptOutcome::Failed(reason) => {
                 self.failed += 1;
-                self.fail(reason, at);
+                self.fail(reason, attempt, at);
             }
         }
         if let Some(not_after) = attempt.certificate_not_after {
@@ -213,7 +240,7 @@ impl PartnerRecord {
         }
     }
 
-    fn fail(&mut self, reason: &str, at: SystemTime) {
+    fn fail(&mut self, reason: &str, attempt: &PartnerAttempt, at: SystemTime) {
         self.last_failure = self.last_failure.max(Some(at));
         self.clean_since = None;
         self.clean_attempts = 0;
@@ -222,6 +249,7 @@ impl PartnerRecord {
             Some(known) => {
                 known.count += 1;
                 known.last_seen = known.last_seen.max(at);
+                text::keep(known.last_peer.get_or_insert_default(), &attempt.peer);
             }
             None => {
                 let new = FailureReason {
@@ -229,6 +257,7 @@ impl PartnerRecord {
                     count: 1,
                     first_seen: at,
                     last_seen: at,
+                    last_peer: Some(text::shown(&attempt.peer)),
                 };
                 let folded = push_bounded(&mut self.reasons, new, MOST_REASONS, |it| it.last_seen);
                 self.other_reasons += folded.map_or(0, |it| it.count);

@@ -71,6 +71,8 @@ impl State {
         let record = self.partners.change(key, || PartnerRecord::new(attempt));
         if record.is_aged(attempt.at) {
             *record = PartnerRecord::new(attempt);
+        } else if !record.is_under(&attempt.rule) {
+            record.begin_anew(attempt);
         }
         record.count(attempt);
     }

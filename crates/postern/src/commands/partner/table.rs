@@ -13,6 +13,13 @@ use crate::output::Table;
 /// How many characters a bar is wide.
 const BAR: u64 = 10;
 
+/// What mail that comes in is called.
+const INBOUND: &str = "inbound";
+
+/// What keeps a failure of mail that comes in from being the partner's fault.
+const STRANGERS: &str = "anybody may use the partner's name: \
+    failures of hosts that are not the partner's count too";
+
 /// A line for each partner.
 pub(super) fn list(partners: &[PartnerLine]) -> Table<6> {
     let head = ["PARTNER", "STAGE", "OUTBOUND", "MET", "INBOUND", "MET"];
@@ -72,7 +79,7 @@ pub(super) fn show(partner: &Partner) -> String {
         page.line("contact", contact);
     }
     page.direction("outbound", "connection", &partner.outbound);
-    page.direction("inbound", "message", &partner.inbound);
+    page.direction(INBOUND, "message", &partner.inbound);
     page.0
 }
 
@@ -102,7 +109,13 @@ impl Page {
             self.line("  revocation", &revocation(list));
         }
         match &direction.measured {
-            Some(measured) => self.measured(each, measured),
+            Some(measured) => {
+                self.measured(each, measured);
+                self.failures(measured);
+                if name == INBOUND && measured.last_failure.is_some() {
+                    self.line("  note", STRANGERS);
+                }
+            }
             None => self.line("  measured", "nothing yet: no attempt was made"),
         }
     }
@@ -121,6 +134,13 @@ impl Page {
             measured.since, measured.last_attempt
         );
         self.line("  measured", &counts);
+        let rule = measured.rule.as_deref();
+        let rule = rule.unwrap_or("not known, an earlier version measured it");
+        if measured.present {
+            self.line("  rule", rule);
+        } else {
+            self.line("  rule", &format!("ANOTHER than the present one: {rule}"));
+        }
         let outcome = format!("{met} met, {would_have_failed} would have failed, {failed} failed");
         self.line("  outcome", &outcome);
         if *under_break_glass > 0 {
@@ -141,9 +161,14 @@ impl Page {
             );
             self.line("  certificate", &text);
         }
+    }
+
+    fn failures(&mut self, measured: &Measured) {
         for reason in &measured.reasons {
+            let peer = reason.last_peer.as_deref();
+            let peer = peer.map_or_else(String::new, |peer| format!(", last with {peer}"));
             let text = format!(
-                "{} times from {} to {}: {}",
+                "{} times from {} to {}{peer}: {}",
                 reason.count, reason.first_seen, reason.last_seen, reason.reason
             );
             self.line("  failure", &text);
@@ -194,7 +219,7 @@ pub(crate) fn revocation(list: &RevocationListStatus) -> String {
 
 #[cfg(test)]
 mod tests {
-    use postern_admin::Readiness;
+    use postern_admin::{FailureReason, Readiness};
 
     use super::*;
 
@@ -221,5 +246,94 @@ mod tests {
         check(3, 0, "..........  0 of 3");
         check(1000, 999, "#########.  999 of 1000");
         check(20, 20, "##########  20 of 20");
+    }
+
+    fn measured() -> Measured {
+        let seen = postern_admin::Timestamp::from(std::time::SystemTime::UNIX_EPOCH);
+        Measured {
+            rule: Some("authenticated, name a.example".to_owned()),
+            present: true,
+            since: seen,
+            last_attempt: seen,
+            attempts: 1,
+            met: 0,
+            would_have_failed: 1,
+            failed: 0,
+            under_break_glass: 0,
+            last_failure: Some(seen),
+            reasons: vec![FailureReason {
+                reason: "not offered".to_owned(),
+                count: 1,
+                first_seen: seen,
+                last_seen: seen,
+                last_peer: Some("192.0.2.1".to_owned()),
+            }],
+            other_reasons: 0,
+            last_peer: "192.0.2.1".to_owned(),
+            last_basis: "plain".to_owned(),
+            last_identity: None,
+            certificate_expiry: None,
+        }
+    }
+
+    fn page(name: &str, measured: Measured) -> String {
+        let mut page = Page::default();
+        let direction = PartnerDirection {
+            require: "authenticated".to_owned(),
+            terms: Vec::new(),
+            break_glass: Vec::new(),
+            revocation: Vec::new(),
+            measured: Some(measured),
+            readiness: Readiness {
+                verdict: ReadinessVerdict::Failing,
+                text: "failing".to_owned(),
+            },
+        };
+        page.direction(name, "message", &direction);
+        page.0
+    }
+
+    /// An operator who reads of a failure must not take a stranger's for the partner's.
+    #[test]
+    fn a_failure_of_mail_that_comes_in_may_be_a_strangers() {
+        let inbound = page(INBOUND, measured());
+        assert!(
+            inbound.contains(", last with 192.0.2.1: not offered\n"),
+            "{inbound}"
+        );
+        assert!(inbound.contains(STRANGERS), "{inbound}");
+        assert!(!page("outbound", measured()).contains(STRANGERS));
+        let met = Measured {
+            last_failure: None,
+            reasons: Vec::new(),
+            ..measured()
+        };
+        assert!(!page(INBOUND, met).contains(STRANGERS));
+    }
+
+    #[test]
+    fn the_rule_that_was_measured_is_told_from_the_present_one() {
+        let told = |rule: Option<&str>, present| {
+            let rule = rule.map(str::to_owned);
+            let shown = page(
+                "outbound",
+                Measured {
+                    rule,
+                    present,
+                    ..measured()
+                },
+            );
+            let line = shown.lines().find(|line| line.starts_with("  rule"));
+            line.unwrap().get(14..).unwrap().to_owned()
+        };
+        assert_eq!(told(Some("encrypted"), true), "encrypted");
+        assert_eq!(
+            told(Some("encrypted"), false),
+            "ANOTHER than the present one: encrypted"
+        );
+        assert_eq!(
+            told(None, false),
+            "ANOTHER than the present one: not known, an earlier version measured it"
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! What reception tells of partners' rules, as the ledger has it.
 
+use std::sync::Arc;
+
 use postern_inbound::{Accounts, Attempt, AttemptOutcome};
 use postern_policy::Stage;
 use postern_reports::ledger::{self, Direction, Ledger, PartnerAttempt};
@@ -13,6 +15,7 @@ impl Accounts for Books {
         self.0.record_attempt(&PartnerAttempt {
             partner: attempt.partner.to_string(),
             direction: Direction::Inbound,
+            rule: Arc::clone(attempt.rule),
             stage: stage(attempt.stage),
             at: attempt.at,
             peer: attempt.client.to_string(),

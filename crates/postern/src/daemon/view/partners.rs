@@ -59,8 +59,10 @@ impl View<'_> {
     fn line(&self, partner: &postern_policy::Partner) -> PartnerLine {
         let standings = self.standings(partner);
         let line = |direction| {
+            let rule = partner.rule_in_words(direction);
             let standing = standing(&standings, direction);
             let record = standing.map(|it| &it.record);
+            let record = record.filter(|it| it.is_under(rule));
             DirectionLine {
                 require: Terms::of(partner, direction).require.to_string(),
                 attempts: record.map_or(0, |it| it.attempts),
@@ -69,7 +71,7 @@ impl View<'_> {
                 break_glass: self
                     .broken_glass(partner, direction)
                     .any(|entry| entry.active),
-                readiness: readiness(standing),
+                readiness: readiness(standing, rule),
             }
         };
         PartnerLine {
@@ -90,13 +92,14 @@ impl View<'_> {
         let lists = terms.identity.revocation.iter();
         let lists = lists.flat_map(|check| check.sources());
         let standing = standing(standings, direction);
+        let rule = partner.rule_in_words(direction);
         PartnerDirection {
             require: terms.require.to_string(),
             terms: terms.in_words(partner, direction),
             break_glass: self.broken_glass(partner, direction).collect(),
             revocation: lists.map(|source| self.revocation_list(source)).collect(),
-            measured: standing.map(measured),
-            readiness: readiness(standing),
+            measured: standing.map(|it| measured(it, rule)),
+            readiness: readiness(standing, rule),
         }
     }
 
@@ -194,7 +197,14 @@ fn standing(standings: &[PartnerStanding], direction: Direction) -> Option<&Part
     standings.iter().find(|it| it.record.direction == wanted)
 }
 
-fn readiness(standing: Option<&PartnerStanding>) -> Readiness {
+/// What can be said of `rule`, which may be another than the one that was measured.
+fn readiness(standing: Option<&PartnerStanding>, rule: &str) -> Readiness {
+    if standing.is_some_and(|it| !it.record.is_under(rule)) {
+        return Readiness {
+            verdict: ReadinessVerdict::NotMeasured,
+            text: "not measured yet under the present rule".to_owned(),
+        };
+    }
     let readiness = standing.map_or(&ledger::Readiness::NotMeasured, |it| &it.readiness);
     Readiness {
         verdict: match readiness {
@@ -207,15 +217,18 @@ fn readiness(standing: Option<&PartnerStanding>) -> Readiness {
     }
 }
 
-fn measured(standing: &PartnerStanding) -> Measured {
+fn measured(standing: &PartnerStanding, rule: &str) -> Measured {
     let record = &standing.record;
     let reason = |it: &ledger::FailureReason| FailureReason {
         reason: it.reason.clone(),
         count: it.count,
         first_seen: it.first_seen.into(),
         last_seen: it.last_seen.into(),
+        last_peer: it.last_peer.clone(),
     };
     Measured {
+        rule: record.rule.clone(),
+        present: record.is_under(rule),
         since: record.measured_since.into(),
         last_attempt: record.last_attempt.into(),
         attempts: record.attempts,

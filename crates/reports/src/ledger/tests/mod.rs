@@ -74,6 +74,7 @@ fn attempt(second: u64, outcome: AttemptOutcome) -> PartnerAttempt {
     PartnerAttempt {
         partner: "ministry".to_owned(),
         direction: Direction::Outbound,
+        rule: "authenticated".into(),
         stage: Stage::Observe,
         at: at(second),
         peer: "mx.ministry.example".to_owned(),

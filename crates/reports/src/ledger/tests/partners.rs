@@ -143,6 +143,7 @@ fn a_standing_shows_what_was_measured() {
     let expected = json!({
         "partner": "ministry",
         "direction": "outbound",
+        "rule": "authenticated",
         "stage": "observe",
         "measured-since": "2026-11-23T12:00:00Z",
         "last-attempt": "2026-11-26T12:00:00Z",
@@ -160,12 +161,14 @@ fn a_standing_shows_what_was_measured() {
                 "count": 2,
                 "first-seen": "2026-11-24T12:00:00Z",
                 "last-seen": "2026-11-25T12:00:00Z",
+                "last-peer": "mx2.ministry.example",
             },
             {
                 "reason": "expired soon\\n",
                 "count": 1,
                 "first-seen": "2026-11-23T12:00:00Z",
                 "last-seen": "2026-11-23T12:00:00Z",
+                "last-peer": "mx.ministry.example",
             },
         ],
         "other-reasons": 0,
@@ -194,12 +197,14 @@ fn a_standing_shows_what_was_measured() {
                     "count": 2,
                     "first-seen": "2026-11-24T12:00:00Z",
                     "last-seen": "2026-11-25T12:00:00Z",
+                    "last-peer": "mx2.ministry.example",
                 },
                 {
                     "reason": "expired soon\\n",
                     "count": 1,
                     "first-seen": "2026-11-23T12:00:00Z",
                     "last-seen": "2026-11-23T12:00:00Z",
+                    "last-peer": "mx.ministry.example",
                 },
             ],
         },
@@ -312,4 +317,129 @@ fn what_was_measured_long_ago_does_not_count_for_today() {
         standing.readiness,
         Readiness::TooFew { attempts: 1, .. }
     ));
+}
+
+/// An attempt under the rule that came later.
+fn stricter(second: u64, outcome: AttemptOutcome) -> PartnerAttempt {
+    PartnerAttempt {
+        rule: "authenticated, DANE".into(),
+        ..attempt(second, outcome)
+    }
+}
+
+#[test]
+fn what_another_rule_met_is_not_told_of_the_present_one() {
+    let mut attempts = vec![PartnerAttempt {
+        certificate_not_after: Some(at(NOON + 60 * DAY)),
+        ..failing(0, "expired")
+    }];
+    attempts.extend(met(1, 40));
+    let before = standing(attempts.clone(), 30);
+    assert!(matches!(before.readiness, Readiness::Safe { .. }));
+    assert!(before.record.is_under("authenticated"));
+    assert!(!before.record.is_under("authenticated, DANE"));
+
+    let change = NOON + 30 * DAY;
+    attempts.push(stricter(change, AttemptOutcome::Met));
+    let after = standing(attempts.clone(), 60);
+    assert_eq!(after.record.measured_since, at(change));
+    assert_eq!((after.record.attempts, after.record.met), (1, 1));
+    assert_eq!(
+        (after.record.would_have_failed, &*after.record.reasons),
+        (0, &[][..])
+    );
+    assert_eq!(after.record.last_failure, None);
+    assert_eq!(after.record.certificates, before.record.certificates);
+    assert!(after.record.is_under("authenticated, DANE"));
+    assert!(matches!(
+        after.readiness,
+        Readiness::TooFew { attempts: 1, .. }
+    ));
+
+    attempts.push(stricter(change + HOUR, AttemptOutcome::Met));
+    assert_eq!(standing(attempts, 60).record.attempts, 2);
+}
+
+#[test]
+fn the_stage_is_no_other_rule() {
+    let enforced = PartnerAttempt {
+        stage: Stage::Enforce,
+        ..attempt(NOON + DAY, AttemptOutcome::Met)
+    };
+    let record = standing([attempt(NOON, AttemptOutcome::Met), enforced], 1).record;
+    assert_eq!(record.attempts, 2);
+}
+
+#[test]
+fn a_rule_is_known_again_after_a_start_whatever_is_written_in_it() {
+    let long = "\u{7f}\n".repeat(1000);
+    for rule in ["authenticated", "", long.as_str()] {
+        let directory = tempfile::tempdir().unwrap();
+        let under = |second| PartnerAttempt {
+            rule: rule.into(),
+            ..attempt(second, AttemptOutcome::Met)
+        };
+        let ledger = open(directory.path());
+        ledger.record_attempt(&under(NOON));
+        ledger.flush_blocking().unwrap();
+        drop(ledger);
+        let ledger = open(directory.path());
+        ledger.record_attempt(&under(NOON + HOUR));
+        let record = ledger.partner("ministry", noon()).remove(0).record;
+        assert_eq!(record.attempts, 2, "{rule:?}");
+        assert!(record.is_under(rule));
+        assert!(record.rule.unwrap().len() < 500);
+        ledger.record_attempt(&stricter(NOON + 2 * HOUR, AttemptOutcome::Met));
+        ledger.flush_blocking().unwrap();
+        drop(ledger);
+        let record = open(directory.path())
+            .partner("ministry", noon())
+            .remove(0)
+            .record;
+        assert_eq!(record.attempts, 1, "begun anew on disk as well: {rule:?}");
+        assert!(record.is_under("authenticated, DANE"));
+    }
+}
+
+/// Records once said neither the rule nor the peer of a failure.
+#[test]
+fn a_record_without_a_rule_is_read_and_counts_as_another_rules() {
+    let mut attempts = met(0, 20);
+    attempts.push(failing(10, "expired"));
+    let mut json = serde_json::to_value(standing(attempts, 10).record).unwrap();
+    json.as_object_mut().unwrap().remove("rule");
+    let reason = json["reasons"][0].as_object_mut().unwrap();
+    reason.remove("last-peer");
+    let old: PartnerRecord = serde_json::from_value(json).unwrap();
+    assert_eq!((old.rule.as_deref(), old.attempts), (None, 21));
+    assert_eq!(old.reasons[0].last_peer, None);
+    assert!(!old.is_under("authenticated"));
+    assert!(!old.is_under(""));
+
+    let mut state = state::State::default();
+    state.load_partners(vec![old], at(NOON + 11 * DAY));
+    for hour in 0..2 {
+        let second = NOON + 11 * DAY + hour * HOUR;
+        state.record_attempt(&attempt(second, AttemptOutcome::Met));
+        let record = state.partners().next().unwrap();
+        assert_eq!(record.attempts, hour + 1, "anew once");
+        assert_eq!(record.measured_since, at(NOON + 11 * DAY));
+    }
+}
+
+#[test]
+fn a_reason_tells_whom_it_was_seen_with_last() {
+    let from = |peer: &str, second| PartnerAttempt {
+        peer: peer.to_owned(),
+        ..attempt(NOON + second, would_fail("not offered"))
+    };
+    let long = "x".repeat(1000);
+    let reasons = |attempts: Vec<PartnerAttempt>| standing(attempts, 0).record.reasons;
+    let found = reasons(vec![from("192.0.2.1", 0), from("192.0.2.2", 1)]);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].last_peer.as_deref(), Some("192.0.2.2"));
+    for attempts in [vec![from(&long, 0)], vec![from("a", 0), from(&long, 1)]] {
+        let peer = reasons(attempts).remove(0).last_peer.unwrap();
+        assert!(peer.len() < 500, "{}", peer.len());
+    }
 }
