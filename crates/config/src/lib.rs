@@ -66,7 +66,7 @@ pub use section::{
     limits::Limits,
     listener::{Listener, ListenerTls, Role},
     log::{Log, LogFormat, LogLevel},
-    mta_sts::{HonourSts, MtaSts, StsServing},
+    mta_sts::{HonourSts, MtaSts, StsServing, WEB_PROFILE},
     queue::Queue,
     route::{Route, RouteBy},
     spool::Spool,

@@ -122,11 +122,6 @@ pub(crate) fn read(notes: &Notes<'_>, document: &DeTable<'_>) -> Result<Settings
             hostname: hostname.as_ref().ok().map(|hostname| &hostname.value),
             domains: &ways.domains,
             certificates: channels.certificates.as_ref().ok(),
-            profile: channels
-                .policy
-                .as_ref()
-                .ok()
-                .map(|it| it.defaults().profile),
         };
         written.check(&table, &around)
     });

@@ -9,8 +9,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use postern_config::StsServing;
-use postern_tls::{CertificateStore, Profile, ProfileName, WebServer};
+use postern_config::{StsServing, WEB_PROFILE};
+use postern_tls::{CertificateStore, Profile, WebServer};
 use postern_web::{Site, Website};
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -93,10 +93,9 @@ impl Web {
     }
 }
 
-/// Who shows these certificates. The bounds do not follow the operator's for mail: senders that
-/// cannot fetch our policy do not protect mail to us.
+/// Who shows these certificates.
 pub(super) fn server(certificates: &Arc<CertificateStore>) -> Result<WebServer, Failure> {
-    let bounds = Profile::named(ProfileName::Intermediate).bounds();
+    let bounds = Profile::named(WEB_PROFILE).bounds();
     let server = WebServer::new(Arc::clone(certificates), bounds);
     server.map_err(|error| Failure::new("our MTA-STS policy cannot be served", &error))
 }

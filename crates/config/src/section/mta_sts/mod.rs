@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use postern_mail::{Domain, Host};
 use postern_policy::{HostPattern, StsMode, StsPolicy};
-use postern_tls::Profile;
+use postern_tls::ProfileName;
 
 use super::{certificate::Certificates, domain};
 use crate::{
@@ -31,6 +31,10 @@ pub enum HonourSts {
     /// Nobody looks for them.
     No,
 }
+
+/// What holds of TLS where our own policy is served. It does not follow `tls.profile`, which is
+/// about mail: senders that cannot fetch our policy do not protect mail to us.
+pub const WEB_PROFILE: ProfileName = ProfileName::Intermediate;
 
 /// Our own policy, and where it is served.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,8 +68,6 @@ pub(crate) struct Surroundings<'s> {
     pub(crate) hostname: Option<&'s Domain>,
     pub(crate) domains: &'s [domain::Written],
     pub(crate) certificates: Option<&'s Certificates>,
-    /// The general profile, which holds for the web as well.
-    pub(crate) profile: Option<&'s Profile>,
 }
 
 static MODES: Kind<StsMode> = Kind {
@@ -157,7 +159,8 @@ static CERTIFICATE: Key<String> = Key::optional(
     "whichever of ours is for the name that is asked for",
     r#""default""#,
     "The certificate that `https` shows: the name of a `[[tls.certificate]]`. It must be for \
-     `mta-sts.DOMAIN`, for every domain.",
+     `mta-sts.DOMAIN`, for every domain. It is shown within the profile `intermediate`, whatever \
+     `tls.profile` demands of mail.",
 );
 
 pub(crate) static MTA_STS: Section = Section {

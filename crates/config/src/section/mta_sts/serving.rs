@@ -2,8 +2,11 @@
 
 use postern_mail::{Domain, DomainPattern};
 use postern_policy::{HostPattern, HostRule, Provenance, StsMode, StsPolicy};
+use postern_tls::Profile;
 
-use super::{CERTIFICATE, HTTP, HTTPS, MAX_AGE, MODE, MX, StsServing, Surroundings, Written};
+use super::{
+    CERTIFICATE, HTTP, HTTPS, MAX_AGE, MODE, MX, StsServing, Surroundings, WEB_PROFILE, Written,
+};
 use crate::{
     schema::{Located, Notes, Reported, Table},
     section::{certificate, domain},
@@ -178,11 +181,10 @@ fn check_certificate(
         let right = "write a [[tls.certificate]] for mta-sts. and the domain";
         return Err(notes.error(&spot, wrong, right));
     }
-    if let Some(profile) = around.profile
-        && let Err(violation) = certificate::any_admitted(&shown, profile.bounds())
-    {
-        let wrong = format_args!("profile {} does not allow it; {violation}", profile.name());
-        let right = "show a certificate with such a key, or choose another profile";
+    let bounds = Profile::named(WEB_PROFILE).bounds();
+    if let Err(violation) = certificate::any_admitted(&shown, bounds) {
+        let wrong = format_args!("policies are not served with it; {violation}");
+        let right = "show a certificate with such a key";
         return Err(notes.error(&spot, wrong, right));
     }
     for domain in domains {
