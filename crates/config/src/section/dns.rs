@@ -70,8 +70,8 @@ static DNSSEC: Key<bool> = Key::defaulted(
     "`validate` proves answers from the trust anchors down (RFC 4035) and uses none that is \
      bogus; without it there is no DANE. It needs servers that pass signatures on. Where they \
      strip them, nothing of a signed zone can be believed, and mail that needs MX records waits \
-     in the queue: Postern tests the servers when it starts, says so in the log, and `postern \
-     status` shows it. Then ask other servers, best a resolver on this host. `off` believes \
+     in the queue: Postern tests the servers when it starts and at each reload, and every \
+     five minutes while one fails; it says so in the log, and `postern status` shows it. Then ask other servers, best a resolver on this host. `off` believes \
      whatever comes.",
 );
 

@@ -113,7 +113,8 @@ impl Reloader {
     }
 
     /// Tells what has become due.
-    pub(super) fn look(&mut self) {
+    pub(super) fn look(&mut self, parts: &Parts) {
+        self.dns_test.look(|| parts.core.holdings.resolver());
         alarm::tell(&self.alarm.look(UnixTime::now()));
     }
 

@@ -91,7 +91,7 @@ pub(super) async fn watch(
                 if let Health::Poisoned(reason) = parts.core.queue.health() {
                     return End::Poisoned(reason);
                 }
-                reloader.look();
+                reloader.look(parts);
                 watchdog.feed(parts).await;
             }
             _ = hang_up.recv() => drop(reloader.reload(parts).await),
