@@ -86,8 +86,8 @@ pub(crate) enum PartnerAction {
     /// Show all about one partner: what is demanded, what failed and why, its certificates.
     ///
     /// To the partner, every connection is one attempt, however many messages travel on it; from
-    /// the partner, every message is. Certificates that [[deny]] refuses are among the failures,
-    /// with the reason that stands there.
+    /// the partner, every message is. Denied certificates are among the failures, with the reason
+    /// why they are denied.
     Show {
         /// The partner's name, as the configuration has it.
         name: String,
