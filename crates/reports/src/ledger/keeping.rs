@@ -134,8 +134,8 @@ impl Ledger {
     /// One partner, each direction by itself; nothing if it was not measured.
     pub fn partner(&self, name: &str, now: SystemTime) -> Vec<PartnerStanding> {
         let state = self.state();
-        let named = state.partners().filter(|it| it.partner == name);
-        named.map(|it| it.clone().standing(now)).collect()
+        let records = state.partner(name);
+        records.map(|it| it.clone().standing(now)).collect()
     }
 
     /// Writes what has changed. Waits for the disk, so no task of a runtime may call it.

@@ -110,6 +110,19 @@ impl State {
         self.partners.values()
     }
 
+    /// One partner's records: found, not searched for, since every caller holds up those who
+    /// record.
+    pub(super) fn partner<'a>(
+        &'a self,
+        name: &str,
+    ) -> impl Iterator<Item = &'a PartnerRecord> + use<'a> {
+        let name = name.to_owned();
+        let key = move |direction: &Direction| (name.clone(), *direction);
+        Direction::ALL
+            .iter()
+            .filter_map(move |direction| self.partners.get(&key(direction)))
+    }
+
     /// What has to be written, `whole` or as far as it has changed.
     pub(super) fn take_lines(
         &mut self,
