@@ -12,16 +12,16 @@
 //! | `basis` | the channel's verdict: words that begin with `plain`, `encrypted`, `authenticated` |
 //! | `peer_identity`, `tls_version`, `tls_suite` | of which the verdict is made |
 //! | `author` | the domain of the `From` field that it is about |
-//! | `partner` | the partner as whom the client was recognised, or whose rule it is about |
+//! | `partner` | the partner as whom the client was recognised, or whose rule or domain it is about |
 //! | `reply_code`, `enhanced_status`, `refused_because` | what a refusal said |
 //!
 //! What others wrote is escaped and cut. Lines about mistakes of a peer are no warnings; that a
-//! partner's rule was not met is one.
+//! partner's rule was not met is one, and that a certificate was shown that we refuse.
 
 use std::fmt;
 
 use postern_mail::{Domain, Envelope, Foreign, ForwardPath, QueueId, Reply, ReversePath, TlsWish};
-use postern_policy::{Finding, InboundVerdict, Stage};
+use postern_policy::{Finding, InboundVerdict, Mismatch, Partner, Stage};
 use postern_smtp::server::Abandoned;
 
 use super::{author::Author, transaction::Transaction};
@@ -52,27 +52,38 @@ pub(super) fn accepted(
     );
 }
 
-/// MAIL was refused. Where the policy did so, it is about a partner, and somebody should look.
+/// MAIL was refused. Where the policy did so because of a partner or of a certificate that we
+/// refuse, somebody should look.
 pub(super) fn mail_refused(transaction: &Transaction, reply: &Reply) {
-    let partner = transaction
-        .verdict
-        .findings()
-        .iter()
-        .find(|it| it.stage.stops_mail());
-    let partner = partner.and_then(|finding| finding.partner.as_ref());
-    if partner.is_some() {
-        tracing::warn!(
-            reverse_path = %shown(&transaction.mail.reverse_path),
-            helo = %transaction.helo,
-            basis = %shown(transaction.verdict.basis()),
-            partner = partner.map(display),
-            reply_code = %reply.code(),
-            enhanced_status = reply.status().map(display),
-            refused_because = %said(reply),
-            "MAIL refused by a partner's rule"
-        );
-    } else {
+    let verdict = &transaction.verdict;
+    let stopping = verdict.findings().iter().find(|it| it.stage.stops_mail());
+    let Some((what, finding)) = stopping.and_then(|it| Some((worth_a_look(it)?, it))) else {
         transaction_refused("MAIL refused", transaction, None, reply);
+        return;
+    };
+    let claimed = || verdict.partner().map(Partner::name);
+    tracing::warn!(
+        reverse_path = %shown(&transaction.mail.reverse_path),
+        helo = %transaction.helo,
+        basis = %shown(verdict.basis()),
+        partner = finding.partner.as_ref().or_else(claimed).map(display),
+        reply_code = %reply.code(),
+        enhanced_status = reply.status().map(display),
+        refused_because = %said(reply),
+        "{what}"
+    );
+}
+
+/// What to say of a finding that is more than a mistake of a peer.
+fn worth_a_look(finding: &Finding) -> Option<&'static str> {
+    match finding.refusal.mismatch() {
+        Mismatch::Denied { .. } | Mismatch::DeniedAuthority { .. } => {
+            Some("MAIL refused over a certificate that is denied")
+        }
+        _ => finding
+            .partner
+            .is_some()
+            .then_some("MAIL refused by a partner's rule"),
     }
 }
 

@@ -10,6 +10,7 @@ use rustls_pki_types::UnixTime;
 use crate::{
     client::Client,
     house::Plan,
+    log::Log,
     pki::{Pki, plain_policy},
 };
 
@@ -59,6 +60,7 @@ fn denying(pki: &Pki, key: SpkiPin) -> Arc<postern_policy::Policy> {
 
 #[tokio::test]
 async fn a_denied_certificate_ends_all_mail_of_a_session_under_way() {
+    let (log, _guard) = Log::begin();
     let plan = Plan::with(|pki| vec![pki.partner("ministry", Stage::Enforce, Exclusivity::Shared)]);
     let house = plan.serve();
     let out = house.pki.client(OUT);
@@ -79,6 +81,14 @@ async fn a_denied_certificate_ends_all_mail_of_a_session_under_way() {
             .say(&format!("MAIL FROM:<{sender}>"), "550-5.7.1 ")
             .await;
         assert!(reply.contains("stolen on Monday"), "{reply}");
+    }
+    let is_of_it = |line: &String| line.contains("MAIL refused over a certificate that is denied");
+    let told: Vec<_> = log.lines().into_iter().filter(is_of_it).collect();
+    assert_eq!(told.len(), 3, "{told:#?}");
+    for (line, of_partner) in told.into_iter().zip([true, false, false]) {
+        assert!(line.contains(" WARN "), "{line}");
+        assert!(line.contains("stolen on Monday"), "{line}");
+        assert_eq!(line.contains("partner=ministry"), of_partner, "{line}");
     }
     // Who shows another certificate is not concerned.
     let other = house.pki.client(OUT);
