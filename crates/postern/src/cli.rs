@@ -45,7 +45,8 @@ pub(crate) enum Command {
     /// Tell which rules a message meets, and why, without dialling anybody.
     ///
     /// Mail that we deliver is looked into as a delivery would: name servers and MTA-STS policy
-    /// hosts are asked, no mail host is. The cache of the daemon is read, and not written.
+    /// hosts are asked, no mail host is. The cache of the daemon is read, and not written. Exit
+    /// status 1 means that the mail would go nowhere; 3 that something could not be found out.
     Explain(Explain),
     /// Dial the mail hosts of a domain as a delivery would, without sending mail.
     ///

@@ -125,6 +125,47 @@ fn explaining_asks_whom_a_delivery_asks() {
 }
 
 #[test]
+fn explaining_ends_with_what_would_become_of_the_mail() {
+    #[track_caller]
+    fn check(home: &Home, arguments: &[&str], status: i32, last: &str) {
+        let told = home.run(&[&["explain", "--to"], arguments].concat());
+        assert_eq!(told.status, status, "{told:?}");
+        let line = told.out.lines().last().unwrap_or_default();
+        assert!(line.starts_with(last), "{}", told.out);
+    }
+    with_gateway("mx.partner.example", |gateway| {
+        check(
+            gateway,
+            &["stranger.example"],
+            0,
+            "this mail goes to mx.stranger.example, if ",
+        );
+        check(
+            gateway,
+            &["nowhere.example"],
+            1,
+            "this mail comes back because ",
+        );
+        // Nobody proves who its host is.
+        let arguments = ["plain", "--wish", "requiretls"];
+        check(gateway, &arguments, 1, "this mail comes back because ");
+    });
+    let home = Home::new(RELAY);
+    check(
+        &home,
+        &["stranger.example"],
+        3,
+        "this mail waits because the MX records of stranger.example could not be found out",
+    );
+    check(
+        &home,
+        &["stranger.example", "--offline"],
+        0,
+        "nobody was asked",
+    );
+}
+
+#[test]
 fn a_greeting_speaks_where_the_reverse_path_says_nothing() {
     let partner = "[[partner]]\nname = \"Ministry\"\ndomains = [\"ministry.example\"]\n\
                    stage = \"enforce\"\n[partner.inbound]\nrequire = \"encrypted\"\n";

@@ -4,6 +4,7 @@
 //! worked out here. Whoever a delivery asks before it dials is asked: name servers, and policy
 //! hosts of MTA-STS. With `--offline` nobody is, and what the network would add is left out.
 
+mod fate;
 mod inbound;
 mod outbound;
 
@@ -42,7 +43,10 @@ pub(crate) fn run(config: &Path, question: &Explain) -> Result<Exit, Failure> {
     } else {
         output::print(&answer)?;
     }
-    Ok(Exit::Fine)
+    Ok(match &answer {
+        Answer::Outbound(outbound) => outbound.exit(),
+        Answer::Inbound(_) => Exit::Fine,
+    })
 }
 
 impl Explain {

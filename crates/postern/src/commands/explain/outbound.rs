@@ -3,17 +3,20 @@
 use std::fmt;
 
 use postern_config::Settings;
-use postern_mail::{ForwardPath, Host, TlsWish};
+use postern_mail::{Foreign, ForwardPath, Host, TlsWish};
 use postern_outbound::survey::{Survey, survey};
 use postern_policy::{DeliveryRequest, Explanation};
 use rustls_pki_types::UnixTime;
 use serde::Serialize;
 
-use super::forward_path;
+use super::{
+    fate::{self, Fate},
+    forward_path,
+};
 use crate::{
     cli::{Explain, Party, Wish},
     commands::{live::Live, surveyed::Surveyed, wait_for},
-    failure::Failure,
+    failure::{Exit, Failure},
     output, wiring,
 };
 
@@ -35,6 +38,8 @@ pub(super) struct Outbound {
     requirement: Explanation,
     /// What the network said, unless nobody was asked.
     survey: Option<Survey>,
+    /// What would become of it, by that.
+    fate: Option<Fate>,
 }
 
 /// What decides on the next hop.
@@ -63,6 +68,7 @@ impl Outbound {
                 Ok(survey(&live.situation, &live.question).await)
             })?;
             known.requirement = found.requirement.clone();
+            known.fate = Some(Fate::of(&found));
             known.survey = Some(found);
         }
         Ok(known)
@@ -103,7 +109,13 @@ impl Outbound {
             present: plan.present().map(ToString::to_string),
             requirement: plan.explanation(),
             survey: None,
+            fate: None,
         })
+    }
+
+    /// What the answer is as a finding. Who asks nobody finds out nothing, and wants nothing else.
+    pub(super) fn exit(&self) -> Exit {
+        self.survey.as_ref().map_or(Exit::Fine, fate::exit)
     }
 }
 
@@ -128,12 +140,16 @@ impl fmt::Display for Outbound {
             writeln!(f, "  shown     our certificate {certificate}")?;
         }
         match &self.survey {
-            Some(survey) => write!(f, "{}", Surveyed(survey)),
+            Some(survey) => write!(f, "{}", Surveyed(survey))?,
             None => write!(
                 f,
                 "\n{}nobody was asked: what DANE and MTA-STS demand would be added\n",
                 self.requirement
-            ),
+            )?,
+        }
+        match &self.fate {
+            Some(fate) => writeln!(f, "\n{}", Foreign::new(&fate.to_string())),
+            None => Ok(()),
         }
     }
 }
