@@ -1,6 +1,6 @@
 //! The log of deliveries: one line for each recipient of each attempt.
 
-use postern_policy::{DeliveryPlan, Shadow};
+use postern_policy::{DeliveryPlan, Shadow, Stage};
 use postern_spool::{Claim, ClaimedRecipient};
 use postern_tls::Date;
 use tracing::{info, warn};
@@ -51,10 +51,17 @@ fn told_of_shadow(claim: &Claim, handover: &Handover) {
         info!(%queue_id, refused_because = %refusal, "enforcing would stop this mail");
         return;
     };
-    if stage.warns() {
-        warn!(%queue_id, %partner, %stage, refused_because = %refusal, "enforcing would stop this mail");
-    } else {
-        info!(%queue_id, %partner, %stage, refused_because = %refusal, "enforcing would stop this mail");
+    match stage {
+        Stage::Observe => {
+            info!(%queue_id, %partner, %stage, refused_because = %refusal, "enforcing would stop this mail");
+        }
+        Stage::Warn => {
+            warn!(%queue_id, %partner, %stage, refused_because = %refusal, "enforcing would stop this mail");
+        }
+        // It is enforced, but for the broken glass.
+        Stage::Enforce => {
+            warn!(%queue_id, %partner, %stage, refused_because = %refusal, "the rule that is out of force would stop this mail");
+        }
     }
 }
 
