@@ -78,8 +78,9 @@ pub enum Validation {
 pub enum TrustAnchors {
     /// The keys of the root zone that came with the program.
     BuiltIn,
-    /// DNSKEY records in a file, as zone files write them. Without one for the root, names
-    /// outside the zones that there are keys for cannot be found out.
+    /// DNSKEY records in a file, as zone files write them, at least one of them of the root.
+    /// Validation begins there: hickory looks for the way to a key of another zone from above,
+    /// and where the root cannot be proven it finds none.
     File(PathBuf),
 }
 
@@ -155,9 +156,15 @@ impl Validation {
             Entry::DNSKEY(record) => Some(Name::from_wire(record.name())),
             _ => None,
         });
+        let zones: BTreeSet<_> = zones.collect();
+        if !zones.iter().any(Name::is_root) {
+            return Err(unusable(
+                "there is no key of the root zone, where validation begins".to_owned(),
+            ));
+        }
         Ok(Some(Anchors {
             keys: Arc::new(anchors),
-            zones: zones.collect(),
+            zones,
         }))
     }
 }

@@ -5,9 +5,9 @@ use std::io::Write;
 use postern_dns::{
     Cause, Dns, LookupError, Name, Proof, Resolver, ResolverError, TrustAnchors, Validation,
 };
-use postern_testkit::signed_zone::{DnsTree, NameServer, Signing, Transport, Zone};
+use postern_testkit::signed_zone::{DnsTree, Signing, Transport, Zone};
 
-use crate::{assert_cause, name, serve, settings, validating};
+use crate::{assert_cause, name, serve, settings};
 
 /// A signed zone, one without a DS, one whose DS belongs to another key, and one that is old.
 pub(crate) fn tree() -> DnsTree {
@@ -139,26 +139,6 @@ async fn trust_anchors_come_from_a_file_that_holds_some() {
     let absent = Validation::With(TrustAnchors::File("/nonexistent/root.key".into()));
     let error = Resolver::new(&settings(server.address(), absent)).unwrap_err();
     assert!(matches!(error, ResolverError::Unreadable(..)), "{error}");
-}
-
-#[tokio::test]
-async fn a_name_above_which_there_is_no_anchor_is_not_known() {
-    let anchored = Zone::new(
-        Signing::Good,
-        "one.test.",
-        &["one.test. MX 10 mx.one.test."],
-    );
-    let anchor = anchored.anchor();
-    let other = Zone::new(
-        Signing::None,
-        "two.test.",
-        &["two.test. MX 10 mx.two.test."],
-    );
-    let server = NameServer::start(vec![anchored, other], vec![]).await;
-    let dns = validating(server.address(), &anchor);
-    let secure = dns.mx(&name("one.test")).await.unwrap();
-    assert_eq!(secure.proof, Proof::Secure);
-    assert_cause(dns.mx(&name("two.test")).await, Cause::Bogus);
 }
 
 #[tokio::test]
