@@ -80,7 +80,8 @@ static TRUST_ANCHORS: Key<PathBuf> = Key::optional(
     &FILE,
     "the root's keys, built in",
     r#""root.key""#,
-    "A file of DNSKEY records, as zone files write them, where validation begins.",
+    "A file of DNSKEY records of the root zone, as zone files write them, where validation \
+     begins.",
 );
 
 pub(crate) static DNS: Section = Section {

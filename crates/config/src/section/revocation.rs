@@ -7,7 +7,7 @@ use rustls_pki_types::UnixTime;
 
 use crate::{
     crl::{CrlPlace, CrlRegistry},
-    file::{self, Secrecy},
+    file::{self, FileFault, Secrecy},
     schema::{Key, Kind, Located, Notes, Purpose, Reported, Scalar, Table, all},
     value::{self, not_a_choice, url},
 };
@@ -197,7 +197,14 @@ fn load(notes: &Notes<'_>, written: &CrlPlace, place: &CrlPlace) -> Loaded {
         Ok(octets) => octets,
         Err(fault) => {
             let wrong = format!("{} {fault}", path.display());
-            return Loaded::refused(wrong, fault.right());
+            return match (fault, notes.purpose()) {
+                // It may come any moment. Until then the rule does what it says without a list;
+                // whoever has to add a [[deny]] in haste is not kept from it.
+                (fault @ FileFault::Io(_), Purpose::Start | Purpose::Reload(_)) => {
+                    Loaded::unwise(source, wrong, fault.right())
+                }
+                (fault, _) => Loaded::refused(wrong, fault.right()),
+            };
         }
     };
     let now = UnixTime::now();

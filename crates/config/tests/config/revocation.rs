@@ -138,6 +138,26 @@ fn a_list_that_ran_out_is_refused_at_check_and_does_not_stop_the_daemon() {
 }
 
 #[test]
+fn a_list_that_is_missing_is_refused_at_check_and_does_not_stop_the_daemon() {
+    let home = Home::new();
+    std::fs::remove_file(home.path("ministry.crl")).unwrap();
+    let errors = home.errors(&text());
+    assert_eq!(errors.len(), 2, "{errors:?}");
+    assert!(
+        errors[0].contains("ministry.crl cannot be read: "),
+        "{errors:?}"
+    );
+
+    let path = home.path("postern.toml");
+    let started = postern_config::load_to_start(&path).unwrap();
+    assert_eq!(started.warnings.len(), 2, "{:?}", started.warnings);
+    let again = postern_config::reload(&path, &started.settings.crls).unwrap();
+    assert_eq!(again.warnings.len(), 2, "{:?}", again.warnings);
+    let file = CrlPlace::File(path.with_file_name("ministry.crl"));
+    assert!(again.settings.crls.find(&file).unwrap().facts().is_none());
+}
+
+#[test]
 fn a_file_must_be_a_list_that_only_we_may_change() {
     let home = Home::new();
     let wrong = |home: &Home| {
