@@ -5,6 +5,7 @@
 //! failed, once it has stood as long.
 
 use std::{
+    cmp::Reverse,
     fmt,
     time::{Duration, SystemTime},
 };
@@ -54,7 +55,7 @@ pub enum Readiness {
         last: SystemTime,
         /// How many attempts met the rule since.
         met_since: u64,
-        /// The most frequent reasons.
+        /// The reasons that were seen last, the latest first.
         reasons: Vec<FailureReason>,
     },
     /// Nothing fails, and too little was seen to say that it will not.
@@ -131,9 +132,17 @@ impl PartnerRecord {
             (Some(_), _) | (None, None) => Readiness::Failing {
                 last: self.last_failure.unwrap_or(self.last_attempt),
                 met_since: self.clean_attempts,
-                reasons: self.reasons.iter().take(NAMED).cloned().collect(),
+                reasons: self.latest_reasons(),
             },
         }
+    }
+
+    /// What keeps attempts from meeting the rule now, whatever did so most often before.
+    fn latest_reasons(&self) -> Vec<FailureReason> {
+        let mut reasons = self.reasons.clone();
+        reasons.sort_by_key(|it| Reverse(it.last_seen));
+        reasons.truncate(NAMED);
+        reasons
     }
 
     /// Which of the certificates that the partner's hosts show ends first.
@@ -189,7 +198,11 @@ impl fmt::Display for Readiness {
                 write!(f, ", {met_since} attempts met the rule since")?;
                 for (at, it) in reasons.iter().enumerate() {
                     let before = if at == 0 { ": " } else { "; " };
-                    write!(f, "{before}{} ({} times)", it.reason, it.count)?;
+                    let times = match it.count {
+                        1 => "once".to_owned(),
+                        count => format!("{count} times"),
+                    };
+                    write!(f, "{before}{} ({times})", it.reason)?;
                 }
                 Ok(())
             }

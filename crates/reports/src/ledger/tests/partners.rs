@@ -30,6 +30,21 @@ fn failing(day: u64, reason: &str) -> PartnerAttempt {
 }
 
 #[test]
+fn the_latest_reason_is_told_first() {
+    let directory = tempfile::tempdir().unwrap();
+    let ledger = open(directory.path());
+    for (second, reason) in [(0, "the first"), (1, "the first"), (2, "the second")] {
+        ledger.record_attempt(&attempt(NOON + second, would_fail(reason)));
+    }
+    let standing = ledger.partners(at(NOON + 3)).remove(0);
+    let told = standing.readiness.to_string();
+    assert!(
+        told.ends_with(": the second (once); the first (2 times)"),
+        "{told}"
+    );
+}
+
+#[test]
 fn when_it_is_safe_to_enforce() {
     let with = |mut attempts: Vec<PartnerAttempt>, more: Vec<PartnerAttempt>| {
         attempts.extend(more);
