@@ -13,6 +13,7 @@
 //! | `peer_identity`, `tls_version`, `tls_suite` | of which the verdict is made |
 //! | `author` | the domain of the `From` field that it is about |
 //! | `partner` | the partner as whom the client was recognised, or whose rule or domain it is about |
+//! | `reason`, `approved_by`, `until` | why the glass is broken, who answers for it, and the end of it |
 //! | `reply_code`, `enhanced_status`, `refused_because` | what a refusal said |
 //!
 //! What others wrote is escaped and cut. Lines about mistakes of a peer are no warnings; that a
@@ -23,6 +24,7 @@ use std::fmt;
 use postern_mail::{Domain, Envelope, Foreign, ForwardPath, QueueId, Reply, ReversePath, TlsWish};
 use postern_policy::{Finding, InboundVerdict, Mismatch, Partner, Stage};
 use postern_smtp::server::Abandoned;
+use postern_tls::Date;
 
 use super::{author::Author, transaction::Transaction};
 
@@ -50,6 +52,21 @@ pub(super) fn accepted(
         tls_suite = protection.map(|it| display(it.suite)),
         "accepted"
     );
+}
+
+/// A message was let in by a verdict that was made while the glass is broken: whoever reads the
+/// log is to see each of them, with who answers for it.
+pub(super) fn broken_glass(queue_id: QueueId, verdict: &InboundVerdict) {
+    if let Some(broken) = verdict.broken_glass() {
+        tracing::warn!(
+            %queue_id,
+            partner = %broken.partner,
+            reason = %broken.reason,
+            approved_by = %broken.approved_by,
+            until = %Date(broken.until),
+            "the partner's rule is out of force: the glass is broken"
+        );
+    }
 }
 
 /// MAIL was refused. Where the policy did so because of a partner or of a certificate that we

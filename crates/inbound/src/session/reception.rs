@@ -220,6 +220,10 @@ impl<'a> Reception<'a> {
         }
         match self.submit(&transaction, intake, message).await {
             Ok(id) => {
+                let of_authors = authors.iter().map(|author| &author.verdict);
+                for verdict in [&transaction.verdict].into_iter().chain(of_authors) {
+                    journal::broken_glass(id, verdict);
+                }
                 self.account_for_all(&transaction, &authors);
                 self.messages += 1;
                 self.visit.shared.figures.accepted.up();

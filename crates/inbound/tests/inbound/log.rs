@@ -3,15 +3,18 @@
 use std::{
     io,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
-use postern_policy::{Exclusivity, Stage};
+use postern_policy::{BreakGlass, Exclusivity, Lowered, Stage};
+use rustls_pki_types::UnixTime;
 use tracing::{Level, subscriber::DefaultGuard};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::{
     client::{Client, queue_id},
     house::Plan,
+    pki::plain_policy,
 };
 
 /// The log of one thread, which is that of one test: its runtime has no other.
@@ -156,6 +159,48 @@ async fn what_a_later_stage_would_refuse() {
         );
         log.check(" accepted ", &["basis=plain (the client did not use TLS)"]);
     }
+}
+
+#[tokio::test]
+async fn each_message_let_in_while_the_glass_is_broken() {
+    let until = UnixTime::now().as_secs() + 3600;
+    let glass = BreakGlass {
+        partner: "ministry".parse().unwrap(),
+        direction: None,
+        allow: Lowered::Any,
+        reason: "their certificate ran out".into(),
+        approved_by: "duty officer".into(),
+        until: UnixTime::since_unix_epoch(Duration::from_secs(until)),
+    };
+    let (log, _guard) = Log::begin();
+    let mut house = Plan::new().serve();
+    let ministry = house
+        .pki
+        .partner("ministry", Stage::Enforce, Exclusivity::Shared);
+    let policy = plain_policy(vec![ministry]).with_broken_glass(vec![glass]);
+    house.settings.policy = Arc::new(policy.unwrap());
+    house.control.replace(&house.settings).unwrap();
+    let mut client = Client::greet(house.address).await;
+    let reply = client
+        .deliver("jo@ministry.example", "mo@own.example")
+        .await;
+    let id = format!("queue_id={}", queue_id(&reply));
+    let parts = [
+        " WARN ",
+        &id,
+        "partner=ministry",
+        "reason=their certificate ran out",
+        "approved_by=duty officer",
+        "until=",
+    ];
+    log.check("the glass is broken", &parts);
+    client
+        .deliver("jo@stranger.example", "mo@own.example")
+        .await;
+    log.check("the glass is broken", &parts);
+    by_the_ministry(&mut client, "250").await;
+    let told = |line: &String| line.contains("the glass is broken");
+    assert_eq!(log.lines().into_iter().filter(told).count(), 2);
 }
 
 /// A message by an author at the ministry, over a channel that is not the ministry's.
