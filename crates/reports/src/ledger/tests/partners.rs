@@ -76,7 +76,7 @@ fn when_it_is_safe_to_enforce() {
             with(met(0, 40), vec![failing(20, "expired")]),
             20,
             "failing, last at 2026-12-13T12:00:00Z, 0 attempts met the rule since: \
-             expired (1 times)",
+             expired (once)",
         ),
         (
             "it failed three days ago",
@@ -90,7 +90,7 @@ fn when_it_is_safe_to_enforce() {
             ),
             3,
             "failing, last at 2026-11-23T12:00:00Z, 40 attempts met the rule since: \
-             expired (2 times); wrong name (1 times)",
+             expired (2 times); wrong name (once)",
         ),
         (
             "it failed long ago and few times met since",
@@ -104,7 +104,7 @@ fn when_it_is_safe_to_enforce() {
             vec![failing(0, "expired")],
             8,
             "failing, last at 2026-11-23T12:00:00Z, 0 attempts met the rule since: \
-             expired (1 times)",
+             expired (once)",
         ),
         (
             "it failed and was repaired",
