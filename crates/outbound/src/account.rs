@@ -29,6 +29,7 @@ pub(crate) fn delivered(claim: &Claim, recipient: &ClaimedRecipient, handover: &
         reverse_path = %claim.envelope().reverse_path,
         forward_path = %recipient.recipient.forward_path,
         next_hop = %handover.peer,
+        partner = handover.partner.as_ref().map(tracing::field::display),
         basis = %handover.basis,
         reply_code = handover.reply.code().as_u16(),
         reply = %handover.reply,

@@ -3,7 +3,7 @@
 use std::{fmt, net::SocketAddr, time::SystemTime};
 
 use postern_mail::{EnhancedStatusCode, Reply, Severity};
-use postern_policy::{Basis, Refusal, Shadow};
+use postern_policy::{Basis, PartnerName, Refusal, Shadow};
 use postern_smtp::client::{self, SessionFault, Speaker};
 use postern_spool::Failure;
 
@@ -35,8 +35,10 @@ pub(crate) struct Handover {
     pub(crate) peer: Peer,
     /// What it said to the end of content.
     pub(crate) reply: Reply,
-    /// On what basis the channel was good enough.
+    /// The most that was proven of the channel.
     pub(crate) basis: Basis,
+    /// The partner that the destination belongs to.
+    pub(crate) partner: Option<PartnerName>,
     /// Who reports success, if the sender wants to hear of it.
     pub(crate) reporter: Reporter,
     /// What the partner's rule would have said, where it is not enforced yet.

@@ -234,7 +234,8 @@ impl Connection {
             RecipientOutcome::Delivered(reply) => Outcome::Delivered(Handover {
                 peer: self.peer.clone(),
                 reply,
-                basis: self.permit.basis().clone(),
+                basis: self.permit.proven().clone(),
+                partner: self.permit.partner().cloned(),
                 reporter: self.reporter(),
                 shadow: self.permit.shadow().cloned(),
             }),

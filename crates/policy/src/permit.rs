@@ -120,9 +120,18 @@ impl<S> Permit<S> {
         &self.grant.host
     }
 
-    /// On what basis it was given; it prints as the channel verdict to record.
+    /// On what basis it was given, by the rules in force alone.
     pub fn basis(&self) -> &Basis {
         &self.grant.basis
+    }
+
+    /// The most that was proven of the peer, be it for a rule that is not in force: the verdict to
+    /// record of a delivery. Whether the channel may be used does not hang on it.
+    pub fn proven(&self) -> &Basis {
+        match self.shadow().map(|shadow| &shadow.outcome) {
+            Some(Ok(basis @ Basis::Authenticated { .. })) => basis,
+            Some(Ok(Basis::Plain(_) | Basis::Encrypted(_)) | Err(_)) | None => self.basis(),
+        }
     }
 
     /// What the rules that are not in force would have said, where there are any.

@@ -355,10 +355,13 @@ async fn before_enforcement_the_rule_is_judged_and_stops_nothing() {
             "{refusal}"
         );
         assert_eq!(permit.basis().verdict(), Verdict::Encrypted);
+        assert_eq!(permit.proven(), permit.basis());
 
         let permit = authorize(&policy, &plan(&policy), "right").await.unwrap();
         let ready = permit.shadow().unwrap().outcome.as_ref().unwrap();
         assert_eq!(ready.verdict(), Verdict::Authenticated);
+        assert_eq!(permit.basis().verdict(), Verdict::Encrypted);
+        assert_eq!(permit.proven(), ready);
     }
 }
 
