@@ -20,6 +20,13 @@ use crate::{
     output, wiring,
 };
 
+/// The rule joins with those of a host, and without asking none is known.
+const REQUIRETLS: &str = "REQUIRETLS will demand of each host:
+  that it is configured, proven by DNSSEC, or listed by an MTA-STS policy
+  that it authenticates: as a rule of ours says, by TLSA records, or by its name
+  that it offers REQUIRETLS itself
+";
+
 /// Of a message that we deliver.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -146,6 +153,9 @@ impl fmt::Display for Outbound {
                 "\n{}nobody was asked: what DANE and MTA-STS demand would be added\n",
                 self.requirement
             )?,
+        }
+        if self.survey.is_none() && self.wish == TlsWish::Required.as_str() {
+            f.write_str(REQUIRETLS)?;
         }
         match &self.fate {
             Some(fate) => writeln!(f, "\n{}", Foreign::new(&fate.to_string())),
