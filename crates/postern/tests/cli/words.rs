@@ -104,9 +104,9 @@ warning: postern.toml:12:7: listener.tls: the mail of your own hosts comes in cl
 \"starttls\" or \"required\"
 postern.toml: no errors, 2 warnings
 
-LISTENER        ROLE   TLS   MAY SEND ANYWHERE
-0.0.0.0:25      mx     none  nobody
-127.0.0.1:2525  relay  none  127.0.0.0/8, 10.0.0.0/8
+LISTENER        ROLE   TLS   PROFILE  MAY SEND ANYWHERE
+0.0.0.0:25      mx     none  general  nobody
+127.0.0.1:2525  relay  none  general  127.0.0.0/8, 10.0.0.0/8
 
 MAIL FOR        IS      GOES TO
 example.org     ours    mail.internal:24
@@ -210,6 +210,17 @@ fn mail_to_a_partner_is_explained() {
             "of which is in force:",
             "partner Bank: channel encrypted; its outbound rule, at stage observe ([partner.outbound]), \
              measured only: stage observe",
+        ],
+    );
+}
+
+#[test]
+fn a_wish_that_joins_with_the_hosts_is_told_where_none_is_known() {
+    check_explanation(
+        &["--to", "bank.example", "--wish", "requiretls"],
+        &[
+            "wish      REQUIRETLS",
+            "REQUIRETLS will demand of each host:",
         ],
     );
 }

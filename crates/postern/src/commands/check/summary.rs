@@ -30,6 +30,8 @@ struct ListenerSummary {
     address: String,
     role: &'static str,
     tls: &'static str,
+    /// Its own crypto profile, which is joined with the general one.
+    profile: Option<&'static str>,
     networks: Vec<String>,
 }
 
@@ -95,6 +97,7 @@ fn listener(written: &Listener) -> ListenerSummary {
             ListenerTls::Implicit => "implicit",
             ListenerTls::None => "none",
         },
+        profile: written.profile.map(|profile| profile.name().as_str()),
         networks,
     }
 }
@@ -200,11 +203,17 @@ fn section<const N: usize>(f: &mut fmt::Formatter<'_>, table: &Table<N>) -> fmt:
 }
 
 impl Summary {
-    fn listeners(&self) -> Table<4> {
-        let mut table = Table::new(["LISTENER", "ROLE", "TLS", "MAY SEND ANYWHERE"]);
+    fn listeners(&self) -> Table<5> {
+        let mut table = Table::new(["LISTENER", "ROLE", "TLS", "PROFILE", "MAY SEND ANYWHERE"]);
         for it in &self.listeners {
             let networks = output::list(&it.networks, "nobody");
-            table.row([it.address.clone(), it.role.into(), it.tls.into(), networks]);
+            table.row([
+                it.address.clone(),
+                it.role.into(),
+                it.tls.into(),
+                it.profile.unwrap_or("general").to_owned(),
+                networks,
+            ]);
         }
         table
     }

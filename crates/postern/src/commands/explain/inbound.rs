@@ -31,6 +31,8 @@ pub(super) struct Inbound {
 struct AtListener {
     address: String,
     role: &'static str,
+    /// Its own crypto profile and the general one, where it has its own.
+    profiles: Option<[&'static str; 2]>,
     /// What must hold for mail from this sender.
     requirement: Option<Explanation>,
     /// Who may send to this recipient.
@@ -51,6 +53,7 @@ pub(super) fn inbound(settings: &Settings, question: &Explain) -> Result<Inbound
             Role::Mx => "mx",
             Role::Relay { .. } => "relay",
         },
+        profiles: profiles(&settings.policy, listener),
         requirement: sender
             .as_ref()
             .map(|sender| requirement(&settings.policy, sender, helo, listener)),
@@ -78,6 +81,12 @@ fn requirement(
     policy.explain_mail(&claim, floor.as_ref(), UnixTime::now())
 }
 
+/// A floor carries no profile: what is negotiated is settled before anybody is known.
+fn profiles(policy: &Policy, listener: &Listener) -> Option<[&'static str; 2]> {
+    let own = listener.profile?.name().as_str();
+    Some([own, policy.defaults().profile.name().as_str()])
+}
+
 fn accepted_from(settings: &Settings, recipient: &ForwardPath, listener: &Listener) -> String {
     let own = wiring::own_domains(&settings.domains);
     let ours = |domain: &Domain| own.find(domain).is_some();
@@ -103,6 +112,12 @@ impl fmt::Display for Inbound {
             let names = listeners.map(|it| format!("{} ({})", it.address, it.role));
             writeln!(f, "{separator}at {}", output::list(names, "no listener"))?;
             separator = "\n";
+            if let Some([own, general]) = at.profiles {
+                writeln!(
+                    f,
+                    "TLS is of what both {own}, the profile of the listener, and {general} allow"
+                )?;
+            }
             if let (Some(to), Some(from)) = (&self.to, &at.accepted_from) {
                 writeln!(f, "mail to {to} is accepted from {from}")?;
             }
@@ -116,6 +131,13 @@ impl fmt::Display for Inbound {
 
 impl AtListener {
     fn says_the_same_as(&self, other: &Self) -> bool {
-        (&self.requirement, &self.accepted_from) == (&other.requirement, &other.accepted_from)
+        let said = |at: &Self| {
+            (
+                at.profiles,
+                at.requirement.clone(),
+                at.accepted_from.clone(),
+            )
+        };
+        said(self) == said(other)
     }
 }
