@@ -180,7 +180,11 @@ fn a_greeting_speaks_where_the_reverse_path_says_nothing() {
         .issue(&leaf)
         .write(&home.path(""), "mx");
     let text = std::fs::read_to_string(home.path("postern.toml")).unwrap();
+    let text = text.replace("\"starttls\"", "\"starttls\"\nprofile = \"modern\"");
     home.write("postern.toml", &format!("{text}{certificate}"));
+    let told = home.run(&["explain", "--from", "a@ministry.example"]).out;
+    let profiles = "TLS is of what both modern, the profile of the listener, and ";
+    assert!(told.contains(profiles), "{told}");
     for (from, helo, partner) in [
         ("<>", "ministry.example", "Ministry"),
         ("<>", "stranger.example", ""),
@@ -215,7 +219,7 @@ fn the_status_tells_what_protects_and_what_does_not() {
     assert_eq!(protection["plaintext"]["messages"], 0);
     let told = home.run(&["status"]);
     for part in [
-        "dns           TROUBLE at ",
+        "dns           TROUBLE: ",
         "mta-sts       0 policies known, 0 enforced, trouble with 0\n",
         "clear today   no message\n",
     ] {

@@ -1,10 +1,15 @@
 //! What protects mail, and what does not, for people: a line for each thing that is there.
 
+use std::time::SystemTime;
+
 use postern_admin::{
-    DnsStatus, MtaStsStatus, PlaintextStatus, ProtectionStatus, TlsSessionsStatus,
+    DnsStatus, MtaStsStatus, PlaintextStatus, ProtectionStatus, Timestamp, TlsSessionsStatus,
 };
 
-use crate::commands::partner::{broken, revocation};
+use crate::{
+    commands::partner::{broken, revocation},
+    words,
+};
 
 /// Lines with their names.
 pub(super) fn lines(protection: &ProtectionStatus) -> Vec<(&'static str, String)> {
@@ -15,7 +20,7 @@ pub(super) fn lines(protection: &ProtectionStatus) -> Vec<(&'static str, String)
             format!("{}: {}", entry.partner, broken(entry)),
         ));
     }
-    lines.push(("dns", dns(&protection.dns)));
+    lines.push(("dns", dns(&protection.dns, SystemTime::now())));
     lines.extend(mta_sts(protection.mta_sts.as_ref()));
     for place in &protection.own_policy {
         lines.push(("own policy", place.clone()));
@@ -32,11 +37,18 @@ pub(super) fn lines(protection: &ProtectionStatus) -> Vec<(&'static str, String)
     lines
 }
 
-fn dns(status: &DnsStatus) -> String {
+fn dns(status: &DnsStatus, now: SystemTime) -> String {
+    // A clock that was set back makes it just now.
+    let ago = |tested: &Timestamp| {
+        let ago = now.duration_since(tested.system_time());
+        words::duration(ago.unwrap_or_default())
+    };
     match status {
         DnsStatus::NotTested => "the name servers are being tested".to_owned(),
-        DnsStatus::Good { text, .. } => text.clone(),
-        DnsStatus::Trouble { text, tested } => format!("TROUBLE at {tested}: {text}"),
+        DnsStatus::Good { text, tested } => format!("{text}; tested {} ago", ago(tested)),
+        DnsStatus::Trouble { text, tested } => {
+            format!("TROUBLE: {text}; tested {} ago", ago(tested))
+        }
     }
 }
 
@@ -103,4 +115,22 @@ fn plaintext(status: &PlaintextStatus) -> Vec<(&'static str, String)> {
         lines.push(("", text));
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_test_of_the_name_servers_has_an_age() {
+        let now = SystemTime::now();
+        let (text, tested) = (
+            "good".to_owned(),
+            (now - Duration::from_secs(12 * 60)).into(),
+        );
+        let told = dns(&DnsStatus::Good { text, tested }, now);
+        assert!(told.starts_with("good; tested 12m0"), "{told}");
+    }
 }
