@@ -82,9 +82,11 @@ pub(crate) enum Command {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PartnerAction {
-    /// List partners, with how often their rules were met.
+    /// List partners, with how often their rules were met. The daemon must run.
     List(Format),
     /// Show all about one partner: what is demanded, what failed and why, its certificates.
+    ///
+    /// The daemon must run: it keeps the measurements.
     ///
     /// To the partner, every connection is one attempt, however many messages travel on it; from
     /// the partner, every message is. Denied certificates are among the failures, with the reason

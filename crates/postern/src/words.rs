@@ -34,6 +34,14 @@ pub(crate) fn break_glass(entry: &BreakGlass, now: UnixTime) -> BreakGlassStatus
     }
 }
 
+/// How often.
+pub(crate) fn times(count: u64) -> String {
+    match count {
+        1 => "once".to_owned(),
+        _ => format!("{count} times"),
+    }
+}
+
 /// Seconds, as [`duration`].
 pub(crate) fn seconds(seconds: u64) -> String {
     duration(Duration::from_secs(seconds))

@@ -8,7 +8,7 @@ use postern_admin::{
 };
 use postern_mail::Foreign;
 
-use crate::output::Table;
+use crate::{output::Table, words};
 
 /// How many characters a bar is wide.
 const BAR: u64 = 10;
@@ -129,8 +129,13 @@ impl Page {
             under_break_glass,
             ..
         } = measured;
+        let noun = if *attempts == 1 {
+            "attempt"
+        } else {
+            "attempts"
+        };
         let counts = format!(
-            "{attempts} attempts, one for each {each}, from {} to {}",
+            "{attempts} {noun}, one for each {each}, from {} to {}",
             measured.since, measured.last_attempt
         );
         self.line("  measured", &counts);
@@ -144,7 +149,12 @@ impl Page {
         let outcome = format!("{met} met, {would_have_failed} would have failed, {failed} failed");
         self.line("  outcome", &outcome);
         if *under_break_glass > 0 {
-            let text = format!("{under_break_glass} of the attempts were made under it");
+            let were = if *under_break_glass == 1 {
+                "was"
+            } else {
+                "were"
+            };
+            let text = format!("{under_break_glass} of the attempts {were} made under it");
             self.line("  glass", &text);
         }
         self.line(
@@ -168,13 +178,16 @@ impl Page {
             let peer = reason.last_peer.as_deref();
             let peer = peer.map_or_else(String::new, |peer| format!(", last with {peer}"));
             let text = format!(
-                "{} times from {} to {}{peer}: {}",
-                reason.count, reason.first_seen, reason.last_seen, reason.reason
+                "{} from {} to {}{peer}: {}",
+                words::times(reason.count),
+                reason.first_seen,
+                reason.last_seen,
+                reason.reason
             );
             self.line("  failure", &text);
         }
         if measured.other_reasons > 0 {
-            let text = format!("{} times for other reasons", measured.other_reasons);
+            let text = format!("{} for other reasons", words::times(measured.other_reasons));
             self.line("  failure", &text);
         }
     }
@@ -302,6 +315,9 @@ mod tests {
             "{inbound}"
         );
         assert!(inbound.contains(STRANGERS), "{inbound}");
+        for words in ["  1 attempt, one for each message", "  once from "] {
+            assert!(inbound.contains(words), "{inbound}");
+        }
         assert!(!page("outbound", measured()).contains(STRANGERS));
         let met = Measured {
             last_failure: None,
