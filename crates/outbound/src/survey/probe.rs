@@ -8,7 +8,7 @@ use std::{
 use postern_mail::{Host, TlsWish};
 use postern_policy::{Basis, RuleVerdict, Source};
 use postern_smtp::client::Capabilities;
-use postern_tls::{Hello, Profile, ProfileName};
+use postern_tls::{Hello, NotSecured, Profile, ProfileName};
 use serde::Serialize;
 
 use super::{
@@ -137,8 +137,8 @@ pub enum Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Link {
-    /// The hello that TLS was tried with: `full`, `reduced`; nothing where it was not tried
-    /// again.
+    /// The hello that TLS was tried with: `full`, `reduced`; nothing where it is not offered, or
+    /// was not tried again.
     pub hello: Option<&'static str>,
     /// How it was protected, or why not.
     pub security: String,
@@ -293,8 +293,10 @@ fn told(
 
 impl Link {
     fn of(link: &trace::Link) -> Self {
+        let not_offered = matches!(link.security(), Err(NotSecured::NotOffered));
+        let hello = link.hello.filter(|_| !not_offered);
         Self {
-            hello: link.hello.map(|hello| match hello {
+            hello: hello.map(|hello| match hello {
                 Hello::Full => "full",
                 Hello::Reduced => "reduced",
             }),

@@ -205,6 +205,8 @@ async fn a_probe_tells_why_a_delivery_would_be_refused() {
             panic!("{:?}", found.outcome);
         };
         assert_eq!(told, status);
+        let hello = found.connections[0].hello;
+        assert_eq!(hello.is_none(), status == "4.7.10", "{hello:?}");
         let refused = |source: &str| {
             let rule = found
                 .rules
