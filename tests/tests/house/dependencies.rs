@@ -132,47 +132,47 @@ const KNOWLEDGE: &[Knowledge] = &[
     },
 ];
 
-/// A crate and a library that would break what it promises.
+/// A crate and a package that would break what it promises.
 struct Ban {
     of: &'static str,
-    library: &'static str,
+    package: &'static str,
     reason: &'static str,
 }
 
 const BANS: &[Ban] = &[
     Ban {
         of: "postern-mail",
-        library: "tokio",
+        package: "tokio",
         reason: "the vocabulary does no IO",
     },
     Ban {
         of: "postern-smtp",
-        library: "tokio",
+        package: "tokio",
         reason: "the cores do no IO and do not wait",
     },
     Ban {
         of: "postern-smtp",
-        library: "rustls",
+        package: "rustls",
         reason: "the cores do not know TLS",
     },
     Ban {
         of: "postern-smtp",
-        library: "tracing",
+        package: "tracing",
         reason: "the cores do not log",
     },
     Ban {
         of: "postern-policy",
-        library: "tokio",
+        package: "tokio",
         reason: "a judgement does no IO",
     },
     Ban {
         of: "postern-policy",
-        library: "hickory-resolver",
+        package: "hickory-resolver",
         reason: "policy gets answers, not resolvers",
     },
     Ban {
         of: "postern-config",
-        library: "tokio",
+        package: "tokio",
         reason: "settings run nothing",
     },
 ];
@@ -285,7 +285,7 @@ fn undue_knowledge_is_noticed() {
     );
     let bans = &[Ban {
         of: "b",
-        library: "x",
+        package: "x",
         reason: "because",
     }];
     assert_eq!(banned(&fine, bans), ["b knows x: because"]);
@@ -327,8 +327,8 @@ fn banned(house: &Metadata, bans: &[Ban]) -> Vec<String> {
             .packages
             .iter()
             .filter(offender)
-            .any(|it| it.knows().any(|name| name == ban.library))
+            .any(|it| it.knows().any(|name| name == ban.package))
     };
-    let tell = |ban: &Ban| format!("{} knows {}: {}", ban.of, ban.library, ban.reason);
+    let tell = |ban: &Ban| format!("{} knows {}: {}", ban.of, ban.package, ban.reason);
     bans.iter().filter(offends).map(tell).collect()
 }
