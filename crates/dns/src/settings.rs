@@ -97,8 +97,8 @@ pub enum ResolverError {
     /// A trust anchor file cannot be read.
     #[error("cannot read the trust anchors in {}", .0.display())]
     Unreadable(PathBuf, #[source] io::Error),
-    /// A trust anchor file is not a list of DNSKEY records.
-    #[error("{} does not hold DNSKEY records: {text}", path.display())]
+    /// A trust anchor file is not a list of DNSKEY records, or holds none of the root.
+    #[error("the trust anchors in {} cannot be used: {text}", path.display())]
     Anchors {
         /// The file.
         path: PathBuf,
@@ -145,10 +145,6 @@ impl Validation {
         let entries = trust_anchor::Parser::new(text.as_str())
             .parse()
             .map_err(|error| unusable(error.to_string()))?;
-        // Without any anchor every answer would quietly be indeterminate.
-        if entries.is_empty() {
-            return Err(unusable("there is none".to_owned()));
-        }
         let anchors = text
             .parse()
             .map_err(|error: ParseError| unusable(error.to_string()))?;
@@ -157,6 +153,7 @@ impl Validation {
             _ => None,
         });
         let zones: BTreeSet<_> = zones.collect();
+        // Without any anchor every answer would quietly be indeterminate.
         if !zones.iter().any(Name::is_root) {
             return Err(unusable(
                 "there is no key of the root zone, where validation begins".to_owned(),
