@@ -57,6 +57,6 @@ mod testing;
 pub use crl::{CrlPlace, CrlRefresher, CrlStatus, CrlSubscription};
 pub use http::{HttpClient, Targets, WebUrl, WebUrlError};
 pub use sts::{
-    FixedSts, MtaSts, NoSts, StsCacheError, StsFinding, StsPolicies, StsSettings, StsStatus,
-    StsTrouble, StsTroubleKind,
+    MtaSts, NoSts, StsCacheError, StsFinding, StsPolicies, StsSettings, StsStatus, StsTrouble,
+    StsTroubleKind,
 };

@@ -7,7 +7,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use postern_mail::Domain;
@@ -84,34 +84,5 @@ impl StsPolicies for NoSts {
 
     async fn renew(&self, _: &Domain) -> StsFinding {
         StsFinding::default()
-    }
-}
-
-/// Knows what it was told, for tests and for what-if questions.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct FixedSts(HashMap<Domain, StsFinding>);
-
-impl FixedSts {
-    /// Knows nothing of any domain.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// The same, finding this for `domain`.
-    #[must_use]
-    pub fn with(mut self, domain: Domain, finding: StsFinding) -> Self {
-        self.0.insert(domain, finding);
-        self
-    }
-}
-
-#[async_trait]
-impl StsPolicies for FixedSts {
-    async fn find(&self, domain: &Domain) -> StsFinding {
-        self.0.get(domain).cloned().unwrap_or_default()
-    }
-
-    async fn renew(&self, domain: &Domain) -> StsFinding {
-        self.find(domain).await
     }
 }
