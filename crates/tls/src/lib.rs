@@ -96,6 +96,7 @@ mod date;
 mod evidence;
 mod handshake;
 mod library;
+mod number;
 mod pem;
 pub mod pkix;
 mod revocation;

@@ -2,13 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
-use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+use data_encoding::HEXLOWER_PERMISSIVE;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use crate::{SpkiPin, summary::shown};
-
-/// The most octets of a serial number (RFC 5280 §4.1.2.2).
-const LONGEST: usize = 20;
+use crate::{SpkiPin, number::Number, summary::shown};
 
 /// The serial number of a certificate, which is unique for its issuer only.
 ///
@@ -22,28 +19,13 @@ const LONGEST: usize = 20;
 /// assert_eq!(serial.to_string(), "d43a");
 /// # Ok::<(), postern_tls::CertificateSerialError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct CertificateSerial(Vec<u8>);
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CertificateSerial(Number);
 
 impl CertificateSerial {
-    /// The number in the content octets of an INTEGER. Certificates with a negative one exist;
-    /// it is told apart by its octets like any other.
+    /// The number in the content octets of an INTEGER.
     pub(crate) fn of_octets(octets: &[u8]) -> Self {
-        let zeros = octets.iter().take_while(|octet| **octet == 0).count();
-        Self(octets.get(zeros..).unwrap_or_default().to_vec())
-    }
-}
-
-impl PartialOrd for CertificateSerial {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for CertificateSerial {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        let length = self.0.len().cmp(&other.0.len());
-        length.then_with(|| self.0.cmp(&other.0))
+        Self(Number::of_octets(octets))
     }
 }
 
@@ -64,7 +46,7 @@ impl FromStr for CertificateSerial {
         };
         let octets = HEXLOWER_PERMISSIVE.decode(digits.as_bytes());
         let serial = Self::of_octets(&octets.map_err(|_| CertificateSerialError)?);
-        if text.is_empty() || serial.0.len() > LONGEST {
+        if text.is_empty() || serial.0.is_too_long() {
             return Err(CertificateSerialError);
         }
         Ok(serial)
@@ -73,11 +55,7 @@ impl FromStr for CertificateSerial {
 
 impl fmt::Display for CertificateSerial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // What breaks the rule on length is shown in part; nobody writes it into a list.
-        match self.0.get(..LONGEST).unwrap_or(&self.0) {
-            [] => f.write_str("00"),
-            octets => f.write_str(&HEXLOWER.encode(octets)),
-        }
+        self.0.fmt(f)
     }
 }
 

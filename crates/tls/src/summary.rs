@@ -9,7 +9,7 @@ use x509_parser::{
     prelude::{FromDer as _, X509Certificate},
 };
 
-use crate::{PublicKey, SpkiPin, date::Date, spki::sha256};
+use crate::{PublicKey, SpkiPin, date::Date, number::Number, spki::sha256};
 
 /// The most names of one certificate that are kept for people to read.
 const NAMES_SHOWN: usize = 20;
@@ -68,7 +68,7 @@ impl CertificateContents {
                 .map(shown)
                 .collect(),
             issuer: shown(&certificate.issuer().to_string()),
-            serial: serial(certificate.raw_serial()),
+            serial: Number::of_octets(certificate.raw_serial()).to_string(),
             not_before: Date::from_timestamp(certificate.validity().not_before.timestamp()),
             not_after: Date::from_timestamp(certificate.validity().not_after.timestamp()),
             key: PublicKey::of(certificate.public_key()),
@@ -94,16 +94,6 @@ fn common_name(certificate: &X509Certificate<'_>) -> Option<String> {
 
 pub(crate) fn shown(text: &str) -> String {
     Foreign::new(text).to_string()
-}
-
-/// The serial number without the octet that only keeps its sign positive, cut after the 20
-/// octets that RFC 5280 §4.1.2.2 allows.
-fn serial(octets: &[u8]) -> String {
-    let octets = match octets {
-        [0, rest @ ..] if !rest.is_empty() => rest,
-        _ => octets,
-    };
-    HEXLOWER.encode(octets.get(..20).unwrap_or(octets))
 }
 
 /// `CN=mx.example for mx.example, issued by CN=CA, serial 01ab, valid until 2026-11-23 12:00 UTC,
@@ -229,12 +219,5 @@ mod tests {
             };
             prop_assert!(verify(&chain, &demand, UnixTime::now()).is_err());
         }
-    }
-
-    #[test]
-    fn serials() {
-        assert_eq!(serial(&[0, 0xab]), "ab");
-        assert_eq!(serial(&[0]), "00");
-        assert_eq!(serial(&[0x7f; 40]).len(), 40);
     }
 }

@@ -1,17 +1,15 @@
 //! Where lists come from, and which of them replaces which.
 
 use std::{
-    cmp::Ordering,
     fmt,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use arc_swap::ArcSwap;
-use data_encoding::HEXLOWER;
 use rustls_pki_types::{CertificateRevocationListDer, UnixTime, pem::PemObject as _};
 
 use super::list::List;
-use crate::{Date, pem::wrong_with, spki::sha256};
+use crate::{Date, number::Number, pem::wrong_with, spki::sha256};
 
 /// The most octets that a source may hold. The lists of a single authority are rarely above one
 /// mebibyte; large public authorities split theirs before they reach ten.
@@ -293,35 +291,18 @@ impl fmt::Display for CrlFacts {
 }
 
 /// The number of a revocation list, which grows with each (RFC 5280 §5.2.3). Shown in hex.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct CrlNumber(Vec<u8>);
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CrlNumber(Number);
 
 impl CrlNumber {
     pub(super) fn of_octets(octets: &[u8]) -> Self {
-        let zeros = octets.iter().take_while(|octet| **octet == 0).count();
-        Self(octets.get(zeros..).unwrap_or_default().to_vec())
-    }
-}
-
-impl PartialOrd for CrlNumber {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for CrlNumber {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let length = self.0.len().cmp(&other.0.len());
-        length.then_with(|| self.0.cmp(&other.0))
+        Self(Number::of_octets(octets))
     }
 }
 
 impl fmt::Display for CrlNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.as_slice() {
-            [] => f.write_str("00"),
-            octets => f.write_str(&HEXLOWER.encode(octets)),
-        }
+        self.0.fmt(f)
     }
 }
 

@@ -22,7 +22,7 @@ use x509_ocsp::{
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::{CertificateFault, load};
-use crate::{CryptoBounds, date::Date};
+use crate::{CryptoBounds, date::Date, number::Number};
 
 /// A response that may be served.
 #[derive(Clone, PartialEq, Eq)]
@@ -170,18 +170,12 @@ fn is_about(id: &CertId, leaf: &X509Certificate<'_>) -> bool {
         "2.16.840.1.101.3.4.2.1" => hashed(&SHA256, leaf.issuer().as_raw()),
         _ => return false,
     };
-    number(id.serial_number.as_bytes()) == number(leaf.raw_serial())
+    Number::of_octets(id.serial_number.as_bytes()) == Number::of_octets(leaf.raw_serial())
         && id.issuer_name_hash.as_bytes() == hash
 }
 
 fn hashed(algorithm: &'static Algorithm, octets: &[u8]) -> Vec<u8> {
     digest(algorithm, octets).as_ref().to_vec()
-}
-
-/// An integer without the octets that say nothing.
-fn number(octets: &[u8]) -> &[u8] {
-    let leading = octets.iter().take_while(|octet| **octet == 0).count();
-    octets.get(leading..).unwrap_or_default()
 }
 
 /// Holds an answer against the time, and gives the span in which it holds.
