@@ -81,7 +81,7 @@ fn mail(envelope: &Envelope, size: u64, peer: &Capabilities) -> String {
     if offers_all(peer, &UTF8) && recipients.any(|to| needs_smtputf8(envelope, to)) {
         parameter("SMTPUTF8");
     }
-    // In clear `obstacle` was in the way; here it is never said without being offered.
+    // In clear `insecurity` was in the way; here it is never said without being offered.
     if envelope.tls_wish == TlsWish::Required && peer.offers(Extension::RequireTls) {
         parameter("REQUIRETLS");
     }

@@ -60,9 +60,9 @@
 //! Extensions used: PIPELINING (RFC 2920), SIZE (RFC 1870), 8BITMIME (RFC 6152), CHUNKING (RFC
 //! 3030 §2, where it spares a round trip), SMTPUTF8 (RFC 6531), DSN (RFC 3461),
 //! ENHANCEDSTATUSCODES (RFC 2034), STARTTLS (RFC 3207), REQUIRETLS (RFC 8689), LIMITS (RFC 9422
-//! without `RCPTDOMAINMAX`). Left out: AUTH, BINARYMIME, and any rewriting of content that would spare a
-//! message its return to the sender. Nothing but lines that end with CRLF leaves as content,
-//! whatever is handed in: see [`ContentEncoder`].
+//! without `RCPTDOMAINMAX`). Left out: AUTH, BINARYMIME, and any rewriting of content that would
+//! spare a message its return to the sender. Nothing but lines that end with CRLF leaves as
+//! content, whatever is handed in: see [`ContentEncoder`].
 
 mod capabilities;
 mod command;
