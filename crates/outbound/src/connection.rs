@@ -129,28 +129,12 @@ impl Connection {
             return Err(NotReused::NoRequireTls);
         }
         let policy = &part.situation.policy;
-        let Self {
-            permit,
-            delivery,
-            input,
-            peer,
-            known,
-            messages,
-            trouble,
-        } = self;
-        let plan = known
+        let plan = self
+            .known
             .plan_for(plan, Instant::now())
             .ok_or(NotReused::FactsAreOld)?;
-        match permit.rejudge(policy, &plan, clock::unix_time()) {
-            Ok(permit) => Ok(Self {
-                permit,
-                delivery,
-                input,
-                peer,
-                known,
-                messages,
-                trouble,
-            }),
+        match self.permit.rejudge(policy, &plan, clock::unix_time()) {
+            Ok(permit) => Ok(Self { permit, ..self }),
             Err(refused) => Err(refused.refusal().clone().into()),
         }
     }
