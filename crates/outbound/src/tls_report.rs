@@ -5,7 +5,8 @@ use std::{net::IpAddr, time::SystemTime};
 use postern_fetch::{StsFinding, StsTroubleKind};
 use postern_mail::Domain;
 use postern_policy::{
-    DaneFacts, DaneRecords, HostPlan, KnownPolicy, Mismatch, Provenance, Refusal, Source,
+    DaneFacts, DaneRecords, HostPlan, KnownPolicy, Mismatch, Provenance, Refusal, RuleVerdict,
+    Source,
 };
 use postern_reports::ledger::{
     AppliedPolicy, PolicyOutcome, PolicyType, ResultType, SessionFailure, TlsSession,
@@ -52,8 +53,12 @@ impl Session<'_> {
     }
 
     fn policies(&self, domain: &Domain, now: UnixTime) -> Vec<PolicyOutcome> {
-        let dane = self.judged(now, |source| matches!(source, Source::Dane(_)));
-        let sts = self.judged(now, |source| matches!(source, Source::MtaSts(_)));
+        let verdicts = self
+            .security
+            .map(|security| self.plan.judge_each(security, now));
+        let verdicts = verdicts.as_deref();
+        let dane = self.judged(verdicts, |source| matches!(source, Source::Dane(_)));
+        let sts = self.judged(verdicts, |source| matches!(source, Source::MtaSts(_)));
         let mut policies = Vec::new();
         policies.extend(self.dane(&dane));
         policies.extend(self.sts(domain, &sts));
@@ -68,15 +73,15 @@ impl Session<'_> {
 
     /// What the rule of a source says: of the channel, or of the host alone where there is no
     /// channel.
-    fn judged(&self, now: UnixTime, is_it: impl Fn(&Source) -> bool) -> Judged {
-        match self.security {
-            Some(security) => {
-                let mut verdicts = self.plan.judge_each(security, now).into_iter();
-                match verdicts.find(|verdict| is_it(&verdict.source)) {
+    fn judged(&self, verdicts: Option<&[RuleVerdict]>, is_it: impl Fn(&Source) -> bool) -> Judged {
+        match verdicts {
+            Some(verdicts) => {
+                let mut verdicts = verdicts.iter();
+                let verdict = verdicts.find(|verdict| is_it(&verdict.source));
+                match verdict.map(|verdict| &verdict.outcome) {
                     None => Judged::Not,
-                    Some(verdict) => verdict
-                        .outcome
-                        .map_or_else(Judged::Refused, |_| Judged::Met),
+                    Some(Ok(_)) => Judged::Met,
+                    Some(Err(refusal)) => Judged::Refused(refusal.clone()),
                 }
             }
             None => match self.plan.judge_host() {
