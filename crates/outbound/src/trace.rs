@@ -25,7 +25,7 @@ pub(crate) struct Link {
     /// How the channel was protected, or why not. A failed handshake is told as a reason.
     pub(crate) security: Result<Evidence, NotSecured>,
     /// What the peer offers in clear.
-    pub(crate) offered_in_clear: Option<Capabilities>,
+    pub(crate) offered_in_clear: Capabilities,
     /// What it offers to whom the channel was permitted: under TLS, or in clear.
     pub(crate) offered: Option<Capabilities>,
 }

@@ -31,29 +31,26 @@ impl Dial<'_> {
         trace: &mut Trace,
     ) -> Result<Ready, NoChannel> {
         let stream = self.dial().await?;
-        let mut link = Link {
-            from: stream.local_addr().ok().map(|address| address.ip()),
-            hello: None,
-            security: Err(NotSecured::NotOffered),
-            offered_in_clear: None,
-            offered: None,
-        };
+        let from = stream.local_addr().ok().map(|address| address.ip());
         let mut channel = PlainChannel::new(stream);
         let mut input = BytesMut::new();
         let opened = self.greet(&mut channel, &mut input).await?;
-        link.offered_in_clear = Some(opened.capabilities().clone());
-        let ready = match upgrade {
-            Upgrade::IfOffered(hello) if opened.capabilities().offers(Extension::StartTls) => {
-                link.hello = Some(*hello);
-                self.starttls(channel, input, opened, *hello).await
+        let offered_in_clear = opened.capabilities().clone();
+        let (hello, ready) = match upgrade {
+            Upgrade::IfOffered(hello) if offered_in_clear.offers(Extension::StartTls) => {
+                let ready = self.starttls(channel, input, opened, *hello).await;
+                (Some(*hello), ready)
             }
             Upgrade::IfOffered(hello) => {
-                link.hello = Some(*hello);
-                Ok(in_clear(channel, NotSecured::NotOffered, opened, input))
+                let ready = in_clear(channel, NotSecured::NotOffered, opened, input);
+                (Some(*hello), Ok(ready))
             }
-            Upgrade::FailedBefore(reason) => Ok(in_clear(channel, reason.clone(), opened, input)),
+            Upgrade::FailedBefore(reason) => {
+                let ready = in_clear(channel, reason.clone(), opened, input);
+                (None, Ok(ready))
+            }
         };
-        link.security = match &ready {
+        let security = match &ready {
             Ok(ready) => ready.channel.security().cloned().map_err(Clone::clone),
             Err(NoChannel::Handshake(error)) => Err(NotSecured::HandshakeFailed(error.clone())),
             Err(NoChannel::Violation(fault)) => {
@@ -63,7 +60,13 @@ impl Dial<'_> {
             // A session that breaks off before says nothing about TLS.
             Err(NoChannel::Failed(_) | NoChannel::Rejected(_)) => return ready,
         };
-        trace.connections.push(link);
+        trace.connections.push(Link {
+            from,
+            hello,
+            security,
+            offered_in_clear,
+            offered: None,
+        });
         ready
     }
 

@@ -281,9 +281,7 @@ fn told(
         connections: trace.connections.iter().map(Link::of).collect(),
         channel: evidence.map(|evidence| Channel::of(evidence, now)),
         rules: verdicts.into_iter().flatten().map(Rule::of).collect(),
-        offered_in_clear: last
-            .and_then(|link| link.offered_in_clear.as_ref())
-            .map_or_else(Vec::new, offered),
+        offered_in_clear: last.map_or_else(Vec::new, |link| offered(&link.offered_in_clear)),
         offered: last.and_then(|link| link.offered.as_ref()).map(offered),
         conformance: evidence
             .zip(options.profile)
