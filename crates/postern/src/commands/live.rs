@@ -11,7 +11,6 @@
 use std::{fs, io, path::Path, sync::Arc, time::Duration};
 
 use postern_config::{HonourSts, Settings};
-use postern_dns::Resolver;
 use postern_fetch::{
     CrlPlace, CrlRefresher, CrlSubscription, HttpClient, MtaSts, NoSts, StsPolicies, StsSettings,
 };
@@ -51,9 +50,7 @@ impl Live {
         let wiring = Wiring::from(settings);
         let way = wiring.delivery.routes.way(path);
         let way = way.map_err(|error| Failure::new(path, &error))?;
-        let resolver = Resolver::new(&wiring.dns);
-        let resolver = resolver.map_err(|error| Failure::new("the resolver", &error))?;
-        let resolver = Arc::new(resolver);
+        let resolver = wiring::resolver(&wiring.dns)?;
         let cache = tempfile::tempdir();
         let cache = cache.map_err(|error| Failure::new("a directory for a moment", &error))?;
         if let Some(domain) = way.destination.domain() {

@@ -44,7 +44,7 @@ use self::{
 };
 use crate::{
     failure::{Exit, Failure},
-    wiring::Wiring,
+    wiring::{self, Wiring},
 };
 
 /// Runs until a signal or trouble ends it. When every part runs, `announce` is given the line
@@ -87,7 +87,7 @@ async fn start(
 ) -> Result<(Parts, Reloader), Failure> {
     let wiring = Arc::new(wiring);
     let queue = parts::open_queue(wiring.spool.clone()).await?;
-    let resolver = reload::resolver(&wiring)?;
+    let resolver = wiring::resolver(&wiring.dns)?;
     let holdings = parts::open_holdings(&wiring, &resolver).await?;
     let outside = Outside {
         reception: parts::bind(&wiring.reception, &queue, holdings.books())?,

@@ -52,13 +52,6 @@ pub(super) struct Reloader {
     dns_test: DnsTest,
 }
 
-/// Who is asked for names.
-pub(super) fn resolver(wiring: &Wiring) -> Result<Arc<Resolver>, Failure> {
-    let resolver = Resolver::new(&wiring.dns);
-    let resolver = resolver.map_err(|error| Failure::new("the resolver", &error))?;
-    Ok(Arc::new(resolver))
-}
-
 /// What delivery is done under.
 pub(super) fn situation(
     wiring: &Wiring,
@@ -150,7 +143,7 @@ impl Reloader {
     async fn replace(&mut self, parts: &Parts, loaded: Loaded) -> Result<Vec<String>, Vec<String>> {
         let told = |failure: Failure| vec![failure.text().to_owned()];
         let wiring = Arc::new(Wiring::from(loaded.settings));
-        let resolver = resolver(&wiring).map_err(told)?;
+        let resolver = wiring::resolver(&wiring.dns).map_err(told)?;
         let web = match &parts.web {
             Some(web) => Some((
                 web,

@@ -1,7 +1,18 @@
 //! `[dns]`.
 
+use std::sync::Arc;
+
 use postern_config::{DnsServers, Dnssec, DnssecAnchors};
-use postern_dns::{Servers, Settings, TrustAnchors, Validation};
+use postern_dns::{Resolver, Servers, Settings, TrustAnchors, Validation};
+
+use crate::failure::Failure;
+
+/// Who is asked for names.
+pub(crate) fn resolver(settings: &Settings) -> Result<Arc<Resolver>, Failure> {
+    let resolver = Resolver::new(settings);
+    let resolver = resolver.map_err(|error| Failure::new("the resolver", &error))?;
+    Ok(Arc::new(resolver))
+}
 
 /// What the resolver goes by.
 pub(super) fn settings(written: &postern_config::Dns) -> Settings {

@@ -18,6 +18,7 @@ use postern_tls::{CertificateFiles, CertificateStore, TrustAnchors};
 
 pub(crate) use self::{
     delivery::{routes, situation},
+    dns::resolver,
     fetching::http_client,
     reception::{floor, own_domains, role_word, tls_word},
     spool::settings as spool,

@@ -1,7 +1,7 @@
 use postern_testkit::Authority;
 
 use super::*;
-use crate::daemon::reload::resolver;
+use crate::wiring::resolver;
 
 /// A home for the state, with a file of authorities in it.
 fn home() -> tempfile::TempDir {
@@ -37,14 +37,14 @@ fn wiring(home: &Path, trust: &str, honour: bool) -> Arc<Wiring> {
 
 async fn go_on(holdings: &Holdings, wiring: &Arc<Wiring>) {
     let prepared = holdings.prepare(wiring).await.unwrap();
-    holdings.adopt(prepared, resolver(wiring).unwrap());
+    holdings.adopt(prepared, resolver(&wiring.dns).unwrap());
 }
 
 #[tokio::test]
 async fn what_need_not_change_goes_on_with_all_that_it_knows() {
     let home = home();
     let first = wiring(home.path(), "public", true);
-    let holdings = Holdings::open(&first, resolver(&first).unwrap()).unwrap();
+    let holdings = Holdings::open(&first, resolver(&first.dns).unwrap()).unwrap();
     let at_start = Arc::clone(&holdings.fetchers.borrow());
     let same_policies = |other: &Fetchers| match (&at_start.policies, &other.policies) {
         (Some(one), Some(other)) => Arc::ptr_eq(one, other),
@@ -70,7 +70,7 @@ async fn what_need_not_change_goes_on_with_all_that_it_knows() {
 async fn a_configuration_that_is_given_up_leaves_what_was() {
     let home = home();
     let first = wiring(home.path(), "public", true);
-    let holdings = Holdings::open(&first, resolver(&first).unwrap()).unwrap();
+    let holdings = Holdings::open(&first, resolver(&first.dns).unwrap()).unwrap();
     let before = Arc::clone(&holdings.fetchers.borrow());
     let other = wiring(home.path(), "ca.pem", false);
     let prepared = holdings.prepare(&other).await.unwrap();
@@ -82,8 +82,8 @@ async fn a_configuration_that_is_given_up_leaves_what_was() {
 async fn one_daemon_at_a_time_measures() {
     let home = home();
     let wiring = wiring(home.path(), "public", true);
-    let first = Holdings::open(&wiring, resolver(&wiring).unwrap()).unwrap();
-    let second = Holdings::open(&wiring, resolver(&wiring).unwrap()).unwrap_err();
+    let first = Holdings::open(&wiring, resolver(&wiring.dns).unwrap()).unwrap();
+    let second = Holdings::open(&wiring, resolver(&wiring.dns).unwrap()).unwrap_err();
     let text = second.text();
     assert!(text.contains("is in use by another process"), "{text}");
     drop(first);
@@ -93,7 +93,7 @@ async fn one_daemon_at_a_time_measures() {
 async fn the_keepers_end_when_they_are_asked_to() {
     let home = home();
     let wiring = wiring(home.path(), "public", true);
-    let holdings = Holdings::open(&wiring, resolver(&wiring).unwrap()).unwrap();
+    let holdings = Holdings::open(&wiring, resolver(&wiring.dns).unwrap()).unwrap();
     let mut keepers = holdings.keep();
     go_on(&holdings, &wiring).await;
     keepers.finish().await;
