@@ -3,7 +3,7 @@
 mod spool;
 mod summary;
 
-use std::{borrow::Cow, path::Path};
+use std::path::Path;
 
 use postern_config::{Errors, Loaded, Problem};
 use serde::Serialize;
@@ -33,7 +33,7 @@ struct Found<'a> {
     line: Option<usize>,
     column: Option<usize>,
     key: &'a str,
-    wrong: Cow<'a, str>,
+    wrong: &'a str,
     right: &'a str,
 }
 
@@ -122,7 +122,7 @@ impl<'a> Found<'a> {
             line: None,
             column: None,
             key: "spool.path",
-            wrong: wrong.into(),
+            wrong,
             right: "give a directory that belongs to the user that postern runs as",
         }
     }
@@ -132,7 +132,7 @@ impl<'a> Found<'a> {
             line: problem.position().map(|position| position.line),
             column: problem.position().map(|position| position.column),
             key: problem.key(),
-            wrong: problem.wrong().into(),
+            wrong: problem.wrong(),
             right: problem.right(),
         }
     }
