@@ -6,8 +6,8 @@
 //! ready    one line for whoever started it, READY=1 to systemd
 //! watch    SIGHUP and the control interface reload; the queue's health is looked at, and whether
 //!          a partner's rule is out of force
-//! drain    SIGTERM, SIGINT or trouble: reception ends, then delivery, then the control interface,
-//!          then what fetches, and what was measured is written
+//! drain    SIGTERM, SIGINT or trouble: reception ends, then delivery, then the control interface
+//!          and our policy on the web, then what fetches, and what was measured is written
 //! end      the queue is closed
 //! ```
 //!

@@ -28,7 +28,8 @@ pub(super) struct Fetchers {
 
 impl Fetchers {
     /// Those for this configuration. What need not change is taken over from those before, with
-    /// all that it knows; the rest begins with what is on disk below `state`. Reads files, and so blocks.
+    /// all that it knows; the rest begins with what is on disk below `state`. Reads files, and so
+    /// blocks.
     pub(super) fn new(
         wiring: &Wiring,
         state: &Path,
