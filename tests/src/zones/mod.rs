@@ -28,10 +28,11 @@ use crate::home::Home;
 use crate::loopback::Loopback;
 use crate::programs::Program;
 
+use nsd::Nsd;
+use stripper::Stripper;
+use unbound::{Manner, Unbound};
+
 pub use delv::Proof;
-pub use nsd::Nsd;
-pub use stripper::Stripper;
-pub use unbound::{Manner, Unbound};
 pub use zone::{Flaw, Zone};
 
 /// The programs that such a DNS is made of, and that it is checked with.

@@ -13,7 +13,7 @@ use crate::wait::{self, PATIENCE};
 
 /// A running nsd; stopped when dropped.
 #[derive(Debug)]
-pub struct Nsd {
+pub(super) struct Nsd {
     _daemon: Daemon,
 }
 

@@ -17,7 +17,7 @@ const HEADER: usize = 12;
 
 /// A running stripper; stopped when dropped.
 #[derive(Debug)]
-pub struct Stripper {
+pub(super) struct Stripper {
     address: SocketAddr,
     stopping: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,

@@ -12,7 +12,7 @@ use crate::wait::{self, PATIENCE};
 
 /// What a resolver does about signatures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Manner {
+pub(super) enum Manner {
     /// It validates: what is secure has the AD bit, what is bogus becomes SERVFAIL.
     Validates,
     /// It passes them on to those that ask for them.
@@ -21,7 +21,7 @@ pub enum Manner {
 
 /// A running unbound; stopped when dropped.
 #[derive(Debug)]
-pub struct Unbound {
+pub(super) struct Unbound {
     _daemon: Daemon,
 }
 
