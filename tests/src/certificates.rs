@@ -8,7 +8,6 @@ use rcgen::{
     ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
     PKCS_RSA_SHA256, PublicKeyData, RevokedCertParams, RsaKeySize, SerialNumber, date_time_ymd,
 };
-
 use time::OffsetDateTime;
 
 use crate::fault::Fault;
