@@ -40,13 +40,8 @@ const GROWTH: u64 = 256 << 10;
 
 /// Appends the line of an entry.
 pub(super) fn line(entry: &impl Serialize, lines: &mut Vec<u8>) -> io::Result<()> {
-    let json = serde_json::to_vec(entry)?;
-    writeln!(
-        lines,
-        "{:016x} {}",
-        xxh3_64(&json),
-        String::from_utf8_lossy(&json)
-    )
+    let json = serde_json::to_string(entry)?;
+    writeln!(lines, "{:016x} {json}", xxh3_64(json.as_bytes()))
 }
 
 /// What was read from a file.
