@@ -75,8 +75,8 @@ impl From<Day> for String {
 #[error("a day is written as 2026-11-23")]
 pub struct DayError;
 
-/// To the second. What lies beyond the years of RFC 3339, as a certificate's dates may, is
-/// moved to the nearest moment within.
+/// To the second. What lies beyond the years of RFC 3339, as a certificate's dates may, or before
+/// 1970 is moved to the nearest moment within.
 fn to_utc(moment: SystemTime) -> OffsetDateTime {
     let seconds = moment
         .duration_since(SystemTime::UNIX_EPOCH)
