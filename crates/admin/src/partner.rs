@@ -33,7 +33,8 @@ pub struct PartnerDirection {
     pub require: String,
     /// What is demanded beyond that, in words: names, pins, hosts, DANE.
     pub terms: Vec<String>,
-    /// The exceptions to the rule that are made at present.
+    /// The exceptions to the rule that are made at present, and those that have ended and are
+    /// still in the configuration.
     pub break_glass: Vec<BreakGlassStatus>,
     /// The revocation lists that certificates are held against.
     pub revocation: Vec<RevocationListStatus>,
