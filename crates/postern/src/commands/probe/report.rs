@@ -118,16 +118,8 @@ fn details(f: &mut fmt::Formatter<'_>, address: &AddressProbe) -> fmt::Result {
         Outcome::Refused { reason, status } => line("REFUSED", &format!("{status} {reason}"))?,
         Outcome::Failed { reason, status } => line("FAILED", &format!("{status} {reason}"))?,
     }
-    let starttls = address.offered_in_clear.iter().any(|it| it == "STARTTLS");
-    for (at, link) in address.connections.iter().enumerate() {
-        // Those before the last one failed in the handshake. A host that offers no TLS is sent
-        // no hello.
-        let is_last = at + 1 == address.connections.len();
-        let tried = !is_last || starttls || address.channel.is_some();
-        let hello = link
-            .hello
-            .filter(|_| tried)
-            .map(|hello| format!("{hello} hello: "));
+    for link in &address.connections {
+        let hello = link.hello.map(|hello| format!("{hello} hello: "));
         line(
             "connection",
             &format!("{}{}", hello.unwrap_or_default(), link.security),
