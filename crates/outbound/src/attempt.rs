@@ -127,13 +127,8 @@ impl FailedAttempt {
     /// the queue lifetime, and until then nothing travels. What the sender alone demands is not
     /// waited for (RFC 8689 §4.2.1).
     pub(crate) fn refused(peer: &impl fmt::Display, refusal: &Refusal, now: SystemTime) -> Self {
-        let status = if refusal.may_pass_later() {
-            refusal.status()
-        } else {
-            refusal.final_status()
-        };
         let text = format!("{peer} may not be given this message: {refusal}");
-        Self::here(status, &text, Weight::Policy, now)
+        Self::here(status_of_refused(refusal), &text, Weight::Policy, now)
     }
 
     /// The next hop does not offer REQUIRETLS, with which the message came. Other hosts may, and
@@ -271,6 +266,15 @@ impl FailedAttempt {
             found_out: self.found_out,
             ..Self::here(status, &text, self.weight, self.failure.at())
         }
+    }
+}
+
+/// The status of a message that the policy refuses to hand over: it waits, or goes back.
+pub(crate) fn status_of_refused(refusal: &Refusal) -> EnhancedStatusCode {
+    if refusal.may_pass_later() {
+        refusal.status()
+    } else {
+        refusal.final_status()
     }
 }
 

@@ -115,7 +115,8 @@ impl Planned {
         })
     }
 
-    fn without_sts(plan: DeliveryPlan) -> Self {
+    /// The same without anything that MTA-STS says.
+    pub(crate) fn without_sts(plan: DeliveryPlan) -> Self {
         Self {
             plan,
             sts: StsFinding::default(),

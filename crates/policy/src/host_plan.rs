@@ -107,6 +107,15 @@ impl HostPlan {
         judge_host(&self.enforced, &self.facts)
     }
 
+    /// Whether the next hop would be worth dialling by every rule, those that are only measured
+    /// included.
+    ///
+    /// # Errors
+    /// Says what would stand against it, and who demands that.
+    pub fn judge_host_in_full(&self) -> Result<(), Refusal> {
+        judge_host(&self.full, &self.facts)
+    }
+
     /// Whether a channel of this security meets what is in force.
     ///
     /// # Errors
@@ -180,13 +189,13 @@ impl HostPlan {
 
     /// Every rule that took part, what is known of the next hop, and whether it is dialled.
     pub fn explanation(&self) -> Explanation {
-        let dialled = |requirement| judge_host(requirement, &self.facts).err();
+        let told = |judged: Result<(), Refusal>| judged.err().map(|it| it.to_string());
         let next_hop = NextHopExplanation {
             host: self.host().to_string(),
             provenance: self.facts.provenance,
             dane: DaneExplanation::from(&self.facts.dane),
-            refused: dialled(&self.enforced).map(|refusal| refusal.to_string()),
-            refused_if_enforced: dialled(&self.full).map(|refusal| refusal.to_string()),
+            refused: told(self.judge_host()),
+            refused_if_enforced: told(self.judge_host_in_full()),
         };
         self.delivery
             .explaining(&self.full, &self.enforced)

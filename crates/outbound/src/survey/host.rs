@@ -4,7 +4,7 @@ use postern_policy::{DaneFacts, DnsProof, Explanation, Provenance, Refusal};
 use serde::Serialize;
 
 use super::{age, left, words};
-use crate::{host, prospect::Prospect};
+use crate::{attempt::status_of_refused, host, prospect::Prospect};
 
 /// A host, what is known of it, and what that comes to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -130,8 +130,6 @@ impl HostSurvey {
     pub(super) fn of(prospect: &Prospect) -> Self {
         let plan = &prospect.plan;
         let facts = plan.facts();
-        let in_full = plan.full().judge_host(&facts.host, facts.provenance);
-        let in_full = in_full.and_then(|()| plan.full().judge_prospect());
         Self {
             host: facts.host.to_string(),
             port: prospect.host.next_hop.port(),
@@ -141,7 +139,7 @@ impl HostSurvey {
             server_name: plan.server_name().map(ToString::to_string),
             requirement: plan.explanation(),
             dialled: Judged::of(&plan.judge_host()),
-            if_enforced: Judged::of(&in_full),
+            if_enforced: Judged::of(&plan.judge_host_in_full()),
         }
     }
 }
@@ -210,18 +208,8 @@ impl Judged {
             Ok(()) => Self::Allowed,
             Err(refusal) => Self::Refused {
                 reason: refusal.to_string(),
-                status: status(refusal),
+                status: status_of_refused(refusal).to_string(),
             },
         }
     }
-}
-
-/// The status that a message would get.
-pub(super) fn status(refusal: &Refusal) -> String {
-    let status = if refusal.may_pass_later() {
-        refusal.status()
-    } else {
-        refusal.final_status()
-    };
-    status.to_string()
 }

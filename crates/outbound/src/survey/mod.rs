@@ -12,16 +12,16 @@ mod sts;
 
 use std::{
     fmt,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
-use postern_fetch::StsFinding;
 use postern_mail::TlsWish;
 use postern_policy::{BreakGlass, DnsProof, Explanation, Lowered, Partner};
 use postern_tls::Date;
 use serde::Serialize;
 
 use crate::{
+    clock,
     host::{MxAnswer, Unreachable, mail_hosts},
     planning::{Freshness, Planned},
     prospect::Prospect,
@@ -133,10 +133,7 @@ impl<'a> Look<'a> {
         let Question { way, wish } = question;
         let mut look = Self {
             question,
-            planned: Planned {
-                plan: situation.plan_locally(way, *wish),
-                sts: StsFinding::default(),
-            },
+            planned: Planned::without_sts(situation.plan_locally(way, *wish)),
             trouble: None,
             mx: None,
             prospects: Vec::new(),
@@ -173,7 +170,7 @@ impl<'a> Look<'a> {
             present: plan.present().map(ToString::to_string),
             requirement: plan.explanation(),
             break_glass: plan.broken_glass().map(BrokenGlass::from),
-            mta_sts: by_mx.then(|| Sts::of(&self.planned.sts, SystemTime::now())),
+            mta_sts: by_mx.then(|| Sts::of(&self.planned.sts, clock::unix_time())),
             mx: self.mx.map(Mx::from),
             trouble: self.trouble.as_ref().map(|it| it.text.clone()),
             hosts: self.prospects.iter().map(HostSurvey::of).collect(),

@@ -6,7 +6,7 @@ use std::{
 };
 
 use postern_mail::{Host, TlsWish};
-use postern_policy::{Basis, RuleVerdict, Source};
+use postern_policy::{RuleVerdict, Source};
 use postern_smtp::client::Capabilities;
 use postern_tls::{Hello, NotSecured, Profile, ProfileName};
 use serde::Serialize;
@@ -14,11 +14,11 @@ use serde::Serialize;
 use super::{
     Look, Question, Survey,
     channel::{Channel, Conformance},
-    host::{Judged, status},
+    host::Judged,
     words,
 };
 use crate::{
-    attempt::{FailedAttempt, Peer, text_of},
+    attempt::{FailedAttempt, Peer, status_of_refused, text_of},
     clock,
     connection::Connection,
     dial::{Dial, Undelivered},
@@ -244,7 +244,7 @@ fn permitted(connection: &Connection) -> Outcome {
     let in_full = in_full.unwrap_or_else(|| Ok(basis.clone()));
     Outcome::Permitted {
         basis: basis.to_string(),
-        identity: Basis::peer_identity(basis),
+        identity: basis.peer_identity(),
         if_enforced: Judged::of(&in_full.map(drop)),
     }
 }
@@ -254,7 +254,7 @@ fn not_permitted(undelivered: &Undelivered) -> Outcome {
     match refusal {
         Some(refusal) => Outcome::Refused {
             reason: refusal.to_string(),
-            status: status(refusal),
+            status: status_of_refused(refusal).to_string(),
         },
         None => Outcome::Failed {
             reason: text_of(&failed.failure),

@@ -1,10 +1,9 @@
 //! What a survey tells of MTA-STS.
 
-use std::time::SystemTime;
-
 use postern_fetch::StsFinding;
 use postern_policy::KnownPolicy;
 use postern_tls::Date;
+use rustls_pki_types::UnixTime;
 use serde::Serialize;
 
 use super::words;
@@ -38,7 +37,7 @@ pub struct StsPolicyNote {
 }
 
 impl Sts {
-    pub(super) fn of(finding: &StsFinding, now: SystemTime) -> Self {
+    pub(super) fn of(finding: &StsFinding, now: UnixTime) -> Self {
         Self {
             policy: finding
                 .known
@@ -50,15 +49,13 @@ impl Sts {
 }
 
 impl StsPolicyNote {
-    fn of(known: &KnownPolicy, now: SystemTime) -> Self {
-        let now = now.duration_since(SystemTime::UNIX_EPOCH);
-        let now = now.unwrap_or_default().as_secs();
+    fn of(known: &KnownPolicy, now: UnixTime) -> Self {
         Self {
             id: known.id.to_string(),
             mode: known.policy.mode().to_string(),
             mx: words(known.policy.mx()),
             fetched: Date(known.fetched).to_string(),
-            age: now.saturating_sub(known.fetched.as_secs()),
+            age: now.as_secs().saturating_sub(known.fetched.as_secs()),
             expires: Date(known.expires).to_string(),
         }
     }
