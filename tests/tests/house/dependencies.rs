@@ -47,8 +47,9 @@ const KNOWLEDGE: &[Knowledge] = &[
     },
     Knowledge {
         of: "postern-reports",
-        may_know: &["postern-mail"],
-        reason: "a report is about messages and counts, whoever makes them",
+        may_know: &["postern-mail", "postern-dns"],
+        reason: "a report is about messages and counts, whoever makes them; \
+                 where it goes the DNS says",
     },
     Knowledge {
         of: "postern-config",
@@ -71,13 +72,36 @@ const KNOWLEDGE: &[Knowledge] = &[
         reason: "a page is served to whoever comes, without knowing of mail",
     },
     Knowledge {
+        of: "postern-authentication",
+        may_know: &["postern-mail", "postern-dns"],
+        reason: "who wrote a message is found out from the message and the DNS alone",
+    },
+    Knowledge {
+        of: "postern-rewriting",
+        may_know: &["postern-mail"],
+        reason: "an address becomes another by rules, whoever carries the mail",
+    },
+    Knowledge {
+        of: "postern-publish",
+        may_know: &[
+            "postern-mail",
+            "postern-tls",
+            "postern-dns",
+            "postern-policy",
+        ],
+        reason: "what is to be published is computed from facts about keys and hosts",
+    },
+    Knowledge {
         of: "postern-inbound",
         may_know: &[
             "postern-mail",
             "postern-smtp",
             "postern-tls",
+            "postern-dns",
             "postern-policy",
             "postern-spool",
+            "postern-authentication",
+            "postern-rewriting",
         ],
         reason: "reception meets delivery at the spool alone",
     },
@@ -92,6 +116,8 @@ const KNOWLEDGE: &[Knowledge] = &[
             "postern-spool",
             "postern-reports",
             "postern-fetch",
+            "postern-authentication",
+            "postern-rewriting",
         ],
         reason: "delivery meets reception at the spool alone",
     },
@@ -116,6 +142,9 @@ const KNOWLEDGE: &[Knowledge] = &[
             "postern-admin",
             "postern-fetch",
             "postern-web",
+            "postern-authentication",
+            "postern-rewriting",
+            "postern-publish",
         ],
         reason: "it wires everything together, save what is for tests only",
     },

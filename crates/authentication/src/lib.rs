@@ -1,0 +1,2 @@
+//! Who wrote a message: SPF (RFC 7208), DKIM (RFC 6376), DMARC (RFC 9989) and ARC (RFC 8617)
+//! verified, and our own mail signed.

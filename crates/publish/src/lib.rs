@@ -1,0 +1,1 @@
+//! What our domains should publish in the DNS, and whether they do.
