@@ -1,0 +1,312 @@
+//! Keys for signing: reading them, making them, and the record that publishes them.
+//!
+//! A key is an RSA key of at least 2048 bit (RFC 8301 §3.2) or an Ed25519 key (RFC 8463), in a PEM
+//! file that its owner alone may read. DKIM and ARC use the same keys and the same records.
+
+use std::{
+    fmt,
+    fs::{self, File},
+    io::{self, Read},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    str,
+};
+
+use aws_lc_rs::{
+    digest::{SHA256, digest},
+    encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der},
+    error::{KeyRejected, Unspecified},
+    rand::SystemRandom,
+    rsa::{KeyPair as RsaKeyPair, KeySize},
+    signature::{Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256},
+};
+use data_encoding::BASE64;
+use rustls_pki_types::{
+    PrivateKeyDer,
+    pem::{self, PemObject as _},
+};
+use zeroize::Zeroizing;
+
+/// The largest key file that is read. An RSA key of 8192 bit takes 7 KiB.
+const LARGEST: u64 = 64 * 1024;
+
+/// The shortest RSA key that signs (RFC 8301 §3.2).
+const SHORTEST_RSA: usize = 2048;
+
+/// The longest RSA key that signs: verifiers need not accept longer ones (RFC 8301 §3.2), and
+/// its record is already 700 characters.
+const LONGEST_RSA: usize = 4096;
+
+/// The longest character-string of a TXT record (RFC 1035 §3.3).
+const CHARACTER_STRING: usize = 255;
+
+/// How a key signs, by the names of RFC 6376 §3.3 and RFC 8463 §3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SignatureAlgorithm {
+    /// RSA with PKCS #1 version 1.5 padding over SHA-256.
+    RsaSha256,
+    /// Ed25519 over SHA-256.
+    Ed25519Sha256,
+}
+
+impl fmt::Display for SignatureAlgorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::RsaSha256 => "rsa-sha256",
+            Self::Ed25519Sha256 => "ed25519-sha256",
+        })
+    }
+}
+
+/// A private key that signs mail. It does not print.
+pub struct DkimKey {
+    pair: Pair,
+    record: String,
+}
+
+enum Pair {
+    Rsa(RsaKeyPair),
+    Ed25519(Ed25519KeyPair),
+}
+
+impl DkimKey {
+    /// Reads a key from a PEM file.
+    ///
+    /// # Errors
+    /// The file cannot be read, group or others may read it, or it holds no key that may sign.
+    pub fn read(path: &Path) -> Result<Self, DkimKeyError> {
+        let fault = |fault| DkimKeyError {
+            path: path.to_owned(),
+            fault,
+        };
+        let octets = octets(path).map_err(fault)?;
+        Self::from_pem(&octets).map_err(|error| fault(error.into()))
+    }
+
+    /// Takes a key from PEM: PKCS #8 (`PRIVATE KEY`) or, for RSA, PKCS #1 (`RSA PRIVATE KEY`).
+    ///
+    /// # Errors
+    /// It holds no private key, or none that may sign.
+    pub fn from_pem(pem: &[u8]) -> Result<Self, UnfitKey> {
+        let key = PrivateKeyDer::from_pem_slice(pem).map_err(|error| match error {
+            pem::Error::NoItemsFound => UnfitKey::Missing,
+            _ => UnfitKey::Pem,
+        })?;
+        let pair = Pair::from_der(&Zeroizing::new(key))?;
+        let record = pair.record().map_err(|DkimCryptoError| UnfitKey::Kind)?;
+        Ok(Self { pair, record })
+    }
+
+    /// How it signs.
+    pub fn algorithm(&self) -> SignatureAlgorithm {
+        match &self.pair {
+            Pair::Rsa(_) => SignatureAlgorithm::RsaSha256,
+            Pair::Ed25519(_) => SignatureAlgorithm::Ed25519Sha256,
+        }
+    }
+
+    /// The text of the TXT record at `selector._domainkey.domain` that lets others verify what
+    /// this key signs (RFC 6376 §3.6.1). It has no `s=`, so it is good for mail and for TLS
+    /// reports (RFC 8460 §5.3) alike.
+    pub fn public_record(&self) -> String {
+        self.record.clone()
+    }
+
+    /// Signs `octets`.
+    pub(crate) fn sign(&self, octets: &[u8]) -> Result<Vec<u8>, DkimCryptoError> {
+        match &self.pair {
+            Pair::Rsa(pair) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(
+                    &RSA_PKCS1_SHA256,
+                    &SystemRandom::new(),
+                    octets,
+                    &mut signature,
+                )?;
+                Ok(signature)
+            }
+            // Ed25519 signs the hash as if it were the message (RFC 8463 §3).
+            Pair::Ed25519(pair) => Ok(pair
+                .try_sign(digest(&SHA256, octets).as_ref())?
+                .as_ref()
+                .to_vec()),
+        }
+    }
+}
+
+impl Pair {
+    fn from_der(key: &PrivateKeyDer<'_>) -> Result<Self, UnfitKey> {
+        match key {
+            PrivateKeyDer::Pkcs1(der) => Self::rsa(RsaKeyPair::from_der(der.secret_pkcs1_der())),
+            PrivateKeyDer::Pkcs8(der) => {
+                let der = der.secret_pkcs8_der();
+                // OpenSSL leaves the public half out of an Ed25519 key.
+                Ed25519KeyPair::from_pkcs8_maybe_unchecked(der)
+                    .map(Self::Ed25519)
+                    .or_else(|_| Self::rsa(RsaKeyPair::from_pkcs8(der)))
+            }
+            _ => Err(UnfitKey::Kind),
+        }
+    }
+
+    fn rsa(pair: Result<RsaKeyPair, KeyRejected>) -> Result<Self, UnfitKey> {
+        let pair = pair.map_err(|_| UnfitKey::Kind)?;
+        let bits = pair.public_modulus_len() * 8;
+        if !(SHORTEST_RSA..=LONGEST_RSA).contains(&bits) {
+            return Err(UnfitKey::Length(bits));
+        }
+        Ok(Self::Rsa(pair))
+    }
+
+    fn record(&self) -> Result<String, DkimCryptoError> {
+        let (kind, public) = match self {
+            Self::Rsa(pair) => {
+                let der: PublicKeyX509Der<'_> = pair.public_key().as_der()?;
+                ("rsa", BASE64.encode(der.as_ref()))
+            }
+            // The 32 octets as they are, without ASN.1 (RFC 8463 §4.2).
+            Self::Ed25519(pair) => ("ed25519", BASE64.encode(pair.public_key().as_ref())),
+        };
+        Ok(format!("v=DKIM1; k={kind}; p={public}"))
+    }
+}
+
+impl fmt::Debug for DkimKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DkimKey({})", self.algorithm())
+    }
+}
+
+/// Cuts the text of a TXT record into character-strings of at most 255 octets, which a verifier
+/// joins again without anything between them (RFC 6376 §3.6.2.2).
+pub fn character_strings(record: &str) -> impl Iterator<Item = &str> {
+    let mut rest = record;
+    std::iter::from_fn(move || {
+        let mut end = rest.len().min(CHARACTER_STRING);
+        while !rest.is_char_boundary(end) {
+            end -= 1;
+        }
+        let (string, behind) = rest.split_at_checked(end)?;
+        rest = behind;
+        (!string.is_empty()).then_some(string)
+    })
+}
+
+/// What kind of key to make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DkimKeyKind {
+    /// RSA of 2048 bit: what every verifier can check.
+    Rsa2048,
+    /// RSA of 3072 bit.
+    Rsa3072,
+    /// Ed25519: small and quick, but many verifiers do not know it, so it signs beside an RSA key.
+    Ed25519,
+}
+
+/// Makes a key, as PKCS #8 in PEM. The text is wiped from memory when it is dropped.
+///
+/// # Errors
+/// The library could not make one.
+pub fn make_dkim_key(kind: DkimKeyKind) -> Result<Zeroizing<String>, DkimCryptoError> {
+    let der: Pkcs8V1Der<'_> = match kind {
+        DkimKeyKind::Rsa2048 => RsaKeyPair::generate(KeySize::Rsa2048)?.as_der()?,
+        DkimKeyKind::Rsa3072 => RsaKeyPair::generate(KeySize::Rsa3072)?.as_der()?,
+        DkimKeyKind::Ed25519 => Ed25519KeyPair::generate()?.as_der()?,
+    };
+    Ok(private_key_pem(der.as_ref()))
+}
+
+/// RFC 7468 §10. The buffer is large enough from the start: one that grew would leave copies.
+fn private_key_pem(der: &[u8]) -> Zeroizing<String> {
+    const LINE: usize = 64;
+    let text = Zeroizing::new(BASE64.encode(der));
+    let mut pem = Zeroizing::new(String::with_capacity(2 * text.len() + 2 * LINE));
+    pem.push_str("-----BEGIN PRIVATE KEY-----\n");
+    for line in text.as_bytes().chunks(LINE) {
+        pem.push_str(str::from_utf8(line).unwrap_or_default());
+        pem.push('\n');
+    }
+    pem.push_str("-----END PRIVATE KEY-----\n");
+    pem
+}
+
+/// Rights are looked up on the open file, which is the one that is read then.
+fn octets(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileFault> {
+    // Opening a FIFO would wait for its writer.
+    if !fs::metadata(path)?.is_file() {
+        return Err(KeyFileFault::NotAFile);
+    }
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    let mode = metadata.permissions().mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(KeyFileFault::Mode(mode));
+    }
+    if metadata.len() > LARGEST {
+        return Err(KeyFileFault::TooLarge);
+    }
+    let room = usize::try_from(LARGEST).unwrap_or(usize::MAX);
+    let mut octets = Zeroizing::new(Vec::with_capacity(room));
+    file.take(LARGEST).read_to_end(&mut octets)?;
+    Ok(octets)
+}
+
+/// Why a key file is not used.
+#[derive(Debug, thiserror::Error)]
+#[error("the key file {} {fault}", path.display())]
+pub struct DkimKeyError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub fault: KeyFileFault,
+}
+
+/// What is wrong with a key file; reads on from its name.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyFileFault {
+    /// It cannot be read.
+    #[error("cannot be read: {0}")]
+    Io(#[from] io::Error),
+    /// It is a directory or a device.
+    #[error("is not a file")]
+    NotAFile,
+    /// It is larger than any key.
+    #[error("is larger than {} KiB", LARGEST / 1024)]
+    TooLarge,
+    /// Somebody other than its owner has rights to it.
+    #[error("may be used by others than its owner (mode {0:04o}); take that away: chmod 0600")]
+    Mode(u32),
+    /// What it holds does not sign.
+    #[error("{0}")]
+    Unfit(#[from] UnfitKey),
+}
+
+/// Why a key does not sign; reads on from where the key stands.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UnfitKey {
+    /// Nothing there looks like a private key.
+    #[error("holds no private key")]
+    Missing,
+    /// The PEM text is damaged.
+    #[error("holds PEM that cannot be read")]
+    Pem,
+    /// An encrypted key, one of another kind, or a damaged one.
+    #[error("holds a private key that is neither RSA nor Ed25519, or is damaged")]
+    Kind,
+    /// Too weak, or too long for others to verify.
+    #[error(
+        "holds an RSA key of {0} bit; mail is signed with {SHORTEST_RSA} to {LONGEST_RSA} (RFC 8301)"
+    )]
+    Length(usize),
+}
+
+/// The cryptographic library failed. It does not say why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the cryptographic library failed")]
+pub struct DkimCryptoError;
+
+impl From<Unspecified> for DkimCryptoError {
+    fn from(_: Unspecified) -> Self {
+        Self
+    }
+}
