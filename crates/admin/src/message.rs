@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use postern_mail::QueueId;
-use postern_spool::{self as spool, Cause, DelayNotice, Progress, QueuedMessage};
+use postern_spool::{self as spool, BounceTo, Cause, DelayNotice, Progress, QueuedMessage};
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
@@ -31,6 +31,10 @@ pub struct Message {
     pub envelope_id: Option<String>,
     /// Why it is held, if it is.
     pub hold: Option<String>,
+    /// Why it goes where suspicious mail goes, if it does.
+    pub quarantined: Option<String>,
+    /// Why nobody hears of it when it cannot be delivered; nothing where the sender does.
+    pub not_bounced: Option<String>,
     /// The earliest next attempt for a recipient that waits.
     pub next_attempt: Option<Timestamp>,
     /// How many recipients wait.
@@ -154,6 +158,11 @@ impl Message {
             smtputf8: envelope.smtputf8,
             envelope_id: envelope_id.map(|id| id.as_str().to_owned()),
             hold: queued.hold.clone(),
+            quarantined: queued.quarantined.clone(),
+            not_bounced: match &queued.bounce_to {
+                BounceTo::Sender => None,
+                BounceTo::Nobody(why) => Some(why.clone()),
+            },
             next_attempt: queued.next_attempt().map(Timestamp::from),
             waiting: queued.waiting(),
             recipients_total: envelope.recipients.len(),

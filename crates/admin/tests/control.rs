@@ -183,6 +183,9 @@ impl Running {
             origin: postern_spool::Origin::Ourselves,
             received_at: SystemTime::now(),
             content: content.finish().await.unwrap(),
+            bounce_to: postern_spool::BounceTo::Sender,
+            quarantined: None,
+            hold: None,
         };
         self.spool.accept(submission).await.unwrap()
     }

@@ -4,7 +4,9 @@ use std::time::SystemTime;
 
 use postern_mail::{Domain, EnhancedStatusCode};
 use postern_reports::{self as reports, Action, Facts, MOST_RETURNED, RecipientFact};
-use postern_spool::{Cause, Claim, ClaimedRecipient, Content, Failure, Origin, Submission};
+use postern_spool::{
+    BounceTo, Cause, Claim, ClaimedRecipient, Content, Failure, Origin, Submission,
+};
 use tracing::warn;
 
 use crate::attempt::{Handover, chain};
@@ -60,6 +62,9 @@ pub(crate) async fn write(
         origin: Origin::Ourselves,
         received_at: now,
         content: Content::from_pieces([notice.content.into()]),
+        bounce_to: BounceTo::Sender,
+        quarantined: None,
+        hold: None,
     })
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use postern_mail::{Envelope, QueueId, Recipient};
 
-use crate::{Content, DelayNotice, Failure, Origin, RecipientIndex, message::Accepted};
+use crate::{BounceTo, Content, DelayNotice, Failure, Origin, RecipientIndex, message::Accepted};
 
 /// The recipients of one message that were due, leased to the holder of this value.
 ///
@@ -59,6 +59,16 @@ impl Claim {
     /// When the message came to us.
     pub fn received_at(&self) -> SystemTime {
         self.accepted.received_at
+    }
+
+    /// Who hears of it when it cannot be delivered.
+    pub fn bounce_to(&self) -> &BounceTo {
+        &self.accepted.bounce_to
+    }
+
+    /// Why the message is to go where suspicious mail goes, where it is.
+    pub fn quarantined(&self) -> Option<&str> {
+        self.accepted.quarantined.as_deref()
     }
 
     /// The recipients that are due; there is at least one.

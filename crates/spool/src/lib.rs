@@ -10,7 +10,7 @@
 //! use std::time::SystemTime;
 //!
 //! use bytes::Bytes;
-//! use postern_spool::{LocalSpool, Origin, Outcome, Settings, Settlement, Spool, Submission};
+//! use postern_spool::{BounceTo, LocalSpool, Origin, Outcome, Settings, Settlement, Spool, Submission};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -36,9 +36,16 @@
 //! content.write(Bytes::from("Subject: hello\r\n\r\nhello\r\n")).await?;
 //! let content = content.finish().await?;
 //! let received_at = SystemTime::now();
-//! let id = spool
-//!     .accept(Submission { envelope, origin: Origin::Ourselves, received_at, content })
-//!     .await?; // from here on it is ours
+//! let submission = Submission {
+//!     envelope,
+//!     origin: Origin::Ourselves,
+//!     received_at,
+//!     content,
+//!     bounce_to: BounceTo::Sender,
+//!     quarantined: None,
+//!     hold: None,
+//! };
+//! let id = spool.accept(submission).await?; // from here on it is ours
 //!
 //! // Delivery: due recipients are leased, and settled one by one or together.
 //! for claim in spool.claim(SystemTime::now(), 100).await? {
@@ -103,4 +110,4 @@ pub use progress::{
 pub use quarantine::{Fault, Quarantined};
 pub use settings::Settings;
 pub use spool::Spool;
-pub use submission::{Origin, PeerOrigin, ReservedId, Submission};
+pub use submission::{BounceTo, Origin, PeerOrigin, ReservedId, Submission};

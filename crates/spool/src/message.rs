@@ -6,7 +6,7 @@ use postern_mail::{Domain, Envelope, QueueId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DelayNotice, Origin, Outcome, Progress, RecipientIndex, RecipientState,
+    BounceTo, DelayNotice, Origin, Outcome, Progress, RecipientIndex, RecipientState,
     time::{self, Millis, NEVER},
 };
 
@@ -23,6 +23,10 @@ pub struct QueuedMessage {
     pub envelope: Envelope,
     /// Octets of content.
     pub octets: u64,
+    /// Who hears of it when it cannot be delivered.
+    pub bounce_to: BounceTo,
+    /// Why it goes where suspicious mail goes, if it does.
+    pub quarantined: Option<String>,
     /// How far it has come with each recipient, in the order of `envelope.recipients`.
     pub progress: Vec<Progress>,
     /// Why it is held, if it is.
@@ -57,6 +61,8 @@ pub(crate) struct Accepted {
     #[serde(with = "time")]
     pub(crate) received_at: SystemTime,
     pub(crate) content: StoredContent,
+    pub(crate) bounce_to: BounceTo,
+    pub(crate) quarantined: Option<String>,
 }
 
 /// Where the content is and what it must be when it is read.
@@ -88,8 +94,8 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    /// A message of which every recipient is due at once.
-    pub(crate) fn new(accepted: Accepted, now: Millis) -> Self {
+    /// A message of which every recipient is due at once, unless it is held.
+    pub(crate) fn new(accepted: Accepted, hold: Option<String>, now: Millis) -> Self {
         let untried = Progress {
             state: RecipientState::Waiting {
                 next_attempt: time::from_millis(now),
@@ -101,7 +107,7 @@ impl Message {
         Self {
             progress: vec![untried; accepted.envelope.recipients.len()],
             accepted: Arc::new(accepted),
-            hold: None,
+            hold,
             revision: 0,
         }
     }
@@ -195,6 +201,8 @@ impl Message {
             origin: self.accepted.origin.clone(),
             envelope: self.accepted.envelope.clone(),
             octets: self.accepted.content.octets,
+            bounce_to: self.accepted.bounce_to.clone(),
+            quarantined: self.accepted.quarantined.clone(),
             progress: self.progress.clone(),
             hold: self.hold.clone(),
         }

@@ -18,6 +18,26 @@ pub struct Submission {
     pub received_at: SystemTime,
     /// What it carries.
     pub content: Content,
+    /// Who hears of it when it cannot be delivered.
+    pub bounce_to: BounceTo,
+    /// Why it is to go where suspicious mail goes, where it is.
+    pub quarantined: Option<String>,
+    /// Why it is held from the start, where it is: it is ours and durable, and waits for an
+    /// operator.
+    pub hold: Option<String>,
+}
+
+/// Who hears of a message that cannot be delivered.
+///
+/// A reverse-path is what a stranger says of itself. Where it is known to be a lie, a
+/// notification would go to somebody who has nothing to do with the message (RFC 5321 §6.2 calls
+/// it backscatter), so none is made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BounceTo {
+    /// Whoever the reverse-path names.
+    Sender,
+    /// Nobody, for this reason.
+    Nobody(String),
 }
 
 /// An id that was set aside for one message. It can be used once.

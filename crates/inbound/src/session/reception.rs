@@ -9,7 +9,7 @@ use postern_smtp::{
     command::{MailCommand, RcptCommand},
     server::{Abandoned, Answer, Message, Question, ServerSession},
 };
-use postern_spool::{Origin, PeerOrigin, SpoolError, Submission};
+use postern_spool::{BounceTo, Origin, PeerOrigin, SpoolError, Submission};
 use postern_tls::{Evidence, NotSecured};
 use rustls_pki_types::UnixTime;
 
@@ -286,6 +286,9 @@ impl<'a> Reception<'a> {
             origin: Origin::Peer(origin),
             received_at: SystemTime::now(),
             content: intake.writer.finish().await?,
+            bounce_to: BounceTo::Sender,
+            quarantined: None,
+            hold: None,
         };
         let envelope = submission.envelope.clone();
         let accepted = self

@@ -5,7 +5,7 @@ use postern_dns::FixedZone;
 use postern_mail::{BodyType, Envelope, ForwardPath, Recipient, ReversePath, TlsWish};
 use postern_policy::{Defaults, Policy};
 use postern_spool::{
-    Claim, Content, LocalSpool, Origin, Settings as SpoolSettings, Spool, Submission,
+    BounceTo, Claim, Content, LocalSpool, Origin, Settings as SpoolSettings, Spool, Submission,
 };
 use postern_testkit::Authority;
 use postern_tls::{CertificateStore, Profile, ProfileName, TrustAnchors};
@@ -112,6 +112,9 @@ async fn claim() -> Claim {
         origin: Origin::Ourselves,
         received_at: SystemTime::now(),
         content: Content::from_pieces([Bytes::from_static(b"\r\n")]),
+        bounce_to: BounceTo::Sender,
+        quarantined: None,
+        hold: None,
     };
     spool.accept(submission).await.unwrap();
     spool.claim(SystemTime::now(), 1).await.unwrap().remove(0)

@@ -18,7 +18,7 @@ use postern_outbound::{
 };
 use postern_policy::{BreakGlass, Defaults, Partner, Policy};
 use postern_spool::{
-    Content, Filter, LocalSpool, Origin, QueuedMessage, Settings as SpoolSettings, Spool,
+    BounceTo, Content, Filter, LocalSpool, Origin, QueuedMessage, Settings as SpoolSettings, Spool,
     Submission,
 };
 use postern_testkit::{Authority, Identity};
@@ -237,6 +237,9 @@ fn submission(from: &str, to: &[&str], notify: Option<Notify>, content: Content)
         origin: Origin::Ourselves,
         received_at: SystemTime::now(),
         content,
+        bounce_to: BounceTo::Sender,
+        quarantined: None,
+        hold: None,
     }
 }
 

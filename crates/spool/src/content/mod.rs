@@ -6,6 +6,7 @@
 //! unaccepted content that is dropped leaves nothing behind.
 
 mod budget;
+mod head;
 mod part;
 mod reader;
 mod writer;
@@ -45,7 +46,7 @@ enum Place {
     Memory {
         pieces: Arc<[Bytes]>,
         /// Its share of the memory for content that is not yet accepted.
-        _reservation: Option<Arc<Reservation>>,
+        reservation: Option<Arc<Reservation>>,
     },
     /// In a file that vanishes unless the message is accepted.
     Part(Arc<PartFile>),
@@ -64,6 +65,9 @@ pub(crate) trait Vault: Send + Sync + fmt::Debug {
 
     /// The content file of `id`.
     fn content_path(&self, id: QueueId) -> std::path::PathBuf;
+
+    /// Where files of content lie that is not accepted yet.
+    fn incoming(&self) -> std::path::PathBuf;
 
     /// Takes note that the content of `id` is not what it was, and returns the error to give.
     fn damaged(&self, id: QueueId) -> SpoolError;
@@ -87,7 +91,7 @@ impl Content {
             checksum: checksum.digest(),
             place: Place::Memory {
                 pieces,
-                _reservation: reservation,
+                reservation,
             },
         }
     }
@@ -112,7 +116,7 @@ impl Content {
             checksum: stored.checksum,
             place: Place::Memory {
                 pieces: Arc::new([octets]),
-                _reservation: None,
+                reservation: None,
             },
         }
     }
@@ -142,6 +146,23 @@ impl Content {
             head.extend_from_slice(piece.get(..wanted).unwrap_or(&piece));
         }
         Ok(head.freeze())
+    }
+
+    /// All of it in pieces, or nothing where it is larger than `most`: whoever wants the whole in
+    /// memory has to say how much of it may be there. What is in memory already is shared.
+    ///
+    /// # Errors
+    /// The content cannot be read, or is damaged.
+    pub async fn pieces(&self, most: u64) -> Result<Option<Vec<Bytes>>, SpoolError> {
+        if self.octets > most {
+            return Ok(None);
+        }
+        let mut reader = self.reader();
+        let mut pieces = Vec::new();
+        while let Some(piece) = reader.next().await? {
+            pieces.push(piece);
+        }
+        Ok(Some(pieces))
     }
 
     /// The pieces, where they are in memory; else the file that has them.

@@ -155,9 +155,13 @@ impl Index {
     pub(crate) fn insert_fresh(&mut self, id: QueueId, message: Message, content: Option<Bytes>) {
         let summary = Summary {
             due: message.next_due(&BTreeSet::new()),
-            held: false,
+            held: message.hold.is_some(),
         };
         self.insert_entry(id, message.revision, summary);
+        if summary.held {
+            // Nobody will claim it soon, so its memory is better given to others.
+            return;
+        }
         let resident = Resident {
             message,
             content,

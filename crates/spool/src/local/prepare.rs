@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
-use postern_mail::QueueId;
+use postern_mail::{Foreign, QueueId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
     writes::Arrival,
 };
 use crate::{
-    Content, ContentWriter, ReservedId, Settings, SpoolError, Submission,
+    BounceTo, Content, ContentWriter, ReservedId, Settings, SpoolError, Submission,
     content::{PartFile, Storage, failed, is_full},
     message::{Accepted, ContentPlace, Message, StoredContent},
     time,
@@ -82,18 +82,24 @@ impl Shared {
             origin: submission.origin,
             received_at: time::whole_millis(submission.received_at),
             content: stored,
+            bounce_to: match submission.bounce_to {
+                BounceTo::Sender => BounceTo::Sender,
+                BounceTo::Nobody(why) => BounceTo::Nobody(shown(why)),
+            },
+            quarantined: submission.quarantined.map(shown),
         };
-        Ok(self.records(id, accepted, record, file))
+        let now = time::to_millis(SystemTime::now());
+        let message = Message::new(accepted, submission.hold.map(shown), now);
+        Ok(self.records(id, message, record, file))
     }
 
     fn records(
         &self,
         id: QueueId,
-        accepted: Accepted,
+        message: Message,
         content: Option<Bytes>,
         file: Option<PlacedFile>,
     ) -> Prepared {
-        let message = Message::new(accepted, time::to_millis(SystemTime::now()));
         let record = record::message(id, &message, self.seed);
         let mut changes = vec![Change::Put(Table::Messages, id, record)];
         // The record that goes to the disk is what the first delivery reads: one copy for both.
@@ -164,4 +170,13 @@ impl Shared {
     pub(crate) fn content_of(&self, id: QueueId, stored: StoredContent) -> Content {
         Content::stored(self.this.clone(), id, stored)
     }
+}
+
+/// A reason as a record keeps it: it may quote what others wrote.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is what `Option::map` gives"
+)]
+fn shown(reason: String) -> String {
+    Foreign::new(&reason).to_string()
 }

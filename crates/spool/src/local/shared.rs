@@ -248,13 +248,14 @@ impl Shared {
         }
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.accepted.fetch_add(arrived, Ordering::Relaxed);
+        // Whoever is told that its message is kept must find the change told as well.
+        if arrived > 0 {
+            self.notify();
+        }
         let mut unlink = Vec::new();
         for write in batch {
             unlink.extend(write.unlink);
             let _ = write.done.send(Ok(()));
-        }
-        if arrived > 0 {
-            self.notify();
         }
         for path in unlink {
             // A file that stays is swept at the next start: nothing refers to it.
@@ -298,6 +299,10 @@ impl Vault for Shared {
 
     fn content_path(&self, id: QueueId) -> PathBuf {
         self.home.content_of(id)
+    }
+
+    fn incoming(&self) -> PathBuf {
+        self.home.incoming()
     }
 
     fn damaged(&self, id: QueueId) -> SpoolError {

@@ -22,7 +22,7 @@ use super::{
     shared::Shared,
 };
 use crate::{
-    Content, Health, Origin, Outcome, Settings, Settlement, Spool, SpoolError, Submission,
+    BounceTo, Content, Health, Origin, Outcome, Settings, Settlement, Spool, SpoolError, Submission,
 };
 
 /// What the store does with the next commits.
@@ -140,6 +140,9 @@ fn submission(text: &'static str) -> Submission {
         origin: Origin::Ourselves,
         received_at: SystemTime::now(),
         content: Content::from_pieces([Bytes::from(text)]),
+        bounce_to: BounceTo::Sender,
+        quarantined: None,
+        hold: None,
     }
 }
 

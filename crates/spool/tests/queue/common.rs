@@ -5,8 +5,8 @@ use std::{fs, path::Path, time::SystemTime};
 use bytes::Bytes;
 use postern_mail::{BodyType, EnhancedStatusCode, Envelope, ForwardPath, ReversePath, TlsWish};
 use postern_spool::{
-    Claim, Content, Failure, LocalSpool, Opened, Origin, Outcome, RecipientIndex, Settings,
-    Settlement, Spool, Submission,
+    BounceTo, Claim, Content, Failure, LocalSpool, Opened, Origin, Outcome, RecipientIndex,
+    Settings, Settlement, Spool, Submission,
 };
 
 /// Opens a queue that must be sound.
@@ -49,6 +49,9 @@ pub(crate) fn submission(recipients: &[&str], content: impl Into<Bytes>) -> Subm
         origin: Origin::Ourselves,
         received_at: SystemTime::now(),
         content: Content::from_pieces([content.into()]),
+        bounce_to: BounceTo::Sender,
+        quarantined: None,
+        hold: None,
     }
 }
 

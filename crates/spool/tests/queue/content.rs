@@ -250,3 +250,68 @@ async fn content_of_lost_messages_is_kept() {
         .find(|found| found.fault == Fault::Ownerless);
     assert_eq!(fs::read(&ownerless.unwrap().kept).unwrap(), b"whose?");
 }
+
+/// The pieces one after the other.
+async fn in_pieces(content: &Content) -> Bytes {
+    let pieces = content.pieces(content.octets()).await.unwrap().unwrap();
+    pieces.concat().into()
+}
+
+#[tokio::test]
+async fn another_head_leaves_the_rest_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path());
+    let head = Bytes::from_static(b"Received: by us\r\n");
+    let in_file = 1024 * 1024 + 300_000;
+    for size in [0, 1, 5000, in_file] {
+        for instead_of in [0, 1, 4096, 262_144, 262_145, size, size + 1] {
+            let content = octets(size);
+            let rest = content.slice(instead_of.min(size)..);
+            let expected = Bytes::from([&head[..], &rest[..]].concat());
+            let received = write(&spool, &content, 4500).await;
+            let changed = received.with_head(head.clone(), instead_of as u64);
+            let changed = changed.await.unwrap();
+            assert_eq!(changed.octets(), expected.len() as u64);
+            assert_eq!(in_pieces(&changed).await, expected, "{size} {instead_of}");
+
+            spool.accept(with_content(changed)).await.unwrap();
+            assert_eq!(files(&directory.path().join("incoming")), [""; 0]);
+            let claim = claim_all(&spool).await.remove(0);
+            assert_eq!(in_pieces(claim.content()).await, expected);
+            // What is in the queue already can be given another head as well, and stays.
+            let again = claim.content().clone();
+            let again = again.with_head(Bytes::from_static(b"X"), head.len() as u64);
+            let expected = [b"X", &rest[..]].concat();
+            assert_eq!(in_pieces(&again.await.unwrap()).await, expected);
+            assert!(in_pieces(claim.content()).await.starts_with(&head));
+            spool.settle(&claim, delivered(&claim)).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_file_gets_no_other_head() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path());
+    let incoming = directory.path().join("incoming");
+    let received = write(&spool, &octets(2_000_000), 65_536).await;
+    let file = incoming.join(&files(&incoming)[0]);
+    let mut rotten = fs::read(&file).unwrap();
+    rotten[1_500_000] ^= 1;
+    fs::write(&file, rotten).unwrap();
+    let changed = received.with_head(Bytes::from_static(b"X"), 10).await;
+    assert!(
+        matches!(changed, Err(SpoolError::File { .. })),
+        "{changed:?}"
+    );
+    assert_eq!(files(&incoming), [""; 0], "neither it nor its copy stays");
+}
+
+#[tokio::test]
+async fn content_larger_than_wanted_is_not_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path());
+    let content = write(&spool, &octets(1000), 300).await;
+    assert_eq!(content.pieces(999).await.unwrap(), None);
+    assert!(content.pieces(1000).await.unwrap().is_some());
+}

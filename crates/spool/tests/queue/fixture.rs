@@ -15,8 +15,8 @@ use postern_mail::{
     Recipient, Reply, ReplyCode, Return, ReversePath, TlsWish,
 };
 use postern_spool::{
-    Cause, DelayNotice, Failure, LocalSpool, Origin, Outcome, PeerOrigin, RecipientState, Settings,
-    Settlement, Spool, Submission,
+    BounceTo, Cause, DelayNotice, Failure, LocalSpool, Origin, Outcome, PeerOrigin, RecipientState,
+    Settings, Settlement, Spool, Submission,
 };
 
 use crate::common::{claim_all, copy_all, read};
@@ -84,18 +84,39 @@ fn failure() -> Failure {
 
 #[tokio::test]
 async fn format_1_opens() {
-    check("v1", [TlsWish::Unstated; 2]).await;
+    check("v1", [TlsWish::Unstated; 2], plainly()).await;
 }
 
 #[tokio::test]
 async fn format_2_opens() {
-    check("v2", WISHES).await;
+    check("v2", WISHES, plainly()).await;
+}
+
+#[tokio::test]
+async fn format_3_opens() {
+    check("v3", WISHES, suspiciously()).await;
+}
+
+/// Who hears of a failure, and why the message is suspicious.
+type Standing = (BounceTo, Option<String>);
+
+/// What holds of messages that were accepted before anybody asked.
+fn plainly() -> Standing {
+    (BounceTo::Sender, None)
+}
+
+/// What the newest fixture says of its first message.
+fn suspiciously() -> Standing {
+    (
+        BounceTo::Nobody("SPF says fail".to_owned()),
+        Some("DMARC asks for quarantine".to_owned()),
+    )
 }
 
 /// What the two messages of the newest fixture say of TLS.
 const WISHES: [TlsWish; 2] = [TlsWish::Required, TlsWish::Waived];
 
-async fn check(format: &str, wishes: [TlsWish; 2]) {
+async fn check(format: &str, wishes: [TlsWish; 2], standing: Standing) {
     let directory = tempfile::tempdir().unwrap();
     copy_all(&fixture(format), directory.path());
     let opened = LocalSpool::open(&settings(directory.path())).unwrap();
@@ -112,6 +133,14 @@ async fn check(format: &str, wishes: [TlsWish; 2]) {
     assert_eq!(small.envelope, envelope(wishes[0]));
     assert_eq!(large.envelope, envelope(wishes[1]));
     assert_eq!(small.origin, origin());
+    assert_eq!(
+        (&small.bounce_to, &small.quarantined),
+        (&standing.0, &standing.1)
+    );
+    assert_eq!(
+        (&large.bounce_to, &large.quarantined),
+        (&BounceTo::Sender, &None)
+    );
     assert_eq!(small.received_at, at(1_790_000_000));
     let states: Vec<_> = small
         .progress
@@ -135,6 +164,9 @@ async fn check(format: &str, wishes: [TlsWish; 2]) {
 
     spool.release(large.id).await.unwrap();
     let claims = claim_all(&spool).await;
+    let claimed = claims.iter().find(|claim| claim.id() == small.id).unwrap();
+    assert_eq!(claimed.bounce_to(), &standing.0);
+    assert_eq!(claimed.quarantined(), standing.1.as_deref());
     let contents = [
         read(claims[0].content()).await,
         read(claims[1].content()).await,
@@ -154,14 +186,14 @@ async fn check(format: &str, wishes: [TlsWish; 2]) {
 #[tokio::test]
 #[ignore = "writes the fixture anew"]
 async fn write_the_fixture() {
-    let fixture = fixture("v2");
+    let fixture = fixture("v3");
     let _ = fs::remove_dir_all(&fixture);
     let spool = LocalSpool::open(&settings(&fixture)).unwrap().spool;
     let messages = [
-        (origin(), "small content\r\n".to_owned()),
-        (Origin::Ourselves, LARGE.repeat(50)),
+        (origin(), "small content\r\n".to_owned(), suspiciously()),
+        (Origin::Ourselves, LARGE.repeat(50), plainly()),
     ];
-    for ((origin, text), wish) in messages.into_iter().zip(WISHES) {
+    for ((origin, text, (bounce_to, quarantined)), wish) in messages.into_iter().zip(WISHES) {
         let mut writer = spool.content();
         writer.write(text.into()).await.unwrap();
         let submission = Submission {
@@ -169,6 +201,9 @@ async fn write_the_fixture() {
             origin,
             received_at: at(1_790_000_000),
             content: writer.finish().await.unwrap(),
+            bounce_to,
+            quarantined,
+            hold: None,
         };
         spool.accept(submission).await.unwrap();
     }

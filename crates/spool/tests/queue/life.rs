@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use postern_spool::{
-    DelayNotice, Filter, Health, HoldState, Outcome, RecipientState, Settled, Settlement, Spool,
-    SpoolError,
+    BounceTo, DelayNotice, Filter, Health, HoldState, Outcome, RecipientState, Settled, Settlement,
+    Spool, SpoolError, Submission,
 };
 
 use crate::common::{claim_all, delivered, failure, open, outcomes, read, submission};
@@ -436,4 +436,33 @@ async fn a_claimed_message_is_wanted_until_it_is_held_or_removed() {
     assert!(spool.is_wanted(claim));
     spool.remove(id).await.unwrap();
     assert!(!spool.is_wanted(claim));
+}
+
+/// What is accepted as held is ours and durable, and nobody delivers it before it is released.
+#[tokio::test]
+async fn a_message_may_be_held_from_the_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path());
+    let held = Submission {
+        hold: Some("suspicious\r\nby DMARC".to_owned()),
+        quarantined: Some("DMARC".to_owned()),
+        bounce_to: BounceTo::Nobody("forged".to_owned()),
+        ..submission(&["a@x.example"], "kept")
+    };
+    let id = spool.accept(held).await.unwrap();
+    assert_eq!(spool.figures().held, 1);
+    assert_eq!(spool.next_due(), None);
+    assert_eq!(claim_all(&spool).await.len(), 0);
+    drop(spool);
+
+    let spool = open(directory.path());
+    let seen = spool.get(id).await.unwrap().unwrap();
+    assert_eq!(seen.hold.as_deref(), Some("suspicious\\r\\nby DMARC"));
+    assert_eq!(claim_all(&spool).await.len(), 0);
+    spool.release(id).await.unwrap();
+    let claims = claim_all(&spool).await;
+    assert_eq!(read(claims[0].content()).await, "kept");
+    assert_eq!(claims[0].quarantined(), Some("DMARC"));
+    let nobody = BounceTo::Nobody("forged".to_owned());
+    assert_eq!(claims[0].bounce_to(), &nobody);
 }

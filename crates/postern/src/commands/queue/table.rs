@@ -48,6 +48,12 @@ pub(super) fn show(message: &Message) -> String {
     if let Some(reason) = &message.hold {
         line("held", reason);
     }
+    if let Some(reason) = &message.quarantined {
+        line("suspect", reason);
+    }
+    if let Some(reason) = &message.not_bounced {
+        line("bounces", &format!("to nobody: {reason}"));
+    }
     let waiting = (message.waiting, message.recipients_total);
     line(
         "waiting",

@@ -10,9 +10,10 @@
 //!
 //! - `kind` is 1 for a message and 2 for its content. The body of a message is a [`Summary`] and
 //!   a [`Message`], both in postcard's form; the body of content is the content.
-//! - `version` is 2. Records of version 1 are read as well: their messages say nothing of TLS,
-//!   their content is the same. A message is written anew with its next change, in the version
-//!   of then. What a later version wrote is set aside rather than guessed at.
+//! - `version` is 3. Those of versions 1 and 2 are read as well: messages of version 1 say nothing
+//!   of TLS, neither does say who hears of a failure, and content is the same in all. A message is
+//!   written anew with its next change, in the version of then. What a later version wrote is set
+//!   aside rather than guessed at.
 //! - `checksum` is the XXH3-64 of octets 0 to 28 followed by the XXH3-64 of the body. It finds
 //!   rot. The hash of the body stands apart so that content is hashed once, on arrival.
 //! - `seal` is the XXH3-64 of octets 0 to 36 under the seed of this queue. It is looked at only
@@ -25,6 +26,7 @@
 //! because it outlives the engine's files.
 
 mod v1;
+mod v2;
 
 use bytes::Bytes;
 use postern_mail::QueueId;
@@ -33,12 +35,13 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::{message::Message, time::Millis};
 use v1::MessageV1;
+use v2::MessageV2;
 
 /// Octets before the body.
 pub(crate) const HEADER: usize = 44;
 
 /// The version that is written.
-pub(crate) const VERSION: u8 = 2;
+pub(crate) const VERSION: u8 = 3;
 
 /// The oldest version that is still read.
 const OLDEST: u8 = 1;
@@ -282,6 +285,7 @@ pub(crate) fn decode(record: &Record) -> Result<Message, RecordError> {
         postcard::take_from_bytes::<Summary>(&record.body).map_err(|_| RecordError::Damaged)?;
     let message = match record.version {
         1 => postcard::from_bytes::<MessageV1>(rest).map(Message::from),
+        2 => postcard::from_bytes::<MessageV2>(rest).map(Message::from),
         _ => postcard::from_bytes(rest),
     };
     let mut message = message.map_err(|_| RecordError::Damaged)?;

@@ -4,7 +4,7 @@ use postern_mail::{BodyType, Envelope, ForwardPath, ReversePath, TlsWish};
 
 use super::*;
 use crate::{
-    Origin,
+    BounceTo, Origin,
     message::{Accepted, ContentPlace, StoredContent},
 };
 
@@ -29,10 +29,12 @@ fn sample() -> (QueueId, Message) {
             checksum: xxh3_64(b"hello"),
             place: ContentPlace::Record,
         },
+        bounce_to: BounceTo::Nobody("SPF says fail".to_owned()),
+        quarantined: Some("DMARC asks for it".to_owned()),
     };
     (
         QueueId::new(1_790_000_000_000, 7),
-        Message::new(accepted, 3),
+        Message::new(accepted, None, 3),
     )
 }
 

@@ -9,7 +9,7 @@ use postern_mail::{BodyType, Envelope, EnvelopeId, Recipient, Return, ReversePat
 use serde::Deserialize;
 
 use crate::{
-    Origin, Progress,
+    BounceTo, Origin, Progress,
     message::{Accepted, Message, StoredContent},
     time,
 };
@@ -54,6 +54,8 @@ impl From<MessageV1> for Message {
                 origin,
                 received_at,
                 content,
+                bounce_to: BounceTo::Sender,
+                quarantined: None,
             }),
             progress: old.progress,
             hold: old.hold,
