@@ -64,6 +64,7 @@
 mod ascii;
 mod facts;
 mod fields;
+mod journal;
 pub mod ledger;
 mod message;
 mod returned;

@@ -1,19 +1,20 @@
 //! Recording, reading, and the task that writes.
 
 use std::{
-    error::Error,
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, MutexGuard},
     time::{Duration, SystemTime},
 };
 
 use postern_mail::Domain;
 use tokio_util::sync::CancellationToken;
 
+use crate::journal::{self, Counts as _, Kept};
+
 use super::{
     day::Day,
     error::{LedgerError, Problem},
-    files::{Files, Name},
+    files::{FileKind, Files, Name},
     partner::PartnerAttempt,
     readiness::PartnerStanding,
     session::{PlaintextMessage, TlsSession},
@@ -22,25 +23,18 @@ use super::{
 };
 
 /// How often what has changed is written, and so the counts that a crash costs.
-pub const FLUSH_EVERY: Duration = Duration::from_secs(5);
+pub const FLUSH_EVERY: Duration = journal::FLUSH_EVERY;
 
 /// What is measured about TLS. Cloning gives another handle to the same ledger.
 #[derive(Debug, Clone)]
-pub struct Ledger(Arc<Inner>);
-
-#[derive(Debug)]
-struct Inner {
-    state: Mutex<State>,
-    /// Taken before `state` where both are, and alone while the disk works.
-    files: Mutex<Files>,
-}
+pub struct Ledger(Arc<Kept<State>>);
 
 impl Ledger {
     /// Opens the ledger in `directory`, which is made where it is missing. Of the days there are
     /// the last [`KEPT_DAYS`] are kept, of partners those that were attempted in the
     /// [`MEASUREMENT_AGES`](super::MEASUREMENT_AGES) before `now`.
     pub fn open(directory: &Path, now: SystemTime) -> Result<(Self, Vec<Problem>), LedgerError> {
-        let mut files = Files::open(directory)?;
+        let mut files = Files::open(directory, FileKind::Ledger)?;
         let mut state = State::default();
         let mut problems = Vec::new();
         let days = files.days()?;
@@ -54,11 +48,8 @@ impl Ledger {
             }
         }
         state.load_partners(files.read(Name::Partners, &mut problems), now);
-        let inner = Inner {
-            state: Mutex::new(state),
-            files: Mutex::new(files),
-        };
-        Ok((Self(Arc::new(inner)), problems))
+        let kept = Kept::new("ledger", state, files);
+        Ok((Self(Arc::new(kept)), problems))
     }
 
     /// Counts a session for each policy that applied to it.
@@ -78,7 +69,7 @@ impl Ledger {
 
     /// The days on which something was counted, the first first.
     pub fn days(&self) -> Vec<Day> {
-        self.state().days().collect()
+        self.state().days()
     }
 
     /// All that was counted on a day, by destination.
@@ -140,67 +131,21 @@ impl Ledger {
 
     /// Writes what has changed. Waits for the disk, so no task of a runtime may call it.
     pub fn flush_blocking(&self) -> Result<(), LedgerError> {
-        let mut files = lock(&self.0.files);
-        let (lines, days) = {
-            let mut state = self.state();
-            let must = |name| files.is_stale(name);
-            let whole = |name| files.wants_whole(name);
-            (
-                state.take_lines(must, whole),
-                state.days().collect::<Vec<_>>(),
-            )
-        };
-        let mut outcome = files.retain_days(&days);
-        for (name, lines) in lines {
-            // One file that cannot be written keeps no other from being written.
-            outcome = outcome.and(files.write(name, lines));
-        }
-        outcome
+        self.0.flush_blocking()
     }
 
     /// Writes what has changed.
     pub async fn flush(&self) -> Result<(), LedgerError> {
-        let ledger = self.clone();
-        tokio::task::spawn_blocking(move || ledger.flush_blocking())
-            .await
-            .unwrap_or(Err(LedgerError::Stopped))
+        Arc::clone(&self.0).flush().await
     }
 
     /// Writes what has changed every few seconds ([`FLUSH_EVERY`]), and a last time once
     /// `cancellation` comes. It should come after everything that records has ended.
     pub async fn run(self, cancellation: CancellationToken) {
-        let mut failing = false;
-        loop {
-            let pause = tokio::time::timeout(FLUSH_EVERY, cancellation.cancelled());
-            let last = pause.await.is_ok();
-            match self.flush().await {
-                Ok(()) if failing => {
-                    failing = false;
-                    tracing::info!("the ledger is written again");
-                }
-                Err(error) if !failing => {
-                    failing = true;
-                    warn(&error);
-                }
-                Ok(()) | Err(_) => {}
-            }
-            if last {
-                return;
-            }
-        }
+        self.0.run(cancellation).await;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.0.state)
+        self.0.counts()
     }
-}
-
-/// A panic while the lock was held leaves counts that are whole: each is one addition.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn warn(error: &LedgerError) {
-    let cause = error.source().map(ToString::to_string).unwrap_or_default();
-    tracing::warn!(%error, cause, "the ledger is not written; its counts are kept in memory");
 }

@@ -52,19 +52,14 @@
 //! - **No clock.** What is recorded brings its time along.
 //!
 //! # What does not
-//! - Reports are not written or sent (RFC 8460 §3, §5): this is what they will be made of.
+//! - Reports are not written or sent (RFC 8460 §3, §5): [`tlsrpt`](crate::tlsrpt) does that.
 //! - Whose mail it is that comes in under a partner's name is not known where the rule is not
 //!   met: a stranger's attempt counts as a failure ([`FailureReason::last_peer`] shows it).
 //! - A partner's rule is told from another by its own words ([`PartnerAttempt::rule`]). What it
 //!   takes from elsewhere, the general trust and profile, may change beneath it.
 //! - A clock that is wrong by days puts counts on wrong days.
 
-mod book;
 mod counting;
-mod day;
-mod error;
-mod file;
-mod files;
 mod keeping;
 mod partner;
 mod readiness;
@@ -72,14 +67,14 @@ mod room;
 mod session;
 mod state;
 mod tally;
-mod text;
-mod word;
 
 #[cfg(test)]
 mod tests;
 
-pub use day::{Day, DayError};
-pub use error::{Fault, LedgerError, Problem};
+use crate::journal::{book, day, error, files, text, word};
+
+pub use crate::journal::day::{Day, DayError};
+pub use crate::journal::error::{Fault, LedgerError, Problem};
 pub use keeping::{FLUSH_EVERY, Ledger};
 pub use partner::{
     AttemptOutcome, Direction, FailureReason, PartnerAttempt, PartnerRecord, SeenCertificate, Stage,
@@ -96,4 +91,4 @@ pub use tally::{
     CountedPolicy, Destination, DestinationTally, FailureDetail, PlaintextReport, PlaintextTally,
     PolicyTally, Summary, TlsReport,
 };
-pub use word::UnknownWord;
+pub use crate::journal::word::UnknownWord;

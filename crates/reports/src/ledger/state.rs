@@ -1,8 +1,10 @@
 //! Everything that is counted, in memory.
 
-use std::{collections::BTreeMap, io, time::SystemTime};
+use std::{collections::BTreeMap, time::SystemTime};
 
 use postern_mail::Host;
+
+use crate::journal::{Counts, Lines};
 
 use super::{
     book::Book,
@@ -93,10 +95,6 @@ impl State {
         self.days.entry(day).or_default()
     }
 
-    pub(super) fn days(&self) -> impl Iterator<Item = Day> {
-        self.days.keys().copied()
-    }
-
     pub(super) fn tallies(&self, day: Day) -> impl Iterator<Item = &DestinationTally> {
         let book = self.days.get(&day);
         book.into_iter().flat_map(|book| book.tallies.values())
@@ -122,13 +120,18 @@ impl State {
             .iter()
             .filter_map(move |direction| self.partners.get(&key(direction)))
     }
+}
 
-    /// What has to be written, `whole` or as far as it has changed.
-    pub(super) fn take_lines(
+impl Counts for State {
+    fn days(&self) -> Vec<Day> {
+        self.days.keys().copied().collect()
+    }
+
+    fn take_lines(
         &mut self,
-        must: impl Fn(Name) -> bool,
-        whole: impl Fn(Name) -> bool,
-    ) -> Vec<(Name, io::Result<Vec<u8>>)> {
+        must: &dyn Fn(Name) -> bool,
+        whole: &dyn Fn(Name) -> bool,
+    ) -> Vec<Lines> {
         let mut lines = Vec::new();
         for (day, book) in &mut self.days {
             let name = Name::Day(*day);

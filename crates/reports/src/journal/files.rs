@@ -1,9 +1,9 @@
-//! The ledger's directory.
+//! A directory of counts.
 //!
 //! ```text
-//! lock                 held by the process that has the ledger
-//! 2026-11-23.day       one day's destinations
-//! partners             what is known of partners
+//! lock                 held by the process that has the directory
+//! 2026-11-23.day       what was counted on one day
+//! partners             what is known of partners (the ledger alone)
 //! *.new                a file that is being written; removed at the start
 //! *.damaged            a file in which damage was found, until the next time
 //! ```
@@ -21,15 +21,17 @@ use serde::de::DeserializeOwned;
 use super::{
     day::Day,
     error::{Fault, LedgerError, OnFile, Problem},
-    file::{self, LedgerFile, UNFINISHED},
+    file::{self, CountsFile, UNFINISHED},
 };
+
+pub(crate) use super::file::FileKind;
 
 const DAMAGED: &str = "damaged";
 const DAY: &str = "day";
 
 /// Which file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Name {
+pub(crate) enum Name {
     Day(Day),
     Partners,
 }
@@ -45,9 +47,10 @@ impl Name {
 
 /// The files, and the lock that makes them ours.
 #[derive(Debug)]
-pub(super) struct Files {
+pub(crate) struct Files {
+    kind: FileKind,
     directory: PathBuf,
-    files: BTreeMap<Name, LedgerFile>,
+    files: BTreeMap<Name, CountsFile>,
     lock: File,
 }
 
@@ -62,7 +65,7 @@ impl Drop for Files {
 
 impl Files {
     /// Takes the directory for this process, and makes it where it is missing.
-    pub(super) fn open(directory: &Path) -> Result<Self, LedgerError> {
+    pub(crate) fn open(directory: &Path, kind: FileKind) -> Result<Self, LedgerError> {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -82,6 +85,7 @@ impl Files {
             Err(TryLockError::Error(error)) => return Err(error).while_trying("lock", &path),
         }
         Ok(Self {
+            kind,
             directory: directory.to_owned(),
             files: BTreeMap::new(),
             lock,
@@ -89,7 +93,7 @@ impl Files {
     }
 
     /// The days of which there are files. Those that a stop left unfinished are removed.
-    pub(super) fn days(&self) -> Result<Vec<Day>, LedgerError> {
+    pub(crate) fn days(&self) -> Result<Vec<Day>, LedgerError> {
         let mut days = Vec::new();
         let entries = fs::read_dir(&self.directory).while_trying("read", &self.directory)?;
         for entry in entries {
@@ -109,7 +113,7 @@ impl Files {
     }
 
     /// Reads a file; none there is like an empty one.
-    pub(super) fn read<T: DeserializeOwned>(
+    pub(crate) fn read<T: DeserializeOwned>(
         &mut self,
         name: Name,
         problems: &mut Vec<Problem>,
@@ -118,9 +122,9 @@ impl Files {
         if !path.exists() {
             return Vec::new();
         }
-        let contents = file::read(&path);
+        let contents = file::read(self.kind, &path);
         self.files
-            .insert(name, LedgerFile::found(path.clone(), &contents));
+            .insert(name, CountsFile::found(self.kind, path.clone(), &contents));
         if let Some(fault) = contents.fault {
             let kept = set_aside(&path, &fault);
             problems.push(Problem {
@@ -133,25 +137,25 @@ impl Files {
     }
 
     /// Whether anything must be written, even if nothing has changed in memory.
-    pub(super) fn is_stale(&self, name: Name) -> bool {
-        self.files.get(&name).is_some_and(LedgerFile::is_stale)
+    pub(crate) fn is_stale(&self, name: Name) -> bool {
+        self.files.get(&name).is_some_and(CountsFile::is_stale)
     }
 
-    pub(super) fn wants_whole(&self, name: Name) -> bool {
-        self.files.get(&name).is_none_or(LedgerFile::wants_whole)
+    pub(crate) fn wants_whole(&self, name: Name) -> bool {
+        self.files.get(&name).is_none_or(CountsFile::wants_whole)
     }
 
-    pub(super) fn write(
+    pub(crate) fn write(
         &mut self,
         name: Name,
         lines: io::Result<Vec<u8>>,
     ) -> Result<(), LedgerError> {
-        let new = || LedgerFile::new(name.path(&self.directory));
+        let new = || CountsFile::new(self.kind, name.path(&self.directory));
         self.files.entry(name).or_insert_with(new).write(lines)
     }
 
     /// Removes the files of days that are none of `days`.
-    pub(super) fn retain_days(&mut self, days: &[Day]) -> Result<(), LedgerError> {
+    pub(crate) fn retain_days(&mut self, days: &[Day]) -> Result<(), LedgerError> {
         let gone = |name: &Name| matches!(name, Name::Day(day) if !days.contains(day));
         let gone: Vec<Name> = self.files.keys().copied().filter(gone).collect();
         for name in gone {
@@ -163,7 +167,7 @@ impl Files {
     }
 
     /// Removes the file of a day, and what was kept of it.
-    pub(super) fn remove_day(&mut self, day: Day) -> Result<(), LedgerError> {
+    pub(crate) fn remove_day(&mut self, day: Day) -> Result<(), LedgerError> {
         let name = Name::Day(day);
         let path = name.path(&self.directory);
         for path in [path.with_added_extension(DAMAGED), path] {

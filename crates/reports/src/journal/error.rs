@@ -2,11 +2,11 @@
 
 use std::{fmt, io, path::PathBuf};
 
-/// Why the ledger cannot be opened or written.
+/// Why the ledger, or the book of judged mail, cannot be opened or written.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     /// Another process has it.
-    #[error("the ledger {0} is in use by another process")]
+    #[error("{0} is in use by another process")]
     Locked(PathBuf),
     /// A directory or file could not be made, read or written. Counts stay in memory and are
     /// written with the next flush that succeeds.
@@ -21,11 +21,11 @@ pub enum LedgerError {
         source: io::Error,
     },
     /// The task that was to write has been ended with the runtime.
-    #[error("the ledger was not written, since the program is ending")]
+    #[error("counts were not written, since the program is ending")]
     Stopped,
 }
 
-/// A file of the ledger that is not what was written. It never keeps the ledger from opening.
+/// A file that is not what was written. It never keeps what was counted from opening.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The file.
@@ -36,7 +36,7 @@ pub struct Problem {
     pub kept: Option<PathBuf>,
 }
 
-/// What is wrong with a file of the ledger.
+/// What is wrong with a file of counts.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// The program was stopped while it wrote: the last seconds of counts are lost, as was to
@@ -65,7 +65,7 @@ impl fmt::Display for Problem {
 }
 
 /// Gives an IO error the file and the action it belongs to.
-pub(super) trait OnFile<T> {
+pub(crate) trait OnFile<T> {
     fn while_trying(self, action: &'static str, path: &std::path::Path) -> Result<T, LedgerError>;
 }
 

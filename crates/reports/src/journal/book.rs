@@ -8,7 +8,7 @@ use super::file;
 
 /// Entries by their keys. Each entry holds its own key, so an entry is all that is written.
 #[derive(Debug)]
-pub(super) struct Book<K, V> {
+pub(crate) struct Book<K, V> {
     entries: BTreeMap<K, Kept<V>>,
     dirty: bool,
 }
@@ -30,7 +30,7 @@ impl<K, V> Default for Book<K, V> {
 
 impl<K: Ord, V: Serialize> Book<K, V> {
     /// Takes over an entry out of a file. A later one with the same key takes its place.
-    pub(super) fn load(&mut self, key: K, value: V) {
+    pub(crate) fn load(&mut self, key: K, value: V) {
         self.entries.insert(
             key,
             Kept {
@@ -40,20 +40,20 @@ impl<K: Ord, V: Serialize> Book<K, V> {
         );
     }
 
-    pub(super) fn contains(&self, key: &K) -> bool {
+    pub(crate) fn contains(&self, key: &K) -> bool {
         self.entries.contains_key(key)
     }
 
-    pub(super) fn get(&self, key: &K) -> Option<&V> {
+    pub(crate) fn get(&self, key: &K) -> Option<&V> {
         self.entries.get(key).map(|it| &it.value)
     }
 
-    pub(super) fn values(&self) -> impl Iterator<Item = &V> {
+    pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
         self.entries.values().map(|it| &it.value)
     }
 
     /// The entry to be changed; it will be written with the next flush.
-    pub(super) fn change(&mut self, key: K, new: impl FnOnce() -> V) -> &mut V {
+    pub(crate) fn change(&mut self, key: K, new: impl FnOnce() -> V) -> &mut V {
         self.dirty = true;
         let kept = self.entries.entry(key).or_insert_with(|| Kept {
             value: new(),
@@ -63,17 +63,17 @@ impl<K: Ord, V: Serialize> Book<K, V> {
         &mut kept.value
     }
 
-    pub(super) fn retain(&mut self, keep: impl Fn(&V) -> bool) {
+    pub(crate) fn retain(&mut self, keep: impl Fn(&V) -> bool) {
         self.entries.retain(|_, it| keep(&it.value));
     }
 
-    pub(super) fn is_dirty(&self) -> bool {
+    pub(crate) fn is_dirty(&self) -> bool {
         self.dirty
     }
 
     /// The lines to be written: of all entries for a new file, else of what has changed. Whoever
     /// takes them must write them, or have all of them written later.
-    pub(super) fn take_lines(&mut self, all: bool) -> io::Result<Vec<u8>> {
+    pub(crate) fn take_lines(&mut self, all: bool) -> io::Result<Vec<u8>> {
         let mut lines = Vec::new();
         for it in self.entries.values_mut().filter(|it| all || it.dirty) {
             file::line(&it.value, &mut lines)?;

@@ -4,14 +4,14 @@ use postern_mail::Foreign;
 
 /// What stands for everything that had no room of its own. No domain and no reason of ours is
 /// written like this.
-pub(super) const OTHER: &str = "(other)";
+pub(crate) const OTHER: &str = "(other)";
 
 /// The most octets of one text that are kept: enough for a host name, a TLSA record with a
 /// digest, the sentence of an error.
 const KEPT: usize = 400;
 
 /// The text as it is kept.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     let is_plain = |octet: u8| octet == b' ' || octet.is_ascii_graphic();
     if text.len() <= KEPT && text.bytes().all(is_plain) {
         return text.to_owned();
@@ -25,7 +25,7 @@ pub(super) fn shown(text: &str) -> String {
 }
 
 /// Puts `text` in the place of `old` without work where it is the same.
-pub(super) fn keep(old: &mut String, text: &str) {
+pub(crate) fn keep(old: &mut String, text: &str) {
     if old != text {
         *old = shown(text);
     }

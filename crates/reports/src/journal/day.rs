@@ -88,20 +88,20 @@ fn to_utc(moment: SystemTime) -> OffsetDateTime {
 }
 
 /// Moments in files and answers: RFC 3339 in UTC, to the second.
-pub(super) mod moment {
+pub(crate) mod moment {
     use serde::{Deserializer, Serializer, de::Error};
     use time::format_description::well_known::Rfc3339;
 
     use super::{OffsetDateTime, SystemTime, to_utc};
 
-    pub(in crate::ledger) fn serialize<S: Serializer>(
+    pub(crate) fn serialize<S: Serializer>(
         moment: &SystemTime,
         to: S,
     ) -> Result<S::Ok, S::Error> {
         time::serde::rfc3339::serialize(&to_utc(*moment), to)
     }
 
-    pub(in crate::ledger) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         from: D,
     ) -> Result<SystemTime, D::Error> {
         let moment = time::serde::rfc3339::deserialize(from)?;
@@ -113,7 +113,7 @@ pub(super) mod moment {
     }
 
     /// For people.
-    pub(in crate::ledger) fn text(moment: SystemTime) -> String {
+    pub(crate) fn text(moment: SystemTime) -> String {
         let moment: OffsetDateTime = to_utc(moment);
         moment
             .format(&Rfc3339)
@@ -121,7 +121,7 @@ pub(super) mod moment {
     }
 
     /// The same where there may be none.
-    pub(in crate::ledger) mod option {
+    pub(crate) mod option {
         use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
         use super::SystemTime;
@@ -130,14 +130,14 @@ pub(super) mod moment {
         #[serde(transparent)]
         struct Moment(#[serde(with = "super")] SystemTime);
 
-        pub(in crate::ledger) fn serialize<S: Serializer>(
+        pub(crate) fn serialize<S: Serializer>(
             moment: &Option<SystemTime>,
             to: S,
         ) -> Result<S::Ok, S::Error> {
             moment.map(Moment).serialize(to)
         }
 
-        pub(in crate::ledger) fn deserialize<'de, D: Deserializer<'de>>(
+        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
             from: D,
         ) -> Result<Option<SystemTime>, D::Error> {
             Option::<Moment>::deserialize(from).map(|moment| moment.map(|it| it.0))
@@ -146,7 +146,7 @@ pub(super) mod moment {
 }
 
 /// The moment without what a file does not hold, so that it reads the same before and after.
-pub(super) fn whole_second(moment: SystemTime) -> SystemTime {
+pub(crate) fn whole_second(moment: SystemTime) -> SystemTime {
     to_utc(moment).into()
 }
 

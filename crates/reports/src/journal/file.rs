@@ -1,4 +1,4 @@
-//! One file of the ledger.
+//! One file of counts.
 //!
 //! ```text
 //! postern-ledger 1
@@ -28,8 +28,24 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::error::{Fault, LedgerError, OnFile};
 
-const NAME: &str = "postern-ledger ";
 const VERSION: &str = "1";
+
+/// What the files of a directory hold, which their first line says: one directory must not be
+/// taken for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FileKind {
+    Ledger,
+    JudgedMail,
+}
+
+impl FileKind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ledger => "postern-ledger ",
+            Self::JudgedMail => "postern-judged-mail ",
+        }
+    }
+}
 
 /// No file is read beyond this. One of ours holds at most twice what is in memory for it, and
 /// [`GROWTH`].
@@ -39,21 +55,21 @@ const LARGEST: u64 = 64 << 20;
 const GROWTH: u64 = 256 << 10;
 
 /// Appends the line of an entry.
-pub(super) fn line(entry: &impl Serialize, lines: &mut Vec<u8>) -> io::Result<()> {
+pub(crate) fn line(entry: &impl Serialize, lines: &mut Vec<u8>) -> io::Result<()> {
     let json = serde_json::to_string(entry)?;
     writeln!(lines, "{:016x} {json}", xxh3_64(json.as_bytes()))
 }
 
 /// What was read from a file.
 #[derive(Debug)]
-pub(super) struct Contents<T> {
-    pub(super) entries: Vec<T>,
-    pub(super) octets: u64,
-    pub(super) fault: Option<Fault>,
+pub(crate) struct Contents<T> {
+    pub(crate) entries: Vec<T>,
+    pub(crate) octets: u64,
+    pub(crate) fault: Option<Fault>,
 }
 
 /// Reads a file as far as it can be.
-pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Contents<T> {
+pub(crate) fn read<T: DeserializeOwned>(kind: FileKind, path: &Path) -> Contents<T> {
     let mut octets = Vec::new();
     let read = File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut octets));
     let unreadable = |why: String| Contents {
@@ -64,17 +80,17 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Contents<T> {
     match read {
         Err(error) => unreadable(error.to_string()),
         Ok(_) if octets.len() as u64 > LARGEST => unreadable("it is too large".to_owned()),
-        Ok(_) => parse(&octets),
+        Ok(_) => parse(kind, &octets),
     }
 }
 
-fn parse<T: DeserializeOwned>(octets: &[u8]) -> Contents<T> {
+fn parse<T: DeserializeOwned>(kind: FileKind, octets: &[u8]) -> Contents<T> {
     let mut entries = Vec::new();
     let mut damaged = 0;
     let mut lines = octets.split(|octet| *octet == b'\n');
     // What follows the last line end: nothing, unless a write was cut short.
     let rest = lines.next_back().unwrap_or_default();
-    let fault = match lines.next().map(header) {
+    let fault = match lines.next().map(|line| header(kind, line)) {
         Some(Header::Unknown(version)) => Some(Fault::Version(version)),
         header => {
             damaged += usize::from(!matches!(header, Some(Header::Known)));
@@ -103,9 +119,9 @@ enum Header {
     Damaged,
 }
 
-fn header(line: &[u8]) -> Header {
+fn header(kind: FileKind, line: &[u8]) -> Header {
     let text = std::str::from_utf8(line).unwrap_or("");
-    match text.strip_prefix(NAME) {
+    match text.strip_prefix(kind.name()) {
         Some(VERSION) => Header::Known,
         Some(other) if other.parse::<u32>().is_ok() => Header::Unknown(other.to_owned()),
         Some(_) | None => Header::Damaged,
@@ -124,7 +140,8 @@ fn parse_line<T: DeserializeOwned>(line: &[u8]) -> Option<T> {
 
 /// A file and what is known of it on disk.
 #[derive(Debug)]
-pub(super) struct LedgerFile {
+pub(crate) struct CountsFile {
+    kind: FileKind,
     path: PathBuf,
     octets: u64,
     /// Its size when it was last written whole; nothing where that was before this start.
@@ -133,10 +150,11 @@ pub(super) struct LedgerFile {
     stale: bool,
 }
 
-impl LedgerFile {
+impl CountsFile {
     /// A file that does not exist.
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(crate) fn new(kind: FileKind, path: PathBuf) -> Self {
         Self {
+            kind,
             path,
             octets: 0,
             whole: 0,
@@ -145,8 +163,9 @@ impl LedgerFile {
     }
 
     /// A file that was read.
-    pub(super) fn found<T>(path: PathBuf, contents: &Contents<T>) -> Self {
+    pub(crate) fn found<T>(kind: FileKind, path: PathBuf, contents: &Contents<T>) -> Self {
         Self {
+            kind,
             path,
             octets: contents.octets,
             whole: 0,
@@ -155,16 +174,16 @@ impl LedgerFile {
     }
 
     /// Whether it is not what it should be, even if nothing has changed in memory.
-    pub(super) fn is_stale(&self) -> bool {
+    pub(crate) fn is_stale(&self) -> bool {
         self.stale
     }
 
-    pub(super) fn wants_whole(&self) -> bool {
+    pub(crate) fn wants_whole(&self) -> bool {
         self.stale || self.octets > 2 * self.whole + GROWTH
     }
 
     /// Writes lines: all there are if it [wants them](Self::wants_whole), else the new ones.
-    pub(super) fn write(&mut self, lines: io::Result<Vec<u8>>) -> Result<(), LedgerError> {
+    pub(crate) fn write(&mut self, lines: io::Result<Vec<u8>>) -> Result<(), LedgerError> {
         let whole = self.wants_whole();
         self.stale = true;
         let lines = lines.while_trying("encode", &self.path)?;
@@ -192,7 +211,7 @@ impl LedgerFile {
 
     fn replace(&mut self, lines: &[u8]) -> Result<(), LedgerError> {
         let new = self.path.with_added_extension(UNFINISHED);
-        let header = format!("{NAME}{VERSION}\n");
+        let header = format!("{}{VERSION}\n", self.kind.name());
         write_whole(&new, &[header.as_bytes(), lines]).while_trying("write", &new)?;
         fs::rename(&new, &self.path).while_trying("put in its place", &new)?;
         if let Some(directory) = self.path.parent() {
@@ -205,7 +224,7 @@ impl LedgerFile {
 }
 
 /// What a file is called until it is whole.
-pub(super) const UNFINISHED: &str = "new";
+pub(crate) const UNFINISHED: &str = "new";
 
 fn write_whole(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
     let mut file = OpenOptions::new()
@@ -220,6 +239,6 @@ fn write_whole(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
     file.sync_all()
 }
 
-pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }

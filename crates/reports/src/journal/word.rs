@@ -32,18 +32,18 @@ macro_rules! words {
         }
 
         impl std::str::FromStr for $name {
-            type Err = $crate::ledger::UnknownWord;
+            type Err = $crate::journal::word::UnknownWord;
 
-            fn from_str(text: &str) -> Result<Self, $crate::ledger::UnknownWord> {
+            fn from_str(text: &str) -> Result<Self, $crate::journal::word::UnknownWord> {
                 let known = Self::ALL.iter().copied().find(|it| it.as_str() == text);
-                known.ok_or($crate::ledger::UnknownWord($error))
+                known.ok_or($crate::journal::word::UnknownWord($error))
             }
         }
 
         impl TryFrom<String> for $name {
-            type Error = $crate::ledger::UnknownWord;
+            type Error = $crate::journal::word::UnknownWord;
 
-            fn try_from(text: String) -> Result<Self, $crate::ledger::UnknownWord> {
+            fn try_from(text: String) -> Result<Self, $crate::journal::word::UnknownWord> {
                 text.parse()
             }
         }
@@ -55,9 +55,9 @@ macro_rules! words {
         }
     };
 }
-pub(super) use words;
+pub(crate) use words;
 
 /// A word that is none of those expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this is not {0}")]
-pub struct UnknownWord(pub(super) &'static str);
+pub struct UnknownWord(pub(crate) &'static str);
