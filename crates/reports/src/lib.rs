@@ -62,14 +62,17 @@
 //! and *expanded* actions, since Postern neither delivers to mailboxes nor expands lists.
 
 mod ascii;
+pub mod dmarc;
 mod facts;
 mod fields;
 mod journal;
 pub mod ledger;
 mod message;
+mod reporter;
 mod returned;
 mod words;
 
 pub use facts::{Action, Cause, Content, Facts, RecipientFact};
 pub use message::{Notice, notice};
+pub use reporter::{ReportMail, Reporter};
 pub use returned::MOST_RETURNED;

@@ -1,6 +1,6 @@
 //! Entries in memory, and which of them the file does not have yet.
 
-use std::{collections::BTreeMap, io};
+use std::{collections::BTreeMap, io, ops::RangeInclusive};
 
 use serde::Serialize;
 
@@ -50,6 +50,11 @@ impl<K: Ord, V: Serialize> Book<K, V> {
 
     pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
         self.entries.values().map(|it| &it.value)
+    }
+
+    /// The entries with these keys.
+    pub(crate) fn range(&self, keys: RangeInclusive<K>) -> impl Iterator<Item = &V> {
+        self.entries.range(keys).map(|(_, it)| &it.value)
     }
 
     /// The entry to be changed; it will be written with the next flush.

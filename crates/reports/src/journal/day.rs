@@ -94,16 +94,11 @@ pub(crate) mod moment {
 
     use super::{OffsetDateTime, SystemTime, to_utc};
 
-    pub(crate) fn serialize<S: Serializer>(
-        moment: &SystemTime,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(moment: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
         time::serde::rfc3339::serialize(&to_utc(*moment), to)
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<SystemTime, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SystemTime, D::Error> {
         let moment = time::serde::rfc3339::deserialize(from)?;
         SystemTime::UNIX_EPOCH
             .checked_add(std::time::Duration::from_secs(

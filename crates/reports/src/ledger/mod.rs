@@ -75,6 +75,7 @@ use crate::journal::{book, day, error, files, text, word};
 
 pub use crate::journal::day::{Day, DayError};
 pub use crate::journal::error::{Fault, LedgerError, Problem};
+pub use crate::journal::word::UnknownWord;
 pub use keeping::{FLUSH_EVERY, Ledger};
 pub use partner::{
     AttemptOutcome, Direction, FailureReason, PartnerAttempt, PartnerRecord, SeenCertificate, Stage,
@@ -91,4 +92,3 @@ pub use tally::{
     CountedPolicy, Destination, DestinationTally, FailureDetail, PlaintextReport, PlaintextTally,
     PolicyTally, Summary, TlsReport,
 };
-pub use crate::journal::word::UnknownWord;
