@@ -1,11 +1,34 @@
 //! Who wrote a message: SPF (RFC 7208), DKIM (RFC 6376), DMARC (RFC 9989) and ARC (RFC 8617)
 //! verified, and our own mail signed.
 
+mod arc;
+pub mod authors;
 mod canonical;
+mod dkim;
+mod dmarc;
 mod folded;
+mod iprev;
 mod keys;
+mod letter;
+mod null_mx;
+mod settings;
+mod spf;
+mod verdict;
+mod verifier;
 
+pub use arc::{ArcOutcome, ArcResult};
+pub use dkim::{DkimAlgorithm, DkimOutcome, DkimResult};
+pub use dmarc::{
+    Alignment, DmarcOutcome, DmarcPolicy, DmarcRecordFacts, DmarcResult, FailureOption,
+};
+pub use iprev::{IprevOutcome, IprevResult};
 pub use keys::{
     DkimCryptoError, DkimKey, DkimKeyError, DkimKeyKind, KeyFileFault, SignatureAlgorithm,
     UnfitKey, character_strings, make_dkim_key,
 };
+pub use letter::Letter;
+pub use null_mx::NullMx;
+pub use settings::VerifierSettings;
+pub use spf::{SpfOutcome, SpfResult};
+pub use verdict::{Author, Disposition, Override, SenderStanding, Verdict};
+pub use verifier::Verifier;

@@ -16,6 +16,7 @@
 //! lists that send on what others wrote put their addresses there. To name too many domains
 //! costs a message of odd form, and that only where a partner is at stage enforce.
 
+mod fields;
 mod tokens;
 
 #[cfg(test)]
@@ -27,9 +28,26 @@ use mail_parser::{HeaderName, MessageParser};
 use postern_mail::Domain;
 
 use self::tokens::{Quoting, mailboxes, names_behind_ats};
+use crate::Author;
+
+/// The author domain of a message with this header. What stands behind the header does no harm.
+///
+/// Exactly one `From` field is asked for, with one domain for every reader: several mailboxes of
+/// one domain will do (RFC 5322 §3.6.2 allows them, and RFC 9989 §5.3.1 can judge them).
+pub fn author(header: &[u8]) -> Author {
+    let found = fields::from(header);
+    let domains = domains(&found.octets);
+    match (found.number, domains.as_slice()) {
+        (0, _) => Author::None,
+        (1, [domain]) => Author::One(domain.clone()),
+        (1, []) => Author::Unusable("it names no domain".to_owned()),
+        (1, _) => Author::Several(domains),
+        (2.., _) => Author::Several(domains),
+    }
+}
 
 /// The domains that these fields, all of the name `From`, speak for.
-pub(crate) fn domains(fields: &[u8]) -> Vec<Domain> {
+pub fn domains(fields: &[u8]) -> Vec<Domain> {
     let text = String::from_utf8_lossy(fields);
     let mut named: BTreeSet<Domain> = by_parser(fields)
         .iter()

@@ -1,0 +1,3 @@
+//! Whose domains the `From` field of a message names.
+
+pub(crate) use postern_authentication::authors::domains;
