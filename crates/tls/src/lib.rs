@@ -5,6 +5,7 @@
 //! | what may be negotiated | [`Profile`], [`CryptoBounds`] | 9325, 8996, 6460 §3 |
 //! | what a profile makes of a handshake | [`conformance()`], [`Conformance`] | |
 //! | our certificates and their reload | [`CertificateStore`] | 8446 §4.4.2, 8461 §7.1 |
+//! | keys made, and certificates requested for them | [`PrivateKey`], [`NewKey`] | 5958, 2986 |
 //! | what is stapled to them | [`OcspStaple`] | 6960 §4.2.1, 6066 §8 |
 //! | whom we trust | [`TrustAnchors`] | 5280 §6.1.1 |
 //! | the upgrade, by type | [`PlainChannel`], [`PlainServerChannel`] | 3207 §4 |
@@ -95,6 +96,7 @@ mod crypto;
 mod date;
 mod evidence;
 mod handshake;
+mod keys;
 mod library;
 mod number;
 mod pem;
@@ -131,6 +133,10 @@ pub use evidence::{
 pub use handshake::{
     Alert, Attempt, Authentication, ClientCertificates, HandshakeError, Hello, Incompatible,
     Resumption, TlsClient, TlsServer, TlsServerError,
+};
+pub use keys::{
+    KeyError, MOST_REQUESTED_NAMES, NewKey, PrivateKey, RequestError, RequestedName,
+    RequestedNameError,
 };
 pub use library::{LibraryVersions, library_versions};
 pub use pkix::{CertificateUsage, ChainFault, MatchedName, ReferenceIdentity, Whose};

@@ -30,6 +30,11 @@ impl SpkiPin {
     pub fn of_spki(der: &[u8]) -> Self {
         Self(sha256(der))
     }
+
+    /// The digest.
+    pub(crate) fn octets(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 /// Holds a peer against pins of its key, without any authority: whoever holds a pinned key is

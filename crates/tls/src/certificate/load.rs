@@ -93,7 +93,7 @@ fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateFa
     Ok(chain)
 }
 
-fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, CertificateFault> {
+pub(crate) fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, CertificateFault> {
     let mut file = open(path)?;
     let metadata = file.metadata().map_err(|error| unreadable(&error))?;
     let mode = metadata.permissions().mode() & 0o7777;

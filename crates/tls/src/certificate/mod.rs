@@ -33,7 +33,7 @@ use crate::{
 };
 
 pub use fault::{CertificateError, CertificateFault};
-pub(crate) use load::weak_signature;
+pub(crate) use load::{read_key, weak_signature};
 pub use staple::{OcspStaple, StapleFault};
 
 /// How long before its end a certificate is worth a warning.

@@ -8,6 +8,8 @@ use x509_parser::{
     x509::SubjectPublicKeyInfo,
 };
 
+use crate::SpkiPin;
+
 /// The most octets of association data that are shown. A digest fits; a certificate does not.
 const MOST_SHOWN: usize = 64;
 
@@ -41,6 +43,17 @@ pub(super) const SHA2_256: u8 = 1;
 pub(super) const SHA2_512: u8 = 2;
 
 impl TlsaRecord {
+    /// What to publish for a key of ours, `3 1 1` (RFC 7671 §5.1): it holds for every certificate
+    /// with the key, whoever issued it and whatever it says.
+    pub fn of_key(pin: SpkiPin) -> Self {
+        Self {
+            usage: DANE_EE,
+            selector: SPKI,
+            matching: SHA2_256,
+            association: pin.octets().to_vec(),
+        }
+    }
+
     /// Why it cannot be used with SMTP, if so (RFC 7672 §3.1.3, RFC 6698 §4.1).
     pub fn fault(&self) -> Option<TlsaFault> {
         let wanted = match self.matching {
