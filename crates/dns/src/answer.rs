@@ -102,6 +102,17 @@ pub struct Tlsa {
     pub association: Vec<u8>,
 }
 
+/// Who may issue certificates for a name, as one property of a CAA record says it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Caa {
+    /// Whether an authority that does not know the tag must not issue (RFC 8659 §4.1, bit 0).
+    pub critical: bool,
+    /// The property's tag in lower case.
+    pub tag: String,
+    /// The property's value.
+    pub value: Vec<u8>,
+}
+
 /// What each address family said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Addresses {

@@ -14,7 +14,7 @@ use hickory_resolver::{
     },
 };
 
-use crate::{Alias, Answer, Cause, MOST_ALIASES, Mx, Name, Proof, Tlsa};
+use crate::{Alias, Answer, Caa, Cause, MOST_ALIASES, Mx, Name, Proof, Tlsa};
 
 /// A type of record that is asked for, and how its data is read.
 #[derive(Debug)]
@@ -169,6 +169,18 @@ pub(crate) static PTR: Wanted<Name> = Wanted {
     kind: RecordType::PTR,
     read: |data| match data {
         RData::PTR(name) => Some(Name::from_wire(&name.0)),
+        _ => None,
+    },
+};
+
+pub(crate) static CAA: Wanted<Caa> = Wanted {
+    kind: RecordType::CAA,
+    read: |data| match data {
+        RData::CAA(caa) => Some(Caa {
+            critical: caa.issuer_critical,
+            tag: caa.tag.to_ascii_lowercase(),
+            value: caa.value.clone(),
+        }),
         _ => None,
     },
 };

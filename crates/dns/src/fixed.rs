@@ -11,7 +11,8 @@ use std::{
 use async_trait::async_trait;
 
 use crate::{
-    Addresses, Answer, Cause, Denial, Dns, Failure, LookupError, Mx, Name, Proof, Tlsa, chain::Way,
+    Addresses, Answer, Caa, Cause, Denial, Dns, Failure, LookupError, Mx, Name, Proof, Tlsa,
+    chain::Way,
 };
 
 /// Answers from a text instead of from the network. Failures and proofs are part of the data.
@@ -25,6 +26,7 @@ use crate::{
 ///       / name "TXT" text                      ; the rest of the line
 ///       / name "TLSA" usage selector matching hex
 ///       / name ( "PTR" / "CNAME" ) name
+///       / name "CAA" ( "0" / "128" ) tag value ; the rest of the line
 ///       / name [ type ] "FAIL" cause           ; one type of record, or all of them
 ///       / name [ type ] "NONE"                 ; no such records, or no such name
 /// cause = "timeout" / "servfail" / "refused" / "bogus" / "network" / "malformed"
@@ -56,6 +58,7 @@ enum Data {
     Txt(Vec<u8>),
     Tlsa(Tlsa),
     Ptr(Name),
+    Caa(Caa),
     Alias(Name),
     Failure(Option<Kind>, Cause),
     Nothing(Option<Kind>),
@@ -77,6 +80,7 @@ enum Kind {
     Txt,
     Tlsa,
     Ptr,
+    Caa,
 }
 
 impl FixedZone {
@@ -191,6 +195,7 @@ fn failure(name: &Name, kind: Kind, cause: Cause) -> Failure {
         Kind::Txt => "TXT",
         Kind::Tlsa => "TLSA",
         Kind::Ptr => "PTR",
+        Kind::Caa => "CAA",
     };
     Failure {
         cause,
@@ -239,6 +244,13 @@ impl Dns for FixedZone {
             _ => None,
         })
     }
+
+    async fn caa(&self, name: &Name) -> Result<Answer<Caa>, LookupError> {
+        self.find(name, Kind::Caa, |data| match data {
+            Data::Caa(caa) => Some(caa.clone()),
+            _ => None,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -255,6 +267,7 @@ mod tests {
         _25._tcp.mx.example.org TLSA  3 1 1 00ff7F
         example.org             TXT   v=STSv1; id=1 ; not this
         1.2.0.192.in-addr.arpa  PTR   mx.example.org
+        example.org             CAA   128 Issue ca.example; account=1
         $PROOF insecure
         alias.example           CNAME mx.example.org
         nowhere.example         CNAME absent.example
@@ -286,6 +299,13 @@ mod tests {
         assert_eq!(tlsa.records[0].association, [0x00, 0xff, 0x7f]);
         let ptr = zone().ptr("192.0.2.1".parse().unwrap()).await.unwrap();
         assert_eq!(ptr.records, [name("mx.example.org")]);
+        let caa = zone().caa(&name("example.org")).await.unwrap();
+        let issue = Caa {
+            critical: true,
+            tag: "issue".to_owned(),
+            value: b"ca.example; account=1".to_vec(),
+        };
+        assert_eq!(caa.records, [issue]);
         let both = zone().addresses(&name("mx.example.org")).await;
         assert_eq!(both.combined().unwrap().records.len(), 2);
     }

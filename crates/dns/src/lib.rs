@@ -7,6 +7,7 @@
 //! | [`Dns::txt`] | TXT (RFC 1035 §3.3.14) | SPF, DKIM, DMARC, MTA-STS, TLSRPT |
 //! | [`Dns::tlsa`] | TLSA (RFC 6698 §2.1) | DANE (RFC 7672 §2.2.3) |
 //! | [`Dns::ptr`] | PTR (RFC 1035 §3.3.12) | what a connecting host is called |
+//! | [`Dns::caa`] | CAA (RFC 8659 §4) | who may certify our hosts |
 //!
 //! Three things are kept apart that a mail server must not confuse: a name that does not exist,
 //! a name without such records, and not knowing ([`LookupError`]). Whatever went wrong on the
@@ -76,7 +77,7 @@ use std::{fmt, net::IpAddr};
 
 use async_trait::async_trait;
 
-pub use answer::{Addresses, Alias, Answer, MOST_ALIASES, Mx, Proof, Tlsa};
+pub use answer::{Addresses, Alias, Answer, Caa, MOST_ALIASES, Mx, Proof, Tlsa};
 pub use error::{Cause, Denial, Failure, LookupError};
 pub use fixed::{FixedZone, text::ZoneError};
 pub use name::{Name, NameError};
@@ -105,4 +106,8 @@ pub trait Dns: fmt::Debug + Send + Sync {
 
     /// The names that `address` claims to have.
     async fn ptr(&self, address: IpAddr) -> Result<Answer<Name>, LookupError>;
+
+    /// The CAA records at `name` itself; which of the names above it count where there are none
+    /// is for whoever asks (RFC 8659 §3).
+    async fn caa(&self, name: &Name) -> Result<Answer<Caa>, LookupError>;
 }

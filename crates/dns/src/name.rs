@@ -46,7 +46,7 @@ impl Name {
     }
 
     /// The name at which an address says what it is called (RFC 1035 §3.5, RFC 3596 §2.5).
-    pub(crate) fn reverse(address: IpAddr) -> Self {
+    pub fn reverse(address: IpAddr) -> Self {
         Self::from_wire(&address.into())
     }
 
@@ -67,7 +67,7 @@ impl Name {
     }
 
     /// The name one label up; the root is its own.
-    pub(crate) fn parent(&self) -> Self {
+    pub fn parent(&self) -> Self {
         Self(self.0.base_name())
     }
 }

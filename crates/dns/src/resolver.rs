@@ -15,8 +15,8 @@ use hickory_resolver::{
 };
 
 use crate::{
-    Addresses, Answer, Cause, Dns, LookupError, Mx, Name, ResolverError, SelfTest, Settings, Tlsa,
-    Validation,
+    Addresses, Answer, Caa, Cause, Dns, LookupError, Mx, Name, ResolverError, SelfTest, Settings,
+    Tlsa, Validation,
     ages::Ages,
     bounds::{Guarded, Work},
     chain::{self, Wanted, Way},
@@ -249,6 +249,10 @@ impl Dns for Resolver {
 
     async fn ptr(&self, address: IpAddr) -> Result<Answer<Name>, LookupError> {
         self.find(&Name::reverse(address), &chain::PTR).await
+    }
+
+    async fn caa(&self, name: &Name) -> Result<Answer<Caa>, LookupError> {
+        self.find(name, &chain::CAA).await
     }
 }
 

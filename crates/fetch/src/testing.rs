@@ -11,7 +11,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use postern_dns::{Addresses, Answer, Dns, FixedZone, LookupError, Mx, Name, Tlsa};
+use postern_dns::{Addresses, Answer, Caa, Dns, FixedZone, LookupError, Mx, Name, Tlsa};
 use postern_testkit::{Authority, Identity, client_config, server_config};
 use postern_tls::{
     CertificateFiles, CertificateStore, CertificateUsage, ClientCertificates, CrlSource,
@@ -219,6 +219,10 @@ impl Dns for Zone {
 
     async fn ptr(&self, address: IpAddr) -> Result<Answer<Name>, LookupError> {
         self.0.load_full().ptr(address).await
+    }
+
+    async fn caa(&self, name: &Name) -> Result<Answer<Caa>, LookupError> {
+        self.0.load_full().caa(name).await
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, str::FromStr, time::Duration};
 
 use super::{Data, Entry, FixedZone, Kind};
-use crate::{Cause, Mx, Proof, Tlsa};
+use crate::{Caa, Cause, Mx, Proof, Tlsa};
 
 /// How long an answer is valid where nothing is said about it.
 const VALID: Duration = Duration::from_secs(3600);
@@ -80,6 +80,11 @@ fn parse_data(words: &[&str]) -> Option<Data> {
             association: parse_hex(hex)?,
         }),
         ["PTR", name] => Data::Ptr(name.parse().ok()?),
+        ["CAA", flags, tag, value @ ..] => Data::Caa(Caa {
+            critical: parse_critical(flags)?,
+            tag: tag.to_ascii_lowercase(),
+            value: value.join(" ").into_bytes(),
+        }),
         ["CNAME", target] => Data::Alias(target.parse().ok()?),
         _ => return None,
     })
@@ -93,6 +98,7 @@ fn parse_kind(word: &str) -> Option<Kind> {
         "TXT" => Kind::Txt,
         "TLSA" => Kind::Tlsa,
         "PTR" => Kind::Ptr,
+        "CAA" => Kind::Caa,
         _ => return None,
     })
 }
@@ -108,6 +114,14 @@ fn parse_cause(word: &str) -> Option<Cause> {
         "excessive" => Cause::Excessive,
         _ => return None,
     })
+}
+
+fn parse_critical(flags: &str) -> Option<bool> {
+    match flags {
+        "0" => Some(false),
+        "128" => Some(true),
+        _ => None,
+    }
 }
 
 fn parse_hex(digits: &str) -> Option<Vec<u8>> {
@@ -144,6 +158,7 @@ mod tests {
             "example.org TLSA 3 1 1 0ff",
             "example.org TLSA 3 1 1 0g",
             "example.org FAIL somehow",
+            "example.org CAA 1 issue ca.example",
             "example.org NS FAIL timeout",
             "exa$mple.org A 192.0.2.1",
             "example.org NS NONE",

@@ -3,7 +3,9 @@
 use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use async_trait::async_trait;
-use postern_dns::{Addresses, Answer, Denial, Dns, FixedZone, LookupError, Mx, Name, Proof, Tlsa};
+use postern_dns::{
+    Addresses, Answer, Caa, Denial, Dns, FixedZone, LookupError, Mx, Name, Proof, Tlsa,
+};
 use postern_mail::{QueueId, TlsWish};
 use postern_policy::{ChannelLevel, OutboundTerms, Partner, Stage};
 
@@ -146,6 +148,10 @@ impl Dns for Remembered {
 
     async fn ptr(&self, address: IpAddr) -> Result<Answer<Name>, LookupError> {
         self.nothing.ptr(address).await
+    }
+
+    async fn caa(&self, name: &Name) -> Result<Answer<Caa>, LookupError> {
+        self.nothing.caa(name).await
     }
 }
 

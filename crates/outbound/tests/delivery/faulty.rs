@@ -10,7 +10,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use postern_dns::{Addresses, Answer, Dns, FixedZone, LookupError, Mx, Name, Tlsa};
+use postern_dns::{Addresses, Answer, Caa, Dns, FixedZone, LookupError, Mx, Name, Tlsa};
 use postern_mail::QueueId;
 use postern_spool::{
     Claim, ContentWriter, Figures, Filter, Health, Page, QueuedMessage, ReservedId, Settled,
@@ -55,6 +55,10 @@ impl Dns for PanickingDns {
 
     async fn ptr(&self, address: IpAddr) -> Result<Answer<Name>, LookupError> {
         self.zone.ptr(address).await
+    }
+
+    async fn caa(&self, name: &Name) -> Result<Answer<Caa>, LookupError> {
+        self.zone.caa(name).await
     }
 }
 

@@ -26,7 +26,7 @@ use rustls::{
     SignatureAlgorithm,
     sign::{CertifiedKey, Signer, SigningKey},
 };
-use rustls_pki_types::{SubjectPublicKeyInfoDer, UnixTime};
+use rustls_pki_types::{CertificateDer, SubjectPublicKeyInfoDer, UnixTime};
 
 use crate::{
     CertificateSummary, CryptoBounds, OwnCertificate, PublicKey, date::Date, handshake, pkix,
@@ -91,6 +91,11 @@ impl Certificate {
     /// The kind of key.
     pub fn key(&self) -> PublicKey {
         self.key
+    }
+
+    /// The chain in DER, leaf first.
+    pub fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.certified.cert
     }
 
     /// The last moment at which every certificate of the chain is valid.

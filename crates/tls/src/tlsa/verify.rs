@@ -87,6 +87,15 @@ impl TlsaMatch {
     }
 }
 
+impl TlsaRecord {
+    /// Whether the record speaks of this certificate in DER: of the whole, or of its key, as the
+    /// selector says. What the usage makes of that is not looked at.
+    pub fn speaks_of(&self, certificate: &[u8]) -> bool {
+        let parsed = X509Certificate::from_der(certificate);
+        parsed.is_ok_and(|(_, parsed)| Forms::new(certificate, parsed.public_key().raw).meets(self))
+    }
+}
+
 /// The forms of a certificate that records speak of. Its digests are taken when a record asks for
 /// them, and once.
 struct Forms<'a> {

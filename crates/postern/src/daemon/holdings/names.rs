@@ -6,7 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use postern_dns::{Addresses, Answer, Dns, LookupError, Mx, Name, Resolver, Tlsa};
+use postern_dns::{Addresses, Answer, Caa, Dns, LookupError, Mx, Name, Resolver, Tlsa};
 
 /// The resolver in force, for what outlives a configuration. A look-up keeps the one that it
 /// began with.
@@ -48,5 +48,9 @@ impl Dns for CurrentDns {
 
     async fn ptr(&self, address: IpAddr) -> Result<Answer<Name>, LookupError> {
         self.current().ptr(address).await
+    }
+
+    async fn caa(&self, name: &Name) -> Result<Answer<Caa>, LookupError> {
+        self.current().caa(name).await
     }
 }
