@@ -1,6 +1,6 @@
 //! What the sections of a file must agree on.
 
-use std::{collections::BTreeMap, fmt, net::SocketAddr};
+use std::{collections::BTreeMap, net::SocketAddr};
 
 use postern_mail::{Domain, Host, NextHop};
 
@@ -26,13 +26,9 @@ pub(crate) fn check(
         demand_certificates(notes, ways);
     }
     let domains = ways.domains.iter().flat_map(|domain| &domain.name);
-    refuse_repetition(notes, domains, "a domain is served by one [[domain]]");
+    notes.refuse_repetition(domains, "a domain is served by one [[domain]]");
     let routes = ways.routes.iter().map(|(_, route)| &route.domains);
-    refuse_repetition(
-        notes,
-        routes.flatten().flatten(),
-        "a domain has one [[route]]",
-    );
+    notes.refuse_repetition(routes.flatten().flatten(), "a domain has one [[route]]");
     refuse_loops(notes, hostname, ways);
 }
 
@@ -129,22 +125,6 @@ fn demand_certificates(notes: &Notes<'_>, ways: &Ways<'_>) {
             format_args!("\"{mode}\" needs a certificate, and there is none"),
             "write [[tls.certificate]] with name, chain and key, or tls = \"none\" here",
         );
-    }
-}
-
-/// Refuses a value that stands there twice.
-fn refuse_repetition<'w, T: Ord + fmt::Display + 'w>(
-    notes: &Notes<'_>,
-    values: impl Iterator<Item = &'w Located<T>>,
-    right: &str,
-) {
-    let mut seen = BTreeMap::new();
-    for value in values {
-        let line = notes.position(value.spot.offset).line;
-        if let Some(line) = seen.insert(&value.value, line) {
-            let wrong = format_args!("{} stands in line {line} already", value.value);
-            notes.error(&value.spot, wrong, right);
-        }
     }
 }
 

@@ -46,6 +46,7 @@ mod agreement;
 mod channels;
 mod crl;
 mod file;
+mod handling;
 mod manual;
 mod problem;
 mod schema;
@@ -59,17 +60,23 @@ pub use crl::{CrlPlace, CrlRegistry};
 pub use problem::{Errors, Position, Problem};
 pub use section::{
     admin::Admin,
-    certificate::Certificates,
+    alias::{Alias, AliasAddress, Rewrite},
+    authentication::{ArcSealing, Authentication},
+    certificate::{Certificates, NextKey},
     delivery::{AddressFamilies, Delivery, PrivateTargets},
+    dkim::DkimKey,
     dns::{Dns, DnsServers, Dnssec, DnssecAnchors},
     domain::LocalDomain,
     limits::Limits,
-    listener::{Listener, ListenerTls, Role},
+    listener::{Judgement, Listener, ListenerTls, Quarantine, Role},
     log::{Log, LogFormat, LogLevel},
     mta_sts::{HonourSts, MtaSts, StsServing, WEB_PROFILE},
+    publish::{DmarcPolicy, Publish, SpfOthers},
     queue::Queue,
+    reports::Reports,
     route::{Route, RouteBy},
     spool::Spool,
+    srs::{Secret, Srs},
 };
 pub use settings::{Settings, Whereabouts};
 pub use value::ByteSize;

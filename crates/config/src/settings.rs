@@ -5,13 +5,14 @@ use postern_policy::Policy;
 use toml::de::DeTable;
 
 use crate::{
-    Admin, Certificates, CrlRegistry, Delivery, Dns, Limits, Listener, LocalDomain, Log, MtaSts,
-    Queue, Route, Spool, agreement,
+    Admin, Alias, Authentication, Certificates, CrlRegistry, Delivery, Dns, Limits, Listener,
+    LocalDomain, Log, MtaSts, Publish, Queue, Reports, Rewrite, Route, Spool, Srs, agreement,
     channels::Channels,
+    handling::{Handling, Surroundings},
     schema::{Key, Notes, Occurs, Reported, Section, Table, all},
     section::{
-        admin, break_glass, certificate, delivery, deny, dns, domain, limits, listener, log,
-        mta_sts, partner, queue, route, spool, tls,
+        admin, alias, authentication, break_glass, certificate, delivery, deny, dns, domain,
+        limits, listener, log, mta_sts, partner, publish, queue, reports, route, spool, srs, tls,
     },
     value::DOMAIN,
 };
@@ -34,10 +35,22 @@ pub struct Settings {
     pub crls: CrlRegistry,
     /// The domains that mail is accepted for.
     pub domains: Vec<LocalDomain>,
+    /// Which addresses stand for others. No address leads back to itself through several.
+    pub aliases: Vec<Alias>,
+    /// Which domains are other names of one.
+    pub rewrites: Vec<Rewrite>,
     /// Where mail for other domains goes, other than where MX records say.
     pub routes: Vec<Route>,
     /// Whom the DNS is asked of.
     pub dns: Dns,
+    /// How mail of strangers is judged.
+    pub authentication: Authentication,
+    /// In whose name mail is sent on that others have sent; it keeps theirs without this.
+    pub srs: Option<Srs>,
+    /// What domains are told about mail in their name, and what they tell us.
+    pub reports: Reports,
+    /// What the DNS should say of us.
+    pub publish: Publish,
     /// The MTA-STS policies of others, and ours.
     pub mta_sts: MtaSts,
     /// How long and how often delivery is tried.
@@ -80,12 +93,18 @@ pub(crate) static ROOT: Section = Section {
         &listener::LISTENER,
         &tls::TLS,
         &domain::DOMAIN,
+        &alias::ALIAS,
+        &alias::REWRITE,
         &route::ROUTE,
         &partner::PARTNER,
         &deny::DENY,
         &break_glass::BREAK_GLASS,
         &dns::DNS,
+        &authentication::AUTHENTICATION,
+        &srs::SRS,
         &mta_sts::MTA_STS,
+        &reports::REPORTS,
+        &publish::PUBLISH,
         &queue::QUEUE,
         &limits::LIMITS,
         &delivery::DELIVERY,
@@ -117,6 +136,15 @@ pub(crate) fn read(notes: &Notes<'_>, document: &DeTable<'_>) -> Result<Settings
     if let (Ok(hostname), Ok(certificates)) = (&hostname, &channels.certificates) {
         certificate::check_names(notes, hostname, certificates);
     }
+    let handling = Handling::read(
+        &root,
+        &ways,
+        &Surroundings {
+            hostname: hostname.as_ref().ok().map(|hostname| &hostname.value),
+            policy: channels.policy.as_ref().ok(),
+            limits: limits.as_ref().ok(),
+        },
+    );
     let mta_sts = ways.mta_sts.and_then(|(table, written)| {
         let around = mta_sts::Surroundings {
             hostname: hostname.as_ref().ok().map(|hostname| &hostname.value),
@@ -128,7 +156,9 @@ pub(crate) fn read(notes: &Notes<'_>, document: &DeTable<'_>) -> Result<Settings
     let connections = limits.as_ref().ok().map(|limits| limits.connections);
     let listeners = ways.listeners.into_iter();
     let listeners = all(listeners.map(|(table, written)| written.check(&table, connections)));
-    let domains = all(ways.domains.into_iter().map(|domain| domain.check(notes)));
+    let has_srs = root.holds(srs::SRS.name);
+    let domains = ways.domains.into_iter();
+    let domains = all(domains.map(|domain| domain.check(notes, has_srs)));
     let routes = ways.routes.into_iter();
     let routes = all(routes.map(|(table, written)| written.check(&table)));
     Ok(Settings {
@@ -139,8 +169,14 @@ pub(crate) fn read(notes: &Notes<'_>, document: &DeTable<'_>) -> Result<Settings
         policy: channels.policy?,
         crls: channels.crls,
         domains: domains?,
+        aliases: handling.aliases?,
+        rewrites: handling.rewrites?,
         routes: routes?,
         dns: dns?,
+        authentication: handling.authentication?,
+        srs: handling.srs?,
+        reports: handling.reports?,
+        publish: handling.publish?,
         mta_sts: mta_sts?,
         queue: queue?,
         limits: limits?,
@@ -177,7 +213,7 @@ fn once<'a, T>(
 /// Where mail comes in and where it goes, as it was written.
 pub(crate) struct Ways<'a> {
     pub(crate) listeners: Vec<(Table<'a>, listener::Written)>,
-    pub(crate) domains: Vec<domain::Written>,
+    pub(crate) domains: Vec<domain::Written<'a>>,
     pub(crate) routes: Vec<(Table<'a>, route::Written)>,
     pub(crate) mta_sts: Result<(Table<'a>, mta_sts::Written), Reported>,
 }

@@ -2,10 +2,12 @@
 
 use std::{
     cell::RefCell,
+    collections::BTreeMap,
     fmt,
     path::{Path, PathBuf},
 };
 
+use super::Located;
 use crate::{CrlRegistry, Errors, Position, Problem};
 
 /// The problem has been noted; whoever receives this only has to give up what needed the value.
@@ -98,6 +100,22 @@ impl<'t> Notes<'t> {
     pub(crate) fn warn(&self, spot: &Spot, wrong: impl fmt::Display, right: impl fmt::Display) {
         let problem = self.problem(spot, &wrong, &right);
         self.warnings.borrow_mut().push(problem);
+    }
+
+    /// Notes the values that stand there twice.
+    pub(crate) fn refuse_repetition<'w, T: Ord + fmt::Display + 'w>(
+        &self,
+        values: impl Iterator<Item = &'w Located<T>>,
+        right: &str,
+    ) {
+        let mut seen = BTreeMap::new();
+        for value in values {
+            let line = self.position(value.spot.offset).line;
+            if let Some(line) = seen.insert(&value.value, line) {
+                let wrong = format_args!("{} stands in line {line} already", value.value);
+                self.error(&value.spot, wrong, right);
+            }
+        }
     }
 
     fn problem(&self, spot: &Spot, wrong: &dyn fmt::Display, right: &dyn fmt::Display) -> Problem {

@@ -9,8 +9,9 @@ use postern_tls::{
 };
 use rustls_pki_types::UnixTime;
 
+use super::named_file::protected;
 use crate::{
-    file::{self, Secrecy},
+    file::Secrecy,
     schema::{Key, Located, Notes, Occurs, Purpose, Reported, Section, Table, all},
     value::{self, FILE},
 };
@@ -22,6 +23,18 @@ pub struct Certificates {
     pub store: CertificateStore,
     /// Their files, to load them again from.
     pub files: Vec<CertificateFiles>,
+    /// The keys that are to come, whose TLSA records are published ahead (RFC 7671 §8.1).
+    pub next_keys: Vec<NextKey>,
+}
+
+/// The key of a certificate that is to come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NextKey {
+    /// What the configuration calls the certificate that it comes after.
+    pub certificate: String,
+    /// The file with the private key, which was there and protected when the configuration was
+    /// read.
+    pub key: PathBuf,
 }
 
 /// What was written for a certificate; whatever is not right was told and is absent.
@@ -31,6 +44,7 @@ pub(crate) struct Written<'a> {
     chain: Result<Located<PathBuf>, Reported>,
     key: Result<Located<PathBuf>, Reported>,
     ocsp: Result<Option<Located<PathBuf>>, Reported>,
+    next_key: Result<Option<Located<PathBuf>>, Reported>,
 }
 
 static NAME: Key<String> = Key::required(
@@ -67,12 +81,29 @@ static OCSP: Key<PathBuf> = Key::optional(
      read again on reload.",
 );
 
+static NEXT_KEY: Key<PathBuf> = Key::optional(
+    "next-key",
+    &FILE,
+    "`postern dns records` knows of none",
+    r#""next.key""#,
+    "The private key in PEM that the next certificate will be for. Nothing is signed with it: \
+     `postern dns records` prints its TLSA record beside that of `key`, so that whoever has the \
+     records when the keys are exchanged finds the new one among them (RFC 7671 §8.1). The file \
+     must not be readable for everyone on the host.",
+);
+
 pub(super) static CERTIFICATE: Section = Section {
     name: "certificate",
     occurs: Occurs::Often,
     doc: "A certificate of ours. Listeners show it, and so do connections to partners whose rule \
           names it in `present`. Files that have changed are read again on reload.",
-    keys: &[&NAME.entry, &CHAIN.entry, &KEY.entry, &OCSP.entry],
+    keys: &[
+        &NAME.entry,
+        &CHAIN.entry,
+        &KEY.entry,
+        &OCSP.entry,
+        &NEXT_KEY.entry,
+    ],
     sections: &[],
     not_yet: &[],
     commented: false,
@@ -91,6 +122,7 @@ pub(super) fn read(table: Table<'_>) -> Written<'_> {
         chain: table.one(&CHAIN),
         key: table.one(&KEY),
         ocsp: table.maybe(&OCSP),
+        next_key: table.maybe(&NEXT_KEY),
         table,
     }
 }
@@ -125,9 +157,28 @@ impl Written<'_> {
     }
 }
 
+impl Written<'_> {
+    /// The key that is to come, if one is written.
+    fn next_key(&self) -> Result<Option<NextKey>, Reported> {
+        let next = self.next_key.as_ref().map_err(|reported| *reported)?;
+        let Some(next) = next else { return Ok(None) };
+        let notes = self.table.notes();
+        let key = protected(notes, next, Secrecy::Secret)?;
+        if let Ok(current) = &self.key
+            && notes.resolve(&current.value) == key
+        {
+            let right = "give the key of the next certificate, or remove the key";
+            return Err(notes.error(&next.spot, "is the key that is used now", right));
+        }
+        let certificate = self.name().ok_or(Reported)?;
+        Ok(Some(NextKey { certificate, key }))
+    }
+}
+
 /// Loads the pairs, and warns of those that end soon.
 pub(super) fn load(notes: &Notes<'_>, written: &[Written<'_>]) -> Result<Certificates, Reported> {
     let files: Vec<_> = written.iter().map(Written::files).collect();
+    let next_keys = all(written.iter().map(Written::next_key));
     let right: Vec<_> = files.iter().flatten().cloned().collect();
     let now = UnixTime::now();
     let loaded = match notes.purpose() {
@@ -149,7 +200,11 @@ pub(super) fn load(notes: &Notes<'_>, written: &[Written<'_>]) -> Result<Certifi
         }
     }
     let files = all(files.into_iter())?;
-    Ok(Certificates { store, files })
+    Ok(Certificates {
+        store,
+        files,
+        next_keys: next_keys?.into_iter().flatten().collect(),
+    })
 }
 
 fn warn_of_end(notes: &Notes<'_>, written: &Written<'_>, pair: &Certificate, now: UnixTime) {
@@ -212,21 +267,6 @@ pub(crate) fn check_names(
         format_args!("no [[tls.certificate]] is for {host}"),
         "peers that verify certificates will refuse this host under that name; add one",
     );
-}
-
-fn protected(
-    notes: &Notes<'_>,
-    written: &Located<PathBuf>,
-    secrecy: Secrecy,
-) -> Result<PathBuf, Reported> {
-    let path = notes.resolve(&written.value);
-    match file::check(&path, secrecy) {
-        Ok(()) => Ok(path),
-        Err(fault) => {
-            let wrong = format!("{} {fault}", path.display());
-            Err(notes.error(&written.spot, wrong, fault.right()))
-        }
-    }
 }
 
 /// Notes what is wrong with a pair, at the file where it is to be put right.

@@ -1,12 +1,17 @@
 //! `[[domain]]`: the domains that mail is accepted for.
 
-use postern_mail::{DomainPattern, NextHop};
+use std::collections::BTreeSet;
+
+use postern_mail::{Domain, DomainMap, DomainPattern, NextHop};
 use postern_policy::{ChannelLevel, RouteFloor};
 
-use super::floor;
+use super::{
+    dkim::{self, DkimKey},
+    floor,
+};
 use crate::{
     schema::{Key, Located, Notes, Occurs, Reported, Section, Table},
-    value::{CHANNEL, NEXT_HOP, PATTERN},
+    value::{BOOLEAN, CHANNEL, NEXT_HOP, PATTERN},
 };
 
 /// A domain that mail is accepted for, and where its mail goes.
@@ -18,13 +23,20 @@ pub struct LocalDomain {
     pub next_hops: Vec<NextHop>,
     /// The least that a channel to them must be.
     pub floor: RouteFloor,
+    /// Whether mail goes to those hosts with a reverse-path of ours (SRS), as mail that leaves
+    /// for other domains does. Never without [`Settings::srs`](crate::Settings::srs).
+    pub srs: bool,
+    /// The keys that sign the domain's mail; none where `pattern` is no single domain.
+    pub dkim: Vec<DkimKey>,
 }
 
 /// What was written for a domain; whatever is not right was told and is absent.
-pub(crate) struct Written {
+pub(crate) struct Written<'a> {
     pub(crate) name: Result<Located<DomainPattern>, Reported>,
     pub(crate) next_hops: Result<Vec<Located<NextHop>>, Reported>,
     require: Result<Located<ChannelLevel>, Reported>,
+    srs: Result<Located<bool>, Reported>,
+    dkim: Vec<dkim::Written<'a>>,
 }
 
 static NAME: Key<DomainPattern> = Key::required(
@@ -53,29 +65,45 @@ static REQUIRE: Key<ChannelLevel> = Key::defaulted(
      `tls.trust`.",
 );
 
+static SRS: Key<bool> = Key::defaulted(
+    "srs",
+    &BOOLEAN,
+    "false",
+    "Whether mail goes to them with a reverse-path of ours, as `[srs]` says, which is for hosts \
+     that are not ours and check SPF. Mail that leaves for other domains always does once there \
+     is `[srs]`.",
+);
+
 pub(crate) static DOMAIN: Section = Section {
     name: "domain",
     occurs: Occurs::Often,
     doc: "A domain that mail is accepted for, and where its mail goes. Mail for any other domain \
           is accepted from `networks` of a relay listener only.",
-    keys: &[&NAME.entry, &NEXT_HOPS.entry, &REQUIRE.entry],
-    sections: &[],
+    keys: &[&NAME.entry, &NEXT_HOPS.entry, &REQUIRE.entry, &SRS.entry],
+    sections: &[&dkim::DKIM],
     not_yet: &[],
     commented: false,
     example: None,
 };
 
-pub(crate) fn read(table: &Table<'_>) -> Written {
+pub(crate) fn read<'a>(table: &Table<'a>) -> Written<'a> {
     Written {
         name: table.one(&NAME),
         next_hops: table.many(&NEXT_HOPS),
         require: table.one(&REQUIRE),
+        srs: table.one(&SRS),
+        dkim: dkim::read(table),
     }
 }
 
-impl Written {
-    /// The domain that this means.
-    pub(crate) fn check(self, notes: &Notes<'_>) -> Result<LocalDomain, Reported> {
+impl Written<'_> {
+    /// The domain that this means. `has_srs` tells whether there is `[srs]`.
+    pub(crate) fn check(self, notes: &Notes<'_>, has_srs: bool) -> Result<LocalDomain, Reported> {
+        let dkim = match &self.name {
+            Ok(name) => dkim::check(notes, &name.value, self.dkim),
+            Err(reported) => Err(*reported),
+        };
+        let srs = self.srs.and_then(|srs| check_srs(notes, &srs, has_srs));
         let (name, require) = (self.name?, self.require?);
         let next_hops: Vec<_> = self.next_hops?.into_iter().map(|hop| hop.value).collect();
         let floor = floor::check(notes, &name.value.to_string(), &require, &next_hops)?;
@@ -83,6 +111,62 @@ impl Written {
             pattern: name.value,
             next_hops,
             floor,
+            srs: srs?,
+            dkim: dkim?,
         })
+    }
+}
+
+fn check_srs(notes: &Notes<'_>, srs: &Located<bool>, has_srs: bool) -> Result<bool, Reported> {
+    if srs.value && !has_srs {
+        return Err(notes.error(
+            &srs.spot,
+            "has an effect only with [srs], which says whose name the mail takes",
+            "write [srs] with domain and secret, or remove the key",
+        ));
+    }
+    Ok(srs.value)
+}
+
+/// The domains that mail is accepted for, for sections that must name one of them.
+pub(crate) struct OwnDomains {
+    accepted: DomainMap<()>,
+    named: BTreeSet<Domain>,
+    /// The first that is given by name.
+    first: Option<Domain>,
+}
+
+impl OwnDomains {
+    /// What was written, unless one of the names is not known for sure.
+    pub(crate) fn of(written: &[Written<'_>]) -> Result<Self, Reported> {
+        let mut own = Self {
+            accepted: DomainMap::new(),
+            named: BTreeSet::new(),
+            first: None,
+        };
+        for domain in written {
+            let name = domain.name.as_ref().map_err(|reported| *reported)?;
+            own.accepted.insert(name.value.clone(), ());
+            if let DomainPattern::Exact(domain) = &name.value {
+                own.named.insert(domain.clone());
+                own.first.get_or_insert_with(|| domain.clone());
+            }
+        }
+        Ok(own)
+    }
+
+    /// Whether mail for the domain is accepted, by its own name or as one of those below another.
+    pub(crate) fn accepts(&self, domain: &Domain) -> bool {
+        self.accepted.find(domain).is_some()
+    }
+
+    /// Whether the domain is given by name.
+    pub(crate) fn names(&self, domain: &Domain) -> bool {
+        self.named.contains(domain)
+    }
+
+    /// The first that is given by name.
+    pub(crate) fn first(&self) -> Option<&Domain> {
+        self.first.as_ref()
     }
 }

@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
 };
 
-use postern_mail::{Domain, DomainPattern, Host, Network, NextHop};
+use postern_mail::{Domain, DomainPattern, Host, Mailbox, Network, NextHop};
 use postern_policy::ChannelLevel;
 use postern_tls::SpkiPin;
 use rustls_pki_types::UnixTime;
@@ -109,6 +109,12 @@ pub(crate) static NEXT_HOP: Kind<NextHop> = Kind {
     }),
 };
 
+pub(crate) static MAILBOX: Kind<Mailbox> = Kind {
+    name: "mailbox",
+    right: "a mailbox such as \"postmaster@example.org\"",
+    scalar: Scalar::Text(mailbox),
+};
+
 pub(crate) static CHANNEL: Kind<ChannelLevel> = Kind {
     name: "requirement",
     right: "\"any\", \"encrypted\" or \"authenticated\"",
@@ -201,7 +207,17 @@ fn pattern(text: &str) -> Result<DomainPattern, String> {
     text.parse().map_err(|error| quoted(text, error))
 }
 
-fn domain(text: &str) -> Result<Domain, String> {
+/// A mailbox in a domain. Nobody is known by an address literal for long.
+pub(crate) fn mailbox(text: &str) -> Result<Mailbox, String> {
+    let mailbox: Mailbox = text.parse().map_err(|error| quoted(text, error))?;
+    match mailbox.host() {
+        Host::Domain(name) if is_numeric(name) => Err(format!("{text:?} is at an address")),
+        Host::Literal(_) => Err(format!("{text:?} is at an address")),
+        Host::Domain(_) => Ok(mailbox),
+    }
+}
+
+pub(crate) fn domain(text: &str) -> Result<Domain, String> {
     let domain: Domain = text.parse().map_err(|error| quoted(text, error))?;
     if is_numeric(&domain) {
         return Err(format!("{text:?} is an address or a part of one"));

@@ -9,8 +9,9 @@ mod url;
 
 pub(crate) use duration::Duration;
 pub(crate) use kinds::{
-    ANY_PATTERN, BOOLEAN, CHANNEL, COUNT, DOMAIN, DURATION, FILE, MOMENT, NAME, NETWORK, NEXT_HOP,
-    PATTERN, SENTENCE, SERVER, SIZE, SOCKET, SPKI_PIN, name, not_a_choice, path,
+    ANY_PATTERN, BOOLEAN, CHANNEL, COUNT, DOMAIN, DURATION, FILE, MAILBOX, MOMENT, NAME, NETWORK,
+    NEXT_HOP, PATTERN, SENTENCE, SERVER, SIZE, SOCKET, SPKI_PIN, domain, mailbox, name,
+    not_a_choice, path,
 };
 pub use size::ByteSize;
 pub(crate) use url::url;

@@ -43,6 +43,10 @@ impl Home {
         home.put("ministry-ca.pem", ministry.pem());
         let list = ministry.crl(&RevocationList::numbered(1));
         home.put("ministry.crl", crl_pem(&list));
+        for key in ["dkim-2026a.key", "arc.key", "next.key"] {
+            home.put(key, "a private key");
+        }
+        home.put("srs.secret", "0123456789abcdef\n");
         // The root's key signing key of 2017, as the root zone has it.
         home.put(
             "root.key",

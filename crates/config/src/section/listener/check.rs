@@ -5,7 +5,7 @@ use std::{net::IpAddr, num::NonZeroU32};
 use postern_mail::Network;
 use postern_tls::Profile;
 
-use super::{Listener, ListenerTls, NETWORKS, Role, RoleWord, Written};
+use super::{Listener, ListenerTls, NETWORKS, Role, RoleWord, Written, judgement};
 use crate::{
     schema::{Located, Notes, Reported, Table},
     section::certificate::{self, Certificates},
@@ -43,12 +43,16 @@ impl Written {
         let most = self
             .max_connections
             .and_then(|most| check_max_connections(notes, most.as_ref(), connections));
+        let authentication = self
+            .authentication
+            .and_then(|word| judgement::check(notes, &word, self.quarantine?.as_ref()));
         Ok(Listener {
             address: self.address?.value,
             role: role?,
             tls: self.tls?.value,
             profile: profile?,
             max_connections: most?,
+            authentication: authentication?,
         })
     }
 }

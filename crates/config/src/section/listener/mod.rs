@@ -1,6 +1,7 @@
 //! `[[listener]]`: where mail comes in, from whom, and over what.
 
 mod check;
+mod judgement;
 
 use std::{net::SocketAddr, num::NonZeroU32};
 
@@ -8,6 +9,7 @@ use postern_mail::Network;
 use postern_tls::Profile;
 
 pub(crate) use check::check_against;
+pub use judgement::{Judgement, Quarantine};
 
 use super::tls::PROFILES;
 use crate::{
@@ -28,6 +30,8 @@ pub struct Listener {
     pub profile: Option<&'static Profile>,
     /// The most connections at the same time.
     pub max_connections: NonZeroU32,
+    /// Whether mail of strangers is judged, and what follows.
+    pub authentication: Judgement,
 }
 
 /// For whom a listener is.
@@ -63,6 +67,8 @@ pub(crate) struct Written {
     pub(crate) profile: Result<Option<Located<&'static Profile>>, Reported>,
     networks: Result<Option<Vec<Located<Network>>>, Reported>,
     max_connections: Result<Option<Located<NonZeroU32>>, Reported>,
+    authentication: Result<Located<judgement::Word>, Reported>,
+    quarantine: Result<Option<Located<Quarantine>>, Reported>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,6 +165,8 @@ pub(crate) static LISTENER: Section = Section {
         &PROFILE.entry,
         &NETWORKS.entry,
         &MAX_CONNECTIONS.entry,
+        &judgement::AUTHENTICATION.entry,
+        &judgement::QUARANTINE.entry,
     ],
     sections: &[],
     not_yet: &[],
@@ -180,5 +188,7 @@ pub(crate) fn read(table: &Table<'_>) -> Written {
         profile: table.maybe(&PROFILE),
         networks: table.maybe_many(&NETWORKS),
         max_connections: table.maybe(&MAX_CONNECTIONS),
+        authentication: table.one(&judgement::AUTHENTICATION),
+        quarantine: table.maybe(&judgement::QUARANTINE),
     }
 }

@@ -66,7 +66,7 @@ pub(crate) struct Written {
 /// What our own policy has to agree with, as far as it is right by itself.
 pub(crate) struct Surroundings<'s> {
     pub(crate) hostname: Option<&'s Domain>,
-    pub(crate) domains: &'s [domain::Written],
+    pub(crate) domains: &'s [domain::Written<'s>],
     pub(crate) certificates: Option<&'s Certificates>,
 }
 

@@ -126,7 +126,7 @@ fn policy(
 }
 
 /// The domains that are given by name: a policy belongs to one domain (RFC 8461 §3).
-fn domains(table: &Table<'_>, written: &[domain::Written]) -> Result<Vec<Domain>, Reported> {
+fn domains(table: &Table<'_>, written: &[domain::Written<'_>]) -> Result<Vec<Domain>, Reported> {
     let mut domains = Vec::new();
     for domain in written {
         let name = domain.name.as_ref().map_err(|reported| *reported)?;
