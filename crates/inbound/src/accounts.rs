@@ -11,6 +11,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use postern_authentication::{Override, Verdict as AuthorVerdict};
+use postern_mail::{QueueId, Recipient, ReversePath};
 use postern_policy::{
     Basis, Direction, InboundVerdict, Partner, PartnerName, Refusal, Stage, Verdict,
 };
@@ -22,6 +24,58 @@ pub trait Accounts: fmt::Debug + Send + Sync {
     /// A rule was held against a transaction: at MAIL where that was refused, else when the
     /// content had come in. A transaction that came to nothing for another reason is none.
     fn record(&self, attempt: &Attempt<'_>);
+
+    /// It was found out who wrote a message, and something was done about it. A message that is
+    /// not taken for another reason is none. Who does not say otherwise keeps no account of it.
+    fn judged(&self, mail: &JudgedMail<'_>) {
+        let _ = mail;
+    }
+}
+
+/// A message of which it was found out who wrote it: what DMARC's reports tell its author domain
+/// (RFC 9990, RFC 9991).
+#[derive(Debug, Clone, Copy)]
+pub struct JudgedMail<'a> {
+    /// What was found out.
+    pub verdict: &'a AuthorVerdict,
+    /// What was done.
+    pub done: Done<'a>,
+    /// Whom the client says it comes from.
+    pub reverse_path: &'a ReversePath,
+    /// Whom the client named as recipients, before aliases took their place.
+    pub recipients: &'a [Recipient],
+    /// The header as it came.
+    pub header: &'a [u8],
+    /// The message, where it is ours.
+    pub queue_id: Option<QueueId>,
+    /// When.
+    pub at: SystemTime,
+}
+
+/// What was done with a message after it was found out who wrote it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done<'a> {
+    /// It was taken; nothing else was asked for.
+    Taken,
+    /// It was taken though something else was asked for.
+    LetBe(LetBe<'a>),
+    /// It was taken and is under suspicion, as was asked for.
+    Quarantined,
+    /// It was refused, as was asked for or because there is nobody to ask.
+    Refused,
+    /// It is to come again, because something could not be found out.
+    PutOff,
+}
+
+/// Why something else was done than what was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LetBe<'a> {
+    /// Somebody who is trusted had it in hand.
+    Overridden(&'a Override),
+    /// The listener does nothing but mark.
+    Marked,
+    /// It has been put off for long enough, or too many of its kind have been.
+    PutOffEnough,
 }
 
 /// Keeps no account.

@@ -38,7 +38,9 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use postern_inbound::{Inbound, Limits, Listener, NoAccounts, Role, Settings, TlsMode};
+//! use postern_inbound::{
+//!     Inbound, Judgement, Limits, Listener, NoAccounts, Quarantine, Role, Settings, TlsMode,
+//! };
 //! # use postern_mail::DomainMap;
 //! # use postern_policy::{Defaults, Policy};
 //! # use postern_spool::LocalSpool;
@@ -59,12 +61,15 @@
 //!     policy,
 //!     certificates,
 //!     domains: DomainMap::from_iter([("example.org".parse()?, ())]),
+//!     authentication: None, // or who finds out who wrote a message
+//!     rewriting: Arc::default(),
 //!     listeners: vec![Listener {
 //!         address: "127.0.0.1:0".parse()?,
 //!         role: Role::Mx,
 //!         tls: TlsMode::None,
 //!         profile: None,
 //!         connections: 100,
+//!         judgement: Judgement::Enforce(Quarantine::Mark),
 //!     }],
 //!     limits: Limits::default(),
 //! };
@@ -101,7 +106,9 @@ mod settings;
 mod shared;
 mod situation;
 
-pub use accounts::{Accounts, Attempt, AttemptOutcome, NoAccounts};
+pub use accounts::{Accounts, Attempt, AttemptOutcome, Done, JudgedMail, LetBe, NoAccounts};
 pub use inbound::{BindError, Control, Drained, Inbound};
-pub use settings::{Limits, Listener, Role, Settings, TlsMode};
+pub use settings::{
+    Authentication, Judgement, Limits, Listener, Quarantine, Role, Settings, TlsMode,
+};
 pub use situation::{Replaced, TlsFault};

@@ -7,8 +7,10 @@ use std::{
     time::Duration,
 };
 
+use postern_authentication::{Sealer, Signer, Verifier};
 use postern_mail::{Domain, DomainMap, Network};
 use postern_policy::{Label, ListenerFloor, Policy};
+use postern_rewriting::Rewriting;
 use postern_tls::{CertificateStore, CryptoBounds, Profile};
 
 /// Everything that reception goes by. On reload it is replaced as a whole.
@@ -22,10 +24,33 @@ pub struct Settings {
     pub certificates: Arc<CertificateStore>,
     /// The domains that mail is accepted for from anybody.
     pub domains: DomainMap<()>,
+    /// How it is found out who wrote a message, and how our own mail is signed. Without, nobody
+    /// asks, and results that messages bring stay in them.
+    pub authentication: Option<Arc<Authentication>>,
+    /// Which recipients stand for others.
+    pub rewriting: Arc<Rewriting>,
     /// Where mail comes in.
     pub listeners: Vec<Listener>,
     /// What peers may cost.
     pub limits: Limits,
+}
+
+/// How it is found out who wrote a message, and how our own mail is signed.
+#[derive(Debug, Clone)]
+pub struct Authentication {
+    /// Who finds out.
+    pub verifier: Arc<Verifier>,
+    /// The name under which our results are known (RFC 8601 §2.5).
+    pub authserv_id: String,
+    /// Whether SPF is told in a field of its own as well (RFC 7208 §9.1).
+    pub received_spf: bool,
+    /// For how long mail is put off because something cannot be found out. After that it is taken
+    /// as it is.
+    pub temperror_limit: Duration,
+    /// Who signs for our domains.
+    pub signer: Arc<Signer>,
+    /// Who seals what strangers send, for those whom it is passed on to (RFC 8617).
+    pub sealer: Option<Arc<Sealer>>,
 }
 
 /// Where mail comes in, from whom, and over what.
@@ -41,6 +66,32 @@ pub struct Listener {
     pub profile: Option<&'static Profile>,
     /// The most connections to it at the same time.
     pub connections: usize,
+    /// What follows for strangers from who wrote a message. It needs
+    /// [`Settings::authentication`].
+    pub judgement: Judgement,
+}
+
+/// What follows for strangers from who wrote a message. Clients of our own networks are believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judgement {
+    /// Nobody asks.
+    Off,
+    /// It is said in the header, and nothing is refused for it.
+    Mark,
+    /// What the author domain asks for is done, and there must be one author domain to ask.
+    Enforce(Quarantine),
+}
+
+/// What becomes of a message that is under suspicion, because its author domain asks for that
+/// (RFC 9989 §4.7). Whichever it is, a header field says so as well: `Postern-Quarantine`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quarantine {
+    /// It goes its way, and whoever delivers it looks at the field.
+    Mark,
+    /// It is kept in the queue until an operator releases it.
+    Hold,
+    /// It goes to the next hop for such mail.
+    Redirect,
 }
 
 impl Listener {

@@ -7,10 +7,11 @@ use std::{net::SocketAddr, sync::Arc};
 
 use postern_mail::{Domain, DomainMap};
 use postern_policy::{ListenerFloor, Policy};
+use postern_rewriting::Rewriting;
 use postern_smtp::server::{RequireTls, ServerSettings, StartTls};
 use postern_tls::{CryptoBounds, TlsServer, TlsServerError};
 
-use crate::{Limits, Listener, Settings, TlsMode, census::Capacity};
+use crate::{Authentication, Limits, Listener, Settings, TlsMode, census::Capacity};
 
 /// The settings, ready to be used.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(crate) struct Situation {
     pub(crate) hostname: Domain,
     pub(crate) policy: Arc<Policy>,
     pub(crate) domains: DomainMap<()>,
+    pub(crate) authentication: Option<Arc<Authentication>>,
+    pub(crate) rewriting: Arc<Rewriting>,
     pub(crate) limits: Limits,
     doors: Vec<Arc<Door>>,
 }
@@ -60,6 +63,8 @@ impl Situation {
             hostname: settings.hostname.clone(),
             policy: Arc::clone(&settings.policy),
             domains: settings.domains.clone(),
+            authentication: settings.authentication.clone(),
+            rewriting: Arc::clone(&settings.rewriting),
             limits: settings.limits.clone(),
             doors: doors.into_iter().flatten().map(Arc::new).collect(),
         })
@@ -183,7 +188,7 @@ pub(crate) fn carry_over(bound: &[Listener], new: &[Listener]) -> (Vec<Listener>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Role;
+    use crate::{Judgement, Quarantine, Role};
 
     fn listener(address: &str, connections: usize) -> Listener {
         Listener {
@@ -192,6 +197,7 @@ mod tests {
             tls: TlsMode::None,
             profile: None,
             connections,
+            judgement: Judgement::Enforce(Quarantine::Mark),
         }
     }
 

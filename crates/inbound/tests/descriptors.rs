@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use postern_inbound::{Inbound, Limits, Listener, NoAccounts, Role, Settings, TlsMode};
+use postern_inbound::{Inbound, Judgement, Limits, Listener, NoAccounts, Role, Settings, TlsMode};
 use postern_mail::DomainMap;
 use postern_policy::{Defaults, Policy};
 use postern_spool::LocalSpool;
@@ -59,12 +59,15 @@ fn settings() -> Settings {
         policy: Arc::new(Policy::new(defaults, Vec::new()).unwrap()),
         certificates: Arc::new(CertificateStore::load(&[], UnixTime::now()).unwrap()),
         domains: DomainMap::new(),
+        authentication: None,
+        rewriting: Arc::default(),
         listeners: vec![Listener {
             address: "127.0.0.1:0".parse().unwrap(),
             role: Role::Mx,
             tls: TlsMode::None,
             profile: None,
             connections: 100,
+            judgement: Judgement::Off,
         }],
         limits: Limits::default(),
     }

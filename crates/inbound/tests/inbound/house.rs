@@ -10,7 +10,9 @@ use std::{
 };
 
 use async_trait::async_trait;
-use postern_inbound::{Control, Drained, Inbound, Limits, Listener, Role, Settings, TlsMode};
+use postern_inbound::{
+    Control, Drained, Inbound, Judgement, Limits, Listener, Quarantine, Role, Settings, TlsMode,
+};
 use postern_mail::{DomainMap, Envelope, QueueId};
 use postern_policy::Partner;
 use postern_spool::{
@@ -50,6 +52,8 @@ impl Plan {
             policy: policy(partners(&pki)),
             certificates: pki.certificates(),
             domains: domains.into_iter().collect::<DomainMap<()>>(),
+            authentication: None,
+            rewriting: Arc::default(),
             listeners: vec![listener(Role::Mx, TlsMode::StartTls)],
             limits: Limits::default(),
         };
@@ -80,6 +84,7 @@ pub(crate) fn listener(role: Role, tls: TlsMode) -> Listener {
         tls,
         profile: None,
         connections: 1000,
+        judgement: Judgement::Enforce(Quarantine::Mark),
     }
 }
 

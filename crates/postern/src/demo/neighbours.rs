@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use postern_inbound::{Inbound, Limits, Listener, NoAccounts, Role, Settings, TlsMode};
+use postern_inbound::{Inbound, Judgement, Limits, Listener, NoAccounts, Role, Settings, TlsMode};
 use postern_mail::DomainMap;
 use postern_policy::{ChannelLevel, Defaults, IdentityTerms, InboundTerms, Partner, Policy, Stage};
 use postern_tls::{CertificateStore, Profile, ProfileName, TrustAnchors};
@@ -170,6 +170,8 @@ impl Neighbour {
             policy: Arc::new(self.policy(home)?),
             certificates: Arc::new(self.certificates(home)?),
             domains,
+            authentication: None,
+            rewriting: Arc::default(),
             listeners: vec![Listener {
                 address: ANY_PORT,
                 role: Role::Mx,
@@ -179,6 +181,7 @@ impl Neighbour {
                 },
                 profile: None,
                 connections: 100,
+                judgement: Judgement::Off,
             }],
             limits: Limits::default(),
         })

@@ -70,6 +70,8 @@ impl From<Settings> for Wiring {
             policy: Arc::clone(&policy),
             certificates: Arc::clone(&certificates),
             domains,
+            authentication: None,
+            rewriting: Arc::default(),
             listeners,
             limits,
         };

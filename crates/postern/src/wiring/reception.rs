@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use postern_config::ListenerTls;
-use postern_inbound::{Limits, Listener, Role, TlsMode};
+use postern_inbound::{Judgement, Limits, Listener, Quarantine, Role, TlsMode};
 use postern_mail::DomainMap;
 use postern_policy::ListenerFloor;
 
@@ -31,6 +31,21 @@ pub(super) fn listener(written: &postern_config::Listener) -> Listener {
         },
         profile: written.profile,
         connections: number(written.max_connections),
+        judgement: match written.authentication {
+            postern_config::Judgement::Off => Judgement::Off,
+            postern_config::Judgement::Mark => Judgement::Mark,
+            postern_config::Judgement::Enforce(suspicious) => {
+                Judgement::Enforce(quarantine(suspicious))
+            }
+        },
+    }
+}
+
+fn quarantine(written: postern_config::Quarantine) -> Quarantine {
+    match written {
+        postern_config::Quarantine::Mark => Quarantine::Mark,
+        postern_config::Quarantine::Hold => Quarantine::Hold,
+        postern_config::Quarantine::Redirect => Quarantine::Redirect,
     }
 }
 
