@@ -14,6 +14,8 @@ use crate::host::Unreachable;
 pub(crate) enum Outcome {
     /// The next hop has taken responsibility.
     Delivered(Handover),
+    /// The recipient is an address of this mail system itself, which has taken the message in.
+    TakenIn,
     /// It has not.
     Failed(FailedAttempt),
 }
@@ -23,7 +25,7 @@ impl Outcome {
     pub(crate) fn handover(&self) -> Option<&Handover> {
         match self {
             Self::Delivered(handover) => Some(handover),
-            Self::Failed(_) => None,
+            Self::TakenIn | Self::Failed(_) => None,
         }
     }
 }

@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use postern_spool::Spool;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{destination::Destinations, situation::Situation, slots::Slots};
+use crate::{destination::Destinations, notice_cap::NoticeCap, situation::Situation, slots::Slots};
 
 /// How long to wait before the queue is asked for anything again when it could not do it.
 pub(crate) const AFTER_TROUBLE: Duration = Duration::from_secs(5);
@@ -23,6 +23,8 @@ pub(crate) struct Engine {
     /// Room for connections, to all destinations together: a message for a thousand domains must
     /// not take every descriptor there is.
     pub(crate) connections: Slots,
+    /// How many notices were sent to whom.
+    pub(crate) notices: NoticeCap,
     situation: ArcSwap<Situation>,
 }
 
@@ -36,6 +38,7 @@ impl Engine {
             stopping: CancellationToken::new(),
             messages: Slots::default(),
             connections: Slots::default(),
+            notices: NoticeCap::default(),
             situation: ArcSwap::from_pointee(situation),
         }
     }

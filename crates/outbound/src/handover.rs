@@ -42,7 +42,7 @@ fn rest_of(outcomes: &[Outcome], places: Vec<usize>) -> Vec<usize> {
         return Vec::new();
     }
     let turned_away = |outcome: &Outcome| match outcome {
-        Outcome::Delivered(_) => false,
+        Outcome::Delivered(_) | Outcome::TakenIn => false,
         Outcome::Failed(failed) => speaks_of_too_many(failed),
     };
     let outcomes = outcomes.iter().zip(places);

@@ -12,7 +12,9 @@
 //!
 //! | question | module | RFC |
 //! |---|---|---|
-//! | which way does a recipient's mail go? | [`Routes`] | |
+//! | which way does a recipient's mail go? | [`Routes`], `sorting` | |
+//! | in whose name? | `sorting`, by `postern-rewriting` | 7208 §2.4 |
+//! | who takes in what is for us? | [`LocalDelivery`] | |
 //! | who may share a connection, and who waits? | `destination` | |
 //! | what must the delivery meet? | `planning`, by the policy | 8461 §3.4, §5.1 |
 //! | which hosts, at which addresses? | `host` | 5321 §5.1, 7505 |
@@ -23,6 +25,7 @@
 //! | what of too many recipients? | `handover` | 5321 §4.5.3.1.10 |
 //! | when is it tried again, when given up? | [`Schedule`] | 5321 §4.5.4.1 |
 //! | who is told? | `settlement`, `notice`, by `postern-reports` | 3461, 3464 |
+//! | who is not? | `settlement`, `notice_cap` | 5321 §4.5.5, §6.2 |
 //! | what is counted of it? | [`Accounts`], `tls_report`, `partner_report` | 8460 §4.3 |
 //! | what would be done? | [`survey`](mod@survey) | |
 //!
@@ -79,8 +82,10 @@ mod engine;
 mod handover;
 mod host;
 mod job;
+mod local;
 mod message;
 mod notice;
+mod notice_cap;
 mod outbound;
 mod part;
 mod partner_report;
@@ -92,6 +97,7 @@ mod settings;
 mod settlement;
 mod situation;
 mod slots;
+mod sorting;
 pub mod survey;
 mod tls_report;
 mod trace;
@@ -99,8 +105,9 @@ mod worker;
 
 pub use accounts::{Accounts, NoAccounts};
 pub use host::PrivateTargets;
+pub use local::{LocalDelivery, LocalError};
 pub use outbound::{Outbound, Stopped};
-pub use route::{NoWay, Route, Routes, Way};
+pub use route::{NoWay, Route, Routes, Senders, Way};
 pub use schedule::Schedule;
 pub use settings::{AddressFamilies, Settings};
 pub use situation::{Situation, TlsClients};

@@ -1,21 +1,20 @@
 //! One message on its way: split by destination, put together again when the outcomes are in.
 
-use std::{collections::HashMap, sync::Arc, time::SystemTime};
+use std::{sync::Arc, time::SystemTime};
 
-use postern_mail::{EnhancedStatusCode, Envelope};
 use postern_spool::{Claim, ClaimedRecipient, SpoolError};
 use tokio::sync::mpsc;
 use tracing::error;
 
 use crate::{
-    attempt::{FailedAttempt, Outcome, Weight},
-    destination::{Enqueued, Hops, Key},
+    attempt::{FailedAttempt, Outcome},
+    destination::Enqueued,
     engine::{AFTER_TROUBLE, Engine},
     job::{CameTo, Job, Report},
-    part::{Part, needs_requiretls},
-    route::Way,
+    local,
+    part::Part,
     settlement::{self, Tally},
-    situation::Situation,
+    sorting::{self, Sorted},
     worker,
 };
 
@@ -94,9 +93,19 @@ impl Delivery {
     /// line.
     fn hand_out(&mut self, recipients: &[ClaimedRecipient]) {
         let situation = self.engine.situation();
-        for (key, part) in self.split(recipients, &situation) {
-            self.open += 1;
-            let job = Job::new(part, self.reports.clone());
+        let Sorted { parts, here, stuck } = sorting::sort(&self.claim, recipients, &situation);
+        for (claimed, failed) in stuck {
+            self.tally
+                .record_one(&claimed, Outcome::Failed(failed), None);
+        }
+        if let (Some(part), Some(local)) = (here, &situation.settings.local) {
+            let job = self.job(part);
+            self.engine
+                .tasks
+                .spawn(local::take_in(Arc::clone(local), job));
+        }
+        for (key, part) in parts {
+            let job = self.job(part);
             let connections = situation.settings.connections;
             match self.engine.destinations.enqueue(key, job, connections) {
                 Enqueued::InLine => {}
@@ -106,52 +115,10 @@ impl Delivery {
         }
     }
 
-    /// Groups recipients that one connection can serve.
-    fn split(
-        &mut self,
-        recipients: &[ClaimedRecipient],
-        situation: &Arc<Situation>,
-    ) -> HashMap<Key, Part> {
-        let mut parts: HashMap<Key, Part> = HashMap::new();
-        for claimed in recipients {
-            let routes = &situation.settings.routes;
-            let way = match routes.way(&claimed.recipient.forward_path) {
-                Ok(way) => way,
-                Err(no_way) => {
-                    // X.3.5: system incorrectly configured (RFC 3463 §3.4).
-                    let status = EnhancedStatusCode::transient(3, 5);
-                    let (text, now) = (no_way.to_string(), SystemTime::now());
-                    let failed = FailedAttempt::here(status, &text, Weight::NotReached, now);
-                    self.tally.record_one(claimed, Outcome::Failed(failed));
-                    continue;
-                }
-            };
-            let part = parts
-                .entry(key_of(&way, self.claim.envelope(), situation))
-                .or_insert_with(|| Part {
-                    claim: Arc::clone(&self.claim),
-                    recipients: Vec::new(),
-                    way,
-                    situation: Arc::clone(situation),
-                });
-            part.recipients.push(claimed.clone());
-        }
-        parts
-    }
-}
-
-fn key_of(way: &Way, envelope: &Envelope, situation: &Situation) -> Key {
-    let plan = situation.plan_locally(way, envelope.tls_wish);
-    let fixed = way.fixed_hops(&plan);
-    let hops = if fixed.is_empty() {
-        Hops::Found(way.destination.clone())
-    } else {
-        Hops::Fixed(fixed.to_vec())
-    };
-    Key {
-        hops,
-        pool: plan.pool_key(),
-        needs_requiretls: needs_requiretls(envelope),
+    /// A part on its way, of which a report will come.
+    fn job(&mut self, part: Part) -> Job {
+        self.open += 1;
+        Job::new(part, self.reports.clone())
     }
 }
 

@@ -2,14 +2,17 @@
 
 use std::time::SystemTime;
 
-use postern_mail::{Domain, EnhancedStatusCode};
+use postern_mail::{EnhancedStatusCode, Mailbox, Notify, NotifyEvent};
 use postern_reports::{self as reports, Action, Facts, MOST_RETURNED, RecipientFact};
 use postern_spool::{
     BounceTo, Cause, Claim, ClaimedRecipient, Content, Failure, Origin, Submission,
 };
 use tracing::warn;
 
-use crate::attempt::{Handover, chain};
+use crate::{
+    attempt::{Handover, chain},
+    settings::Settings,
+};
 
 /// What the sender is to hear of one recipient.
 #[derive(Debug)]
@@ -29,18 +32,38 @@ pub(crate) enum Event<'a> {
     Late(&'a Failure, SystemTime),
     /// It was handed to a host that will not report success itself.
     Relayed(&'a Handover),
+    /// It was taken in here.
+    Delivered,
 }
 
-/// The notice about these recipients, ready for the queue; nothing where nobody wants to know.
+impl Event<'_> {
+    fn kind(&self) -> NotifyEvent {
+        match self {
+            Self::GivenUp(..) => NotifyEvent::Failure,
+            Self::Late(..) => NotifyEvent::Delay,
+            Self::Relayed(_) | Self::Delivered => NotifyEvent::Success,
+        }
+    }
+}
+
+/// Who wants to hear of any of this: the sender, if there is one (RFC 5321 §4.5.5) and something
+/// happened that he wants to hear of (RFC 3461 §4.1).
+pub(crate) fn wanted_by<'a>(claim: &'a Claim, told: &[Told<'_>]) -> Option<&'a Mailbox> {
+    let sender = claim.envelope().reverse_path.mailbox()?;
+    let is_wanted = told.iter().any(|told| {
+        let notify = Notify::or_default(told.recipient.recipient.notify);
+        notify.asks_for(told.event.kind())
+    });
+    is_wanted.then_some(sender)
+}
+
+/// The notice about these recipients, ready for the queue.
 pub(crate) async fn write(
     claim: &Claim,
-    reporter: &Domain,
+    settings: &Settings,
     told: &[Told<'_>],
     now: SystemTime,
 ) -> Option<Submission> {
-    if told.is_empty() {
-        return None;
-    }
     let start = start_of_content(claim).await;
     let content = if (start.len() as u64) < claim.content().octets() {
         reports::Content::Start(&start)
@@ -48,7 +71,7 @@ pub(crate) async fn write(
         reports::Content::Whole(&start)
     };
     let facts = Facts {
-        reporter,
+        reporter: &settings.hostname,
         id: claim.id(),
         envelope: claim.envelope(),
         arrived: claim.received_at(),
@@ -101,6 +124,13 @@ fn fact<'a>(told: &'a Told<'a>, now: SystemTime) -> RecipientFact<'a> {
                 host: &handover.peer.host,
                 reply: &handover.reply,
             },
+            last_attempt: Some(now),
+        },
+        Event::Delivered => RecipientFact {
+            recipient,
+            action: Action::Delivered,
+            status: EnhancedStatusCode::success(0, 0),
+            cause: reports::Cause::Here(""),
             last_attempt: Some(now),
         },
     }

@@ -22,6 +22,8 @@ pub(crate) struct Part {
     pub(crate) recipients: Vec<ClaimedRecipient>,
     /// Which way.
     pub(crate) way: Way,
+    /// In whose name: what `MAIL` says. Who hears of a failure is a matter of the claim alone.
+    pub(crate) reverse_path: ReversePath,
     /// Under which situation they were found to go one way.
     pub(crate) situation: Arc<Situation>,
 }
@@ -35,7 +37,7 @@ impl Part {
             .map(|claimed| claimed.recipient.clone());
         let whole = self.claim.envelope();
         Envelope {
-            reverse_path: whole.reverse_path.clone(),
+            reverse_path: self.reverse_path.clone(),
             recipients: recipients.collect(),
             body: whole.body,
             smtputf8: whole.smtputf8,
@@ -68,6 +70,7 @@ impl Part {
             claim: Arc::clone(&self.claim),
             recipients: recipients.cloned().collect(),
             way: self.way.clone(),
+            reverse_path: self.reverse_path.clone(),
             situation: Arc::clone(&self.situation),
         }
     }

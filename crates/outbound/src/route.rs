@@ -12,6 +12,17 @@ pub struct Route {
     pub next_hops: Vec<NextHop>,
     /// What every channel on this route must prove at least.
     pub floor: Option<RouteFloor>,
+    /// Whether what comes from others is sent on in their name.
+    pub senders: Senders,
+}
+
+/// In whose name mail from others goes the way it goes (RFC 7208 §2.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Senders {
+    /// In theirs: the next hop is one of ours, and knows that it hears it from us.
+    Kept,
+    /// In ours, by SRS where it is configured: the next hop may ask whether we may speak for them.
+    Rewritten,
 }
 
 /// All configured routes.
@@ -57,7 +68,11 @@ impl Routes {
             .domain()
             .and_then(|domain| self.route_of(domain))
             .cloned();
-        Way { destination, route }
+        Way {
+            destination,
+            route,
+            detour: None,
+        }
     }
 
     fn route_of(&self, domain: &Domain) -> Option<&Arc<Route>> {
@@ -73,15 +88,30 @@ pub struct Way {
     pub destination: Host,
     /// What the configuration says of it, if anything.
     pub route: Option<Arc<Route>>,
+    /// Where it goes instead: to the next hops for suspicious mail. What the destination demands
+    /// of channels holds there as well.
+    pub detour: Option<Vec<NextHop>>,
 }
 
 impl Way {
     /// The next hops that the configuration fixes: the partner's before the route's.
     pub fn fixed_hops<'a>(&'a self, plan: &'a DeliveryPlan) -> &'a [NextHop] {
+        if let Some(detour) = &self.detour {
+            return detour;
+        }
         match (plan.next_hops(), &self.route) {
             ([], Some(route)) => &route.next_hops,
             ([], None) => &[],
             (hops, _) => hops,
+        }
+    }
+
+    /// In whose name mail from others goes this way.
+    pub fn senders(&self) -> Senders {
+        match (&self.detour, &self.route) {
+            (Some(_), _) => Senders::Kept,
+            (None, Some(route)) => route.senders,
+            (None, None) => Senders::Rewritten,
         }
     }
 
@@ -104,6 +134,7 @@ mod tests {
         let route = |hop: &str| Route {
             next_hops: vec![hop.parse().unwrap()],
             floor: None,
+            senders: Senders::Kept,
         };
         let mut routes = Routes::default();
         routes.add_own("own.example".parse().unwrap(), route("inside.example"));
@@ -124,6 +155,7 @@ mod tests {
             Ok(Way {
                 destination,
                 route: None,
+                ..
             }) => format!("MX of {destination}"),
             Err(NoWay) => "no way".to_owned(),
         };
@@ -149,6 +181,7 @@ mod tests {
         let smarthost = Route {
             next_hops: vec!["smarthost.example".parse().unwrap()],
             floor: None,
+            senders: Senders::Rewritten,
         };
         routes.add_outward(DomainPattern::Any, smarthost);
         check(&routes, "<a@own.example>", "inside.example:25");

@@ -2,12 +2,14 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
-use postern_mail::{Domain, NextHop};
+use postern_mail::{Domain, DomainMap, Mailbox, NextHop};
+use postern_rewriting::Srs;
 
-use crate::{PrivateTargets, Routes, Schedule};
+use crate::{LocalDelivery, PrivateTargets, Routes, Schedule};
 
 /// What the operator decides about delivery.
 #[derive(Debug, Clone)]
@@ -38,6 +40,19 @@ pub struct Settings {
     pub mx_port: u16,
     /// Where our own listeners are, so that mail is not sent round in a circle.
     pub own_addresses: Vec<SocketAddr>,
+    /// The domains that we are the hosts of: their senders' mail is ours to send.
+    pub own_domains: DomainMap<()>,
+    /// In whose name mail from others is sent on; in theirs where there is none.
+    pub srs: Option<Arc<Srs>>,
+    /// Where mail goes that is kept apart as suspicious.
+    pub quarantine: Vec<NextHop>,
+    /// Who takes in the mail for `local_addresses`.
+    pub local: Option<Arc<dyn LocalDelivery>>,
+    /// The addresses of this mail system itself: their mail goes to no next hop.
+    pub local_addresses: Vec<Mailbox>,
+    /// The most notices that one address is sent within an hour. Whoever writes in somebody's name
+    /// to many who do not exist could bury him under them.
+    pub notices_per_hour: u32,
 }
 
 impl Settings {
@@ -56,6 +71,12 @@ impl Settings {
             private_targets: PrivateTargets::Refused,
             mx_port: NextHop::SMTP,
             own_addresses: Vec::new(),
+            own_domains: DomainMap::new(),
+            srs: None,
+            quarantine: Vec::new(),
+            local: None,
+            local_addresses: Vec::new(),
+            notices_per_hour: 100,
         }
     }
 }

@@ -3,12 +3,13 @@
 use std::{
     mem,
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
-use postern_mail::{EnhancedStatusCode, Notify, NotifyEvent};
+use postern_mail::{EnhancedStatusCode, Notify, NotifyEvent, ReversePath};
 use postern_spool::{
-    Claim, ClaimedRecipient, DelayNotice, Outcome as Recorded, Settlement, SpoolError,
+    BounceTo, Claim, ClaimedRecipient, DelayNotice, Outcome as Recorded, Settlement, SpoolError,
+    Submission,
 };
 use tracing::info;
 
@@ -36,9 +37,9 @@ const LONGEST_POSTPONEMENT: Duration = Duration::from_secs(5 * 60);
 #[derive(Debug)]
 pub(crate) struct Tally {
     claim: Arc<Claim>,
-    delivered: Vec<(ClaimedRecipient, Handover)>,
+    delivered: Vec<(ClaimedRecipient, Reached)>,
     /// Who was delivered and settled already, and is still to be told of.
-    relayed: Vec<(ClaimedRecipient, Handover)>,
+    untold: Vec<(ClaimedRecipient, Reached)>,
     failed: Vec<(ClaimedRecipient, FailedAttempt)>,
     postponed: Vec<(ClaimedRecipient, SystemTime)>,
 }
@@ -48,7 +49,7 @@ impl Tally {
         Self {
             claim,
             delivered: Vec::new(),
-            relayed: Vec::new(),
+            untold: Vec::new(),
             failed: Vec::new(),
             postponed: Vec::new(),
         }
@@ -57,20 +58,31 @@ impl Tally {
     /// Takes the outcomes of a part, which are in the order of its recipients.
     pub(crate) fn record(&mut self, part: &Part, outcomes: Vec<Outcome>) {
         for (recipient, outcome) in part.recipients.iter().zip(outcomes) {
-            self.record_one(recipient, outcome);
+            self.record_one(recipient, outcome, Some(&part.reverse_path));
         }
     }
 
-    /// Takes the outcome of one recipient, and logs it.
-    pub(crate) fn record_one(&mut self, recipient: &ClaimedRecipient, outcome: Outcome) {
+    /// Takes the outcome of one recipient, and logs it with what `MAIL` said, where it was said.
+    pub(crate) fn record_one(
+        &mut self,
+        recipient: &ClaimedRecipient,
+        outcome: Outcome,
+        sent_as: Option<&ReversePath>,
+    ) {
+        let log = account::Line::new(&self.claim, recipient, sent_as);
         match outcome {
             Outcome::Delivered(handover) => {
-                account::delivered(&self.claim, recipient, &handover);
-                self.delivered.push((recipient.clone(), handover));
+                log.delivered(&handover);
+                let reached = Reached::NextHop(Box::new(handover));
+                self.delivered.push((recipient.clone(), reached));
+            }
+            Outcome::TakenIn => {
+                log.taken_in();
+                self.delivered.push((recipient.clone(), Reached::Here));
             }
             Outcome::Failed(attempt) => {
                 let attempt = confirm_denial(recipient, attempt);
-                account::failed(&self.claim, recipient, &attempt);
+                log.failed(&attempt);
                 self.failed.push((recipient.clone(), attempt));
             }
         }
@@ -87,7 +99,7 @@ impl Tally {
         for recipient in &part.recipients {
             if schedule.has_news(age, recipient.delay_notice) {
                 let failed = FailedAttempt::crowded_out(now);
-                self.record_one(recipient, Outcome::Failed(failed));
+                self.record_one(recipient, Outcome::Failed(failed), None);
             } else {
                 let until = now + age.clamp(SHORTEST_POSTPONEMENT, LONGEST_POSTPONEMENT);
                 self.postponed.push((recipient.clone(), until));
@@ -106,15 +118,17 @@ impl Tally {
         engine.spool.settle(&self.claim, settlement).await.map(drop)
     }
 
-    /// Settles everything, with one notice for all that was given up, one for all that is late,
-    /// and one for all of whom nobody else will tell that they were reached.
+    /// Settles everything, with one notice for all that was given up, all that is late, and all
+    /// of whom nobody else will tell that they were reached.
     pub(crate) async fn settle(mut self, engine: &Engine) -> Result<(), SpoolError> {
         let situation = engine.situation();
         let mut settlement = Settlement::default();
         self.add_delivered(&mut settlement);
         self.add_postponed(&mut settlement);
-        self.add_failed(&mut settlement, &situation).await;
-        self.add_relayed(&mut settlement, &situation).await;
+        let failures = self.add_failed(&mut settlement, &situation);
+        let told: Vec<_> = failures.into_iter().chain(self.reached()).collect();
+        let notice = self.notice(engine, &situation, &told).await;
+        settlement.submissions.extend(notice);
         let settled = engine.spool.settle(&self.claim, settlement).await?;
         if settled.waiting == 0 {
             info!(queue_id = %self.claim.id(), "message done");
@@ -130,11 +144,11 @@ impl Tally {
         let recorded =
             |(recipient, _): &(ClaimedRecipient, _)| (recipient.index, Recorded::Delivered);
         settlement.outcomes.extend(delivered.iter().map(recorded));
-        let untold = delivered.into_iter().filter(|(recipient, handover)| {
+        let untold = delivered.into_iter().filter(|(recipient, reached)| {
             let asked = Notify::or_default(recipient.recipient.notify);
-            handover.reporter == Reporter::Postern && asked.asks_for(NotifyEvent::Success)
+            reached.is_ours_to_tell() && asked.asks_for(NotifyEvent::Success)
         });
-        self.relayed.extend(untold);
+        self.untold.extend(untold);
     }
 
     fn add_postponed(&self, settlement: &mut Settlement) {
@@ -145,16 +159,20 @@ impl Tally {
         settlement.outcomes.extend(postponed);
     }
 
-    async fn add_relayed(&self, settlement: &mut Settlement, situation: &Situation) {
-        let relayed = self.relayed.iter().map(|(recipient, handover)| Told {
+    /// What is to be told of those that were reached.
+    fn reached(&self) -> impl Iterator<Item = Told<'_>> {
+        self.untold.iter().map(|(recipient, reached)| Told {
             recipient,
-            event: Event::Relayed(handover),
-        });
-        let relayed: Vec<_> = relayed.collect();
-        self.add_notice(settlement, situation, &relayed).await;
+            event: match reached {
+                Reached::NextHop(handover) => Event::Relayed(handover),
+                Reached::Here => Event::Delivered,
+            },
+        })
     }
 
-    async fn add_failed(&self, settlement: &mut Settlement, situation: &Situation) {
+    /// Settles those that failed, and says what is to be told of them: first of those that were
+    /// given up, then of those that are late.
+    fn add_failed(&self, settlement: &mut Settlement, situation: &Situation) -> Vec<Told<'_>> {
         let now = SystemTime::now();
         // One draw for all of them: what failed together is tried together again, or a message
         // to a list would come apart into as many transactions as it has recipients.
@@ -182,20 +200,30 @@ impl Tally {
             };
             settlement.outcomes.push((recipient.index, recorded));
         }
-        for told in [given_up, late] {
-            self.add_notice(settlement, situation, &told).await;
-        }
+        given_up.append(&mut late);
+        given_up
     }
 
-    async fn add_notice(
+    /// The notice about these recipients, where there is to be one. It goes to whoever sent the
+    /// message, whatever name the message was sent on in.
+    async fn notice(
         &self,
-        settlement: &mut Settlement,
+        engine: &Engine,
         situation: &Situation,
         told: &[Told<'_>],
-    ) {
-        let hostname = &situation.settings.hostname;
-        let notice = notice::write(&self.claim, hostname, told, SystemTime::now()).await;
-        settlement.submissions.extend(notice);
+    ) -> Option<Submission> {
+        let sender = notice::wanted_by(&self.claim, told)?;
+        if let BounceTo::Nobody(reason) = self.claim.bounce_to() {
+            account::untold(&self.claim, told, reason);
+            return None;
+        }
+        let most = situation.settings.notices_per_hour;
+        if !engine.notices.admits(sender, most, Instant::now()) {
+            let reason = format!("{most} notices within an hour are enough");
+            account::untold(&self.claim, told, &reason);
+            return None;
+        }
+        notice::write(&self.claim, &situation.settings, told, SystemTime::now()).await
     }
 
     fn fate(
@@ -222,6 +250,25 @@ impl Tally {
                 next,
                 news: is_news.then(|| received + schedule.lifetime),
             },
+        }
+    }
+}
+
+/// How a recipient was reached.
+#[derive(Debug)]
+enum Reached {
+    /// By handing the message over.
+    NextHop(Box<Handover>),
+    /// By taking it in.
+    Here,
+}
+
+impl Reached {
+    /// Whether nobody else will tell the sender of it (RFC 3461 §5.2.2, §5.2.3).
+    fn is_ours_to_tell(&self) -> bool {
+        match self {
+            Self::NextHop(handover) => handover.reporter == Reporter::Postern,
+            Self::Here => true,
         }
     }
 }

@@ -61,6 +61,8 @@ pub enum Action {
     },
     /// Handed to a host that will not report success itself (RFC 3461 §5.2.2).
     Relayed,
+    /// Taken in by this host itself (RFC 3461 §5.2.3).
+    Delivered,
 }
 
 /// Why something became of a recipient, and who says so.
@@ -84,7 +86,7 @@ impl RecipientFact<'_> {
         let event = match self.action {
             Action::Failed => NotifyEvent::Failure,
             Action::Delayed { .. } => NotifyEvent::Delay,
-            Action::Relayed => NotifyEvent::Success,
+            Action::Relayed | Action::Delivered => NotifyEvent::Success,
         };
         postern_mail::Notify::or_default(self.recipient.notify).asks_for(event)
     }
@@ -97,7 +99,9 @@ impl RecipientFact<'_> {
             (Action::Failed, StatusClass::Permanent | StatusClass::Transient) => self.status,
             (Action::Failed, StatusClass::Success) => EnhancedStatusCode::permanent(0, 0),
             (Action::Delayed { .. }, _) => EnhancedStatusCode::transient(subject, detail),
-            (Action::Relayed, _) => EnhancedStatusCode::success(subject, detail),
+            (Action::Relayed | Action::Delivered, _) => {
+                EnhancedStatusCode::success(subject, detail)
+            }
         }
     }
 

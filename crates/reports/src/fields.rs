@@ -118,5 +118,6 @@ fn action(action: Action) -> &'static str {
         Action::Failed => "failed",
         Action::Delayed { .. } => "delayed",
         Action::Relayed => "relayed",
+        Action::Delivered => "delivered",
     }
 }

@@ -55,8 +55,10 @@ pub(crate) fn subject(recipients: &[RecipientFact<'_>]) -> &'static str {
         "Your message could not be delivered"
     } else if any(|action| matches!(action, Action::Delayed { .. })) {
         "Your message is delayed, we keep trying"
-    } else {
+    } else if any(|action| matches!(action, Action::Relayed)) {
         "Your message was passed on"
+    } else {
+        "Your message was delivered"
     }
 }
 
@@ -79,7 +81,9 @@ impl Text {
             self.line(2, &format!("and {} more", group.len() - MOST));
         }
         self.0.push_str("\r\n");
-        self.reason(fact);
+        if fact.action != Action::Delivered {
+            self.reason(fact);
+        }
         if let Some(advice) = advice(fact) {
             self.paragraph(0, &format!("What you can do: {advice}"));
         }
@@ -151,6 +155,7 @@ fn what_happened(action: Action) -> &'static str {
             "Your message was passed on. The next mail system sends no reports, so this is the \
              last you hear from us about:"
         }
+        Action::Delivered => "Your message was delivered to:",
     }
 }
 
@@ -164,7 +169,9 @@ fn what_happens_next(action: Action) -> String {
              not send the message again.",
             date(until).to_rfc822()
         ),
-        Action::Relayed => "What happens next: nothing more on our side.".to_owned(),
+        Action::Relayed | Action::Delivered => {
+            "What happens next: nothing more on our side.".to_owned()
+        }
     }
 }
 
@@ -177,7 +184,7 @@ fn advice(fact: &RecipientFact<'_>) -> Option<&'static str> {
         );
     }
     match fact.action {
-        Action::Relayed => None,
+        Action::Relayed | Action::Delivered => None,
         Action::Delayed { .. } => {
             Some("nothing needs to be done. If it is urgent, reach the recipient by other means.")
         }

@@ -48,6 +48,7 @@ impl World {
         Way {
             destination: "to.example".parse().unwrap(),
             route: None,
+            detour: None,
         }
     }
 
@@ -56,6 +57,7 @@ impl World {
             claim: Arc::clone(&self.claim),
             recipients: self.claim.recipients().to_vec(),
             way: Self::way(),
+            reverse_path: ReversePath::Null,
             situation: Arc::clone(&self.situation),
         };
         Job::new(part, self.reports.clone())

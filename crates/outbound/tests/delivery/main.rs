@@ -17,12 +17,14 @@ mod crowds;
 mod dane;
 mod denials;
 mod faults;
+mod forwarding;
 mod limits;
 mod mta_sts;
 mod notices;
 mod opportunistic;
 mod partner;
 mod peers;
+mod quarantine;
 mod reload;
 mod requiretls;
 mod reuse;
@@ -30,6 +32,7 @@ mod stages;
 mod stopping;
 mod stripping;
 mod survey;
+mod taken_in;
 
 /// How long a test waits for what must come.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);

@@ -6,11 +6,11 @@ use bytes::Bytes;
 use postern_mail::Notify;
 use postern_outbound::Schedule;
 use postern_policy::{ChannelLevel, OutboundTerms, Partner, PartnerName, Stage};
-use postern_spool::Content;
+use postern_spool::{BounceTo, Content};
 
 use crate::{
     neighbour::{Arrival, Neighbour, Tls},
-    scripted::{Scripted, obliging},
+    scripted::{Say, Scripted, obliging},
     world::{Plan, World},
 };
 
@@ -163,6 +163,89 @@ async fn who_never_wants_to_hear_does_not_hear() {
         .await;
     world.until_gone(id).await;
     assert!(senders.is_untouched());
+}
+
+/// Mail that is known to lie about its sender (RFC 5321 §6.2).
+#[tokio::test]
+async fn who_has_nothing_to_do_with_a_message_is_not_told_of_it() {
+    let (world, _recipients, mut senders) = world(Schedule::default()).await;
+    let id = world
+        .submit_changed(
+            "<me@from.example>",
+            &["<nobody@to.example>"],
+            |submission| {
+                submission.bounce_to = BounceTo::Nobody("SPF of from.example says fail".to_owned());
+            },
+        )
+        .await;
+    world.until_gone(id).await;
+    assert!(senders.is_untouched());
+}
+
+#[tokio::test]
+async fn one_address_gets_so_many_notices_and_no_more() {
+    let recipients = Neighbour::start(Tls::None).await;
+    let mut senders = Neighbour::start(Tls::None).await;
+    let world = World::start(Plan {
+        routes: vec![
+            ("to.example", vec![recipients.address]),
+            ("*", vec![senders.address]),
+        ],
+        settle: Box::new(|settings| settings.notices_per_hour = 2),
+        ..Plan::default()
+    });
+    let to = ["<nobody@to.example>"];
+    for (from, is_told) in [
+        ("<me@from.example>", true),
+        ("<me@from.example>", true),
+        ("<me@from.example>", false),
+        ("<you@from.example>", true),
+    ] {
+        let id = world.submit(from, &to, MESSAGE).await;
+        if is_told {
+            let notice = senders.arrival().await;
+            assert_eq!(notice.envelope.recipients[0].forward_path.to_string(), from);
+        }
+        world.until_gone(id).await;
+    }
+    assert!(senders.is_untouched());
+}
+
+/// A message with a recipient of each fate causes one notice (RFC 3464 §2.3.3 has an action for
+/// each recipient), whatever its recipients come to.
+#[tokio::test]
+async fn all_fates_of_an_attempt_are_told_in_one_notice() {
+    let recipients = Scripted::start(|heard| match heard.line {
+        "RCPT TO:<busy@to.example>" => Say::This("450 4.2.1 busy"),
+        "RCPT TO:<gone@to.example>" => Say::This("550 5.1.1 gone"),
+        line => obliging(line),
+    })
+    .await;
+    let mut senders = Neighbour::start(Tls::None).await;
+    let world = World::start(Plan {
+        routes: vec![
+            ("to.example", vec![recipients.address]),
+            ("from.example", vec![senders.address]),
+        ],
+        schedule: Schedule {
+            retry: vec![Duration::from_secs(600)],
+            delay_notice: Duration::from_nanos(1),
+            ..Schedule::default()
+        },
+        ..Plan::default()
+    });
+    let to = ["<jo@to.example>", "<busy@to.example>", "<gone@to.example>"];
+    let wish: Notify = "SUCCESS,FAILURE,DELAY".parse().unwrap();
+    world
+        .submit_wishing("<me@from.example>", &to, Some(wish), content())
+        .await;
+    let notice = text(&senders.arrival().await);
+    for action in ["failed", "delayed", "relayed"] {
+        let field = format!("Action: {action}");
+        assert_eq!(notice.matches(&field).count(), 1, "{notice}");
+    }
+    assert!(notice.contains("Subject: Your message could not be delivered"));
+    assert!(senders.is_untouched(), "a second notice was sent");
 }
 
 /// Whatever a notice returns of a message travels like the message.

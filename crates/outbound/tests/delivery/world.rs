@@ -13,7 +13,7 @@ use postern_mail::{
     BodyType, Envelope, ForwardPath, NextHop, Notify, QueueId, Recipient, ReversePath, TlsWish,
 };
 use postern_outbound::{
-    Accounts, NoAccounts, Outbound, PrivateTargets, Route, Schedule, Settings, Situation,
+    Accounts, NoAccounts, Outbound, PrivateTargets, Route, Schedule, Senders, Settings, Situation,
     TlsClients,
 };
 use postern_policy::{BreakGlass, Defaults, Partner, Policy};
@@ -50,6 +50,8 @@ pub(crate) struct Plan {
     pub(crate) broken_glass: Vec<BreakGlass>,
     /// Whom the policies of the destination and REQUIRETLS trust.
     pub(crate) trust: Option<TrustAnchors>,
+    /// What else of the settings is not what a silent operator gets.
+    pub(crate) settle: Box<dyn FnOnce(&mut Settings) + Send>,
     /// What stands between the queue and delivery.
     pub(crate) wrap: fn(Arc<dyn Spool>) -> Arc<dyn Spool>,
 }
@@ -73,6 +75,7 @@ impl Default for Plan {
             accounts: Arc::new(NoAccounts),
             broken_glass: Vec::new(),
             trust: None,
+            settle: Box::new(|_| {}),
             wrap: |spool| spool,
         }
     }
@@ -116,9 +119,20 @@ impl World {
 
     /// The same, with a wish for TLS.
     pub(crate) async fn submit_under(&self, wish: TlsWish, from: &str, to: &[&str]) -> QueueId {
+        self.submit_changed(from, to, |submission| submission.envelope.tls_wish = wish)
+            .await
+    }
+
+    /// The same, after `change` has been made to what is submitted.
+    pub(crate) async fn submit_changed(
+        &self,
+        from: &str,
+        to: &[&str],
+        change: impl FnOnce(&mut Submission),
+    ) -> QueueId {
         let content = Bytes::from_static(b"Subject: hello\r\n\r\nHow are you?\r\n");
         let mut submission = submission(from, to, None, Content::from_pieces([content]));
-        submission.envelope.tls_wish = wish;
+        change(&mut submission);
         self.spool.accept(submission).await.unwrap()
     }
 
@@ -263,9 +277,11 @@ pub(crate) fn situation(plan: Plan, directory: &TempDir) -> Situation {
         let route = Route {
             next_hops: hops.iter().map(|hop| hop.parse().unwrap()).collect(),
             floor: None,
+            senders: Senders::Rewritten,
         };
         settings.routes.add_outward(domain.parse().unwrap(), route);
     }
+    (plan.settle)(&mut settings);
     let defaults = Defaults {
         profile: Profile::named(ProfileName::Intermediate),
         trust: plan.trust.unwrap_or_else(|| {

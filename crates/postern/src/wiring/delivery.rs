@@ -11,8 +11,8 @@ use postern_dns::Resolver;
 use postern_fetch::StsPolicies;
 use postern_mail::DomainPattern;
 use postern_outbound::{
-    AddressFamilies, NoAccounts, PrivateTargets, Route, Routes, Schedule, Settings, Situation,
-    TlsClients,
+    AddressFamilies, NoAccounts, PrivateTargets, Route, Routes, Schedule, Senders, Settings,
+    Situation, TlsClients,
 };
 
 use super::Wiring;
@@ -70,6 +70,7 @@ pub(crate) fn routes(written: &postern_config::Settings) -> Routes {
         let route = Route {
             next_hops: domain.next_hops.clone(),
             floor: Some(domain.floor.clone()),
+            senders: Senders::Kept,
         };
         routes.add_own(domain.pattern.clone(), route);
     }
@@ -80,6 +81,7 @@ pub(crate) fn routes(written: &postern_config::Settings) -> Routes {
                 RouteBy::Hosts(hosts) => hosts.clone(),
             },
             floor: Some(outward.floor.clone()),
+            senders: Senders::Rewritten,
         };
         for pattern in &outward.domains {
             routes.add_outward(pattern.clone(), route.clone());
