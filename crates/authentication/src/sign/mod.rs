@@ -11,6 +11,8 @@
 mod field;
 mod message;
 mod run;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::HashMap,

@@ -3,21 +3,19 @@
 //! A key is an RSA key of at least 2048 bit (RFC 8301 §3.2) or an Ed25519 key (RFC 8463), in a PEM
 //! file that its owner alone may read. DKIM and ARC use the same keys and the same records.
 
-use std::{
-    fmt,
-    fs::{self, File},
-    io::{self, Read},
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    str,
-};
+mod file;
+mod making;
+#[cfg(test)]
+mod tests;
+
+use std::{fmt, path::Path};
 
 use aws_lc_rs::{
     digest::{SHA256, digest},
-    encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der},
+    encoding::{AsDer, PublicKeyX509Der},
     error::{KeyRejected, Unspecified},
     rand::SystemRandom,
-    rsa::{KeyPair as RsaKeyPair, KeySize},
+    rsa::KeyPair as RsaKeyPair,
     signature::{Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256},
 };
 use data_encoding::BASE64;
@@ -27,8 +25,10 @@ use rustls_pki_types::{
 };
 use zeroize::Zeroizing;
 
-/// The largest key file that is read. An RSA key of 8192 bit takes 7 KiB.
-const LARGEST: u64 = 64 * 1024;
+pub use self::{
+    file::{DkimKeyError, KeyFileFault},
+    making::{DkimKeyKind, make_dkim_key},
+};
 
 /// The shortest RSA key that signs (RFC 8301 §3.2).
 const SHORTEST_RSA: usize = 2048;
@@ -79,7 +79,7 @@ impl DkimKey {
             path: path.to_owned(),
             fault,
         };
-        let octets = octets(path).map_err(fault)?;
+        let octets = file::octets(path).map_err(fault)?;
         Self::from_pem(&octets).map_err(|error| fault(error.into()))
     }
 
@@ -150,11 +150,11 @@ impl Pair {
     }
 
     fn rsa(pair: Result<RsaKeyPair, KeyRejected>) -> Result<Self, UnfitKey> {
-        let pair = pair.map_err(|_| UnfitKey::Kind)?;
-        let bits = pair.public_modulus_len() * 8;
-        if !(SHORTEST_RSA..=LONGEST_RSA).contains(&bits) {
-            return Err(UnfitKey::Length(bits));
-        }
+        let pair = pair.map_err(|error| match error.description_() {
+            "TooSmall" => UnfitKey::Short,
+            _ => UnfitKey::Kind,
+        })?;
+        check_length(pair.public_modulus_len() * 8)?;
         Ok(Self::Rsa(pair))
     }
 
@@ -168,6 +168,14 @@ impl Pair {
             Self::Ed25519(pair) => ("ed25519", BASE64.encode(pair.public_key().as_ref())),
         };
         Ok(format!("v=DKIM1; k={kind}; p={public}"))
+    }
+}
+
+fn check_length(bits: usize) -> Result<(), UnfitKey> {
+    match bits {
+        ..SHORTEST_RSA => Err(UnfitKey::Short),
+        SHORTEST_RSA..=LONGEST_RSA => Ok(()),
+        _ => Err(UnfitKey::Long(bits)),
     }
 }
 
@@ -192,95 +200,6 @@ pub fn character_strings(record: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// What kind of key to make.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DkimKeyKind {
-    /// RSA of 2048 bit: what every verifier can check.
-    Rsa2048,
-    /// RSA of 3072 bit.
-    Rsa3072,
-    /// Ed25519: small and quick, but many verifiers do not know it, so it signs beside an RSA key.
-    Ed25519,
-}
-
-/// Makes a key, as PKCS #8 in PEM. The text is wiped from memory when it is dropped.
-///
-/// # Errors
-/// The library could not make one.
-pub fn make_dkim_key(kind: DkimKeyKind) -> Result<Zeroizing<String>, DkimCryptoError> {
-    let der: Pkcs8V1Der<'_> = match kind {
-        DkimKeyKind::Rsa2048 => RsaKeyPair::generate(KeySize::Rsa2048)?.as_der()?,
-        DkimKeyKind::Rsa3072 => RsaKeyPair::generate(KeySize::Rsa3072)?.as_der()?,
-        DkimKeyKind::Ed25519 => Ed25519KeyPair::generate()?.as_der()?,
-    };
-    Ok(private_key_pem(der.as_ref()))
-}
-
-/// RFC 7468 §10. The buffer is large enough from the start: one that grew would leave copies.
-fn private_key_pem(der: &[u8]) -> Zeroizing<String> {
-    const LINE: usize = 64;
-    let text = Zeroizing::new(BASE64.encode(der));
-    let mut pem = Zeroizing::new(String::with_capacity(2 * text.len() + 2 * LINE));
-    pem.push_str("-----BEGIN PRIVATE KEY-----\n");
-    for line in text.as_bytes().chunks(LINE) {
-        pem.push_str(str::from_utf8(line).unwrap_or_default());
-        pem.push('\n');
-    }
-    pem.push_str("-----END PRIVATE KEY-----\n");
-    pem
-}
-
-/// Rights are looked up on the open file, which is the one that is read then.
-fn octets(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileFault> {
-    // Opening a FIFO would wait for its writer.
-    if !fs::metadata(path)?.is_file() {
-        return Err(KeyFileFault::NotAFile);
-    }
-    let file = File::open(path)?;
-    let metadata = file.metadata()?;
-    let mode = metadata.permissions().mode() & 0o7777;
-    if mode & 0o077 != 0 {
-        return Err(KeyFileFault::Mode(mode));
-    }
-    if metadata.len() > LARGEST {
-        return Err(KeyFileFault::TooLarge);
-    }
-    let room = usize::try_from(LARGEST).unwrap_or(usize::MAX);
-    let mut octets = Zeroizing::new(Vec::with_capacity(room));
-    file.take(LARGEST).read_to_end(&mut octets)?;
-    Ok(octets)
-}
-
-/// Why a key file is not used.
-#[derive(Debug, thiserror::Error)]
-#[error("the key file {} {fault}", path.display())]
-pub struct DkimKeyError {
-    /// The file.
-    pub path: PathBuf,
-    /// What is wrong with it.
-    pub fault: KeyFileFault,
-}
-
-/// What is wrong with a key file; reads on from its name.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyFileFault {
-    /// It cannot be read.
-    #[error("cannot be read: {0}")]
-    Io(#[from] io::Error),
-    /// It is a directory or a device.
-    #[error("is not a file")]
-    NotAFile,
-    /// It is larger than any key.
-    #[error("is larger than {} KiB", LARGEST / 1024)]
-    TooLarge,
-    /// Somebody other than its owner has rights to it.
-    #[error("may be used by others than its owner (mode {0:04o}); take that away: chmod 0600")]
-    Mode(u32),
-    /// What it holds does not sign.
-    #[error("{0}")]
-    Unfit(#[from] UnfitKey),
-}
-
 /// Why a key does not sign; reads on from where the key stands.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnfitKey {
@@ -293,11 +212,12 @@ pub enum UnfitKey {
     /// An encrypted key, one of another kind, or a damaged one.
     #[error("holds a private key that is neither RSA nor Ed25519, or is damaged")]
     Kind,
-    /// Too weak, or too long for others to verify.
-    #[error(
-        "holds an RSA key of {0} bit; mail is signed with {SHORTEST_RSA} to {LONGEST_RSA} (RFC 8301)"
-    )]
-    Length(usize),
+    /// Too weak.
+    #[error("holds an RSA key of less than {SHORTEST_RSA} bit (RFC 8301 §3.2)")]
+    Short,
+    /// Too long for others to verify.
+    #[error("holds an RSA key of {0} bit; verifiers need not take more than {LONGEST_RSA}")]
+    Long(usize),
 }
 
 /// The cryptographic library failed. It does not say why.
