@@ -8,7 +8,7 @@
 
 use bytes::Bytes;
 
-use super::words::{address, quoted_words, value};
+use super::words::{address, quoted_words};
 use crate::{Letter, Verdict, folded::FoldedField};
 
 /// The `Received-SPF` field for a message, with its line end. It belongs above the `Received`
@@ -26,7 +26,8 @@ pub fn received_spf_field(letter: &Letter<'_>, verdict: &Verdict) -> Bytes {
     let mut field = FoldedField::new("Received-SPF");
     field.word(&outcome.result.to_string());
     let mut pair = |key: &str, text: &str| {
-        field.word(&format!("{key}={};", value(text)));
+        let quote = if is_dot_atom(text) { "" } else { "\"" };
+        field.word(&format!("{key}={quote}{text}{quote};"));
     };
     pair("receiver", letter.hostname.as_str());
     pair("identity", identity);
@@ -39,4 +40,10 @@ pub fn received_spf_field(letter: &Letter<'_>, verdict: &Verdict) -> Bytes {
         quoted_words(&mut field, "problem=", reason);
     }
     field.finish()
+}
+
+/// Narrower than RFC 5322 §3.2.3 has it, which is no fault.
+fn is_dot_atom(text: &str) -> bool {
+    text.chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
 }

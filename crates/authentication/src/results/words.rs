@@ -51,23 +51,27 @@ pub(super) fn quoted_words(field: &mut FoldedField, before: &str, text: &str) {
 /// Text without anything that could end its quotation, part results, or look like one.
 fn tame(text: &str) -> String {
     let mut tame = String::with_capacity(text.len().min(SHOWN));
-    let mut rest = text.chars().take(SHOWN).peekable();
-    while let Some(c) = rest.next() {
+    for c in text.chars().take(SHOWN) {
         tame.push(match c {
             '"' => '\'',
             '\\' => '/',
             ';' => ',',
             '(' => '[',
             ')' => ']',
-            // "l= covers 10 of 20 octets" is no result, "dmarc=pass" would be.
-            '=' if rest.peek().is_some_and(|next| !next.is_whitespace()) => ':',
-            ' ' => ' ',
+            '=' if !ends_with_tag(&tame) => ':',
             c if c.is_ascii_graphic() => c,
             c if c.is_whitespace() => ' ',
             _ => '?',
         });
     }
     tame
+}
+
+/// Whether a text ends with a single letter. No method is called by one, but tags are, and
+/// "l= covers 10 of 20 octets" is worth reading.
+fn ends_with_tag(text: &str) -> bool {
+    let mut before = text.chars().rev();
+    before.next().is_some_and(|c| c.is_ascii_alphabetic()) && before.next().is_none_or(|c| c == ' ')
 }
 
 /// An address as `[ [ local-part ] "@" ] domain-name`, its domain normalised. The local-part is
