@@ -6,6 +6,7 @@
 //! | the MTA-STS policy of a domain: found, fetched, kept | [`MtaSts`] | 8461 §3, §5.1 |
 //! | revocation lists from files and URLs | [`CrlRefresher`] | 5280 §5, §6.3 |
 //! | one document from a host that may be anybody's | [`HttpClient`] | 9110, 9112 |
+//! | one posted to a host that may be anybody's: TLS reports | [`HttpClient::post`] | 8460 §5.4 |
 //!
 //! What is fetched only ever adds to what is demanded of others, so a fetch that fails takes
 //! nothing back: a policy counts for its `max_age`, a list until the next one is due. Both are on
@@ -55,7 +56,7 @@ mod sts;
 mod testing;
 
 pub use crl::{CrlPlace, CrlRefresher, CrlStatus, CrlSubscription};
-pub use http::{HttpClient, Targets, WebUrl, WebUrlError};
+pub use http::{FetchError, HttpClient, Targets, WebUrl, WebUrlError};
 pub use sts::{
     MtaSts, NoSts, StsCacheError, StsFinding, StsPolicies, StsSettings, StsStatus, StsTrouble,
     StsTroubleKind,

@@ -115,7 +115,7 @@ impl Server {
         self.asked.load(Ordering::SeqCst)
     }
 
-    /// The head of the last request.
+    /// The head of the last request, and its body if it has one.
     pub(crate) fn head(&self) -> String {
         self.heads.lock().unwrap().last().cloned().unwrap()
     }
@@ -156,10 +156,9 @@ impl Host {
         while !head.ends_with(b"\r\n\r\n") {
             head.push(stream.read_u8().await?);
         }
-        self.heads
-            .lock()
-            .unwrap()
-            .push(String::from_utf8(head).unwrap());
+        let mut request = String::from_utf8(head).unwrap();
+        request.push_str(&body(&mut stream, &request).await?);
+        self.heads.lock().unwrap().push(request);
         self.asked.fetch_add(1, Ordering::SeqCst);
         match Script::clone(&self.script.load_full()) {
             Script::Say(octets) => stream.write_all(&octets).await?,
@@ -183,6 +182,16 @@ impl Host {
         }
         stream.shutdown().await
     }
+}
+
+/// The body of a request.
+async fn body(stream: &mut Box<dyn WebStream>, head: &str) -> std::io::Result<String> {
+    let lengths = head
+        .lines()
+        .filter_map(|it| it.strip_prefix("content-length: "));
+    let mut body = vec![0; lengths.last().map_or(0, |it| it.parse().unwrap())];
+    stream.read_exact(&mut body).await?;
+    Ok(String::from_utf8(body).unwrap())
 }
 
 /// A zone that can be exchanged.

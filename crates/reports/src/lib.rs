@@ -62,6 +62,7 @@
 //! and *expanded* actions, since Postern neither delivers to mailboxes nor expands lists.
 
 mod ascii;
+pub mod destination;
 pub mod dmarc;
 mod facts;
 mod fields;
@@ -70,6 +71,8 @@ pub mod ledger;
 mod message;
 mod reporter;
 mod returned;
+pub mod sending;
+pub mod tlsrpt;
 mod words;
 
 pub use facts::{Action, Cause, Content, Facts, RecipientFact};

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     clock::unix_time,
     disk::make_directory,
-    http::{HttpClient, Media, Targets, Terms, WebUrl},
+    http::{HttpClient, Media, Targets, Terms, Wanted, WebUrl},
 };
 
 /// How long a list may take to come.
@@ -169,6 +169,7 @@ impl CrlRefresher {
             time: FETCH,
             octets: LONGEST,
             media: Media::Any,
+            answer: Wanted::Document,
             targets: Targets::Any,
         };
         let fetched = self.http.get(url, &terms).await;

@@ -1,12 +1,15 @@
-//! Why a document was not fetched.
+//! Why a document was not fetched, or not taken.
 
 use std::{net::IpAddr, time::Duration};
 
 use postern_tls::WebError;
 
-/// Why a document was not fetched. What others wrote is escaped and cut in all of these.
+/// Why a document was not fetched, or not taken. What others wrote is escaped and cut in all of these.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum FetchError {
+pub enum FetchError {
+    /// What is posted is not for everybody on the way.
+    #[error("nothing is posted without TLS")]
+    NotSecure,
     /// The host's addresses are not known.
     #[error("the host's address cannot be found: {0}")]
     Lookup(String),

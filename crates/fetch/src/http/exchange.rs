@@ -2,7 +2,7 @@
 
 use std::{error::Error, pin::pin};
 
-use http_body_util::{BodyExt as _, Empty, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::{
     Request, Response,
     body::{Body as _, Bytes, Incoming},
@@ -10,12 +10,13 @@ use hyper::{
     header::{
         ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT,
     },
+    http::request::Builder,
 };
 use hyper_util::rt::TokioIo;
 use postern_mail::Foreign;
 use postern_tls::WebStream;
 
-use super::{FetchError, Media, Terms, WebUrl};
+use super::{FetchError, Media, Terms, Wanted, WebUrl};
 
 /// How much of an answer's head is read. The head of a static file has some twenty lines.
 const HEAD_OCTETS: usize = 16 * 1024;
@@ -23,19 +24,42 @@ const HEAD_OCTETS: usize = 16 * 1024;
 /// The most header fields of an answer.
 const HEAD_FIELDS: usize = 64;
 
-/// Asks for the document and reads it.
-pub(super) async fn get(
+/// What is asked of the host.
+pub(super) enum Ask<'a> {
+    /// The document.
+    Get,
+    /// To take this.
+    Post { media_type: &'a str, body: Bytes },
+}
+
+impl Ask<'_> {
+    fn request(self, url: &WebUrl) -> Result<Request<Full<Bytes>>, FetchError> {
+        let common = |request: Builder| {
+            request
+                .uri(url.path())
+                .header(HOST, url.host_field())
+                .header(USER_AGENT, "postern")
+                .header(ACCEPT_ENCODING, "identity")
+                .header(CONNECTION, "close")
+        };
+        let request = match self {
+            Self::Get => common(Request::get("/")).body(Full::default()),
+            Self::Post { media_type, body } => common(Request::post("/"))
+                .header(CONTENT_TYPE, media_type)
+                .body(Full::new(body)),
+        };
+        request.map_err(|error| broken(&error))
+    }
+}
+
+/// Asks, and reads the answer.
+pub(super) async fn exchange(
     stream: Box<dyn WebStream>,
     url: &WebUrl,
+    ask: Ask<'_>,
     terms: &Terms,
 ) -> Result<Bytes, FetchError> {
-    let request = Request::get(url.path())
-        .header(HOST, url.host_field())
-        .header(USER_AGENT, "postern")
-        .header(ACCEPT_ENCODING, "identity")
-        .header(CONNECTION, "close")
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| broken(&error))?;
+    let request = ask.request(url)?;
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(HEAD_OCTETS)
         .max_headers(HEAD_FIELDS)
@@ -55,6 +79,13 @@ pub(super) async fn get(
 }
 
 async fn read(response: Response<Incoming>, terms: &Terms) -> Result<Bytes, FetchError> {
+    match (terms.answer, response.status().as_u16()) {
+        (_, status @ 300..400) => return Err(FetchError::Redirect(status)),
+        (Wanted::Document, 200) => {}
+        // What is said with it is of no interest, and not read.
+        (Wanted::Success, 200..300) => return Ok(Bytes::new()),
+        (_, status) => return Err(FetchError::Status(status)),
+    }
     check_head(&response, terms)?;
     let body = Limited::new(response.into_body(), terms.octets);
     match body.collect().await {
@@ -65,11 +96,6 @@ async fn read(response: Response<Incoming>, terms: &Terms) -> Result<Bytes, Fetc
 }
 
 fn check_head(response: &Response<Incoming>, terms: &Terms) -> Result<(), FetchError> {
-    match response.status().as_u16() {
-        200 => {}
-        status @ 300..400 => return Err(FetchError::Redirect(status)),
-        status => return Err(FetchError::Status(status)),
-    }
     let shown = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let headers = response.headers();
     let mut encodings = headers.get_all(CONTENT_ENCODING).iter().map(shown);

@@ -1,4 +1,4 @@
-//! Fetching one document from a host that may be anybody's.
+//! Fetching one document from a host that may be anybody's, and posting one to it.
 //!
 //! The host decides about its name, its addresses, and every octet of the answer, and it may
 //! have been chosen by whoever sends mail. So nothing is followed, nothing is unpacked, and
@@ -23,7 +23,8 @@ use postern_mail::is_public_address;
 use postern_tls::{WebClient, WebStream};
 use tokio::{net::TcpStream, time};
 
-pub(crate) use error::FetchError;
+pub use error::FetchError;
+use exchange::Ask;
 pub(crate) use url::{Scheme, WebHost};
 pub use url::{WebUrl, WebUrlError};
 
@@ -53,14 +54,27 @@ pub(crate) enum Media {
     Any,
 }
 
+/// What is wanted of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// The document (200).
+    Document,
+    /// Any success (200 to 299), whatever comes with it.
+    Success,
+}
+
 /// What a document may cost.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Terms {
     pub(crate) time: Duration,
     pub(crate) octets: usize,
     pub(crate) media: Media,
+    pub(crate) answer: Wanted,
     pub(crate) targets: Targets,
 }
+
+/// How long a host has to take what is posted to it, and to answer.
+const POST: Duration = Duration::from_secs(60);
 
 /// Fetches documents; cloning is cheap.
 #[derive(Debug, Clone)]
@@ -82,11 +96,45 @@ impl HttpClient {
 
     /// Fetches what is at `url`.
     pub(crate) async fn get(&self, url: &WebUrl, terms: &Terms) -> Result<Bytes, FetchError> {
-        let fetched = async {
-            let stream = self.reach(url, terms.targets).await?;
-            exchange::get(stream, url, terms).await
+        self.ask(url, Ask::Get, terms).await
+    }
+
+    /// Posts `body` to an `https` address that a stranger chose, such as the one that a domain
+    /// wants its TLS reports at (RFC 8460 §5.4). Any success is one (200 to 299); what is said
+    /// with it is not read.
+    ///
+    /// The bounds are those of fetching: nothing is followed, the host's certificate must be good,
+    /// all of it ends within a minute, and with [`Targets::Public`] it goes to the public internet
+    /// alone.
+    pub async fn post(
+        &self,
+        url: &WebUrl,
+        media_type: &str,
+        body: Vec<u8>,
+        targets: Targets,
+    ) -> Result<(), FetchError> {
+        if url.scheme() != Scheme::Https {
+            return Err(FetchError::NotSecure);
+        }
+        let terms = Terms {
+            time: POST,
+            octets: 0,
+            media: Media::Any,
+            answer: Wanted::Success,
+            targets,
         };
-        time::timeout(terms.time, fetched)
+        let body = body.into();
+        self.ask(url, Ask::Post { media_type, body }, &terms)
+            .await
+            .map(drop)
+    }
+
+    async fn ask(&self, url: &WebUrl, ask: Ask<'_>, terms: &Terms) -> Result<Bytes, FetchError> {
+        let asked = async {
+            let stream = self.reach(url, terms.targets).await?;
+            exchange::exchange(stream, url, ask, terms).await
+        };
+        time::timeout(terms.time, asked)
             .await
             .unwrap_or(Err(FetchError::TimedOut(terms.time)))
     }

@@ -16,6 +16,7 @@ fn terms() -> Terms {
         time: Duration::from_secs(20),
         octets: LONGEST,
         media: Media::PlainText,
+        answer: Wanted::Document,
         targets: Targets::Any,
     }
 }
@@ -232,4 +233,80 @@ async fn a_dead_address_leaves_the_others() {
         error.starts_with("no connection to 127.0.0.1 port"),
         "{error}"
     );
+}
+
+/// What becomes of a POST that is answered like this.
+async fn posted(script: Script) -> (Result<(), FetchError>, String) {
+    let authority = Authority::new("Web CA");
+    let zone = Zone::new("web.example A 127.0.0.1");
+    let identity = authority.issue(&Leaf::named("web.example"));
+    let server = Server::start(Some(identity), script).await;
+    let port = server.address.port();
+    let url = format!("https://web.example:{port}/a").parse().unwrap();
+    let client = client(&zone, &authority);
+    let body = b"report".to_vec();
+    let outcome = client.post(&url, "application/x", body, Targets::Any).await;
+    let head = server.head().replace(&format!(":{port}"), "");
+    (outcome, head)
+}
+
+#[tokio::test]
+async fn a_post_is_taken_or_not() {
+    let large = vec![b'x'; 100_000];
+    for (script, expected) in [
+        (Script::text("thanks"), Ok(())),
+        (Script::answer("201 Created", &[], b""), Ok(())),
+        (Script::answer("204 No Content", &[], b""), Ok(())),
+        (
+            Script::answer("200 OK", &["Content-Encoding: gzip"], &large),
+            Ok(()),
+        ),
+        (
+            Script::SayAndStall("HTTP/1.1 202 Yes\r\nContent-Length: 9\r\n\r\n".into()),
+            Ok(()),
+        ),
+        (
+            Script::answer("307 Elsewhere", &["Location: https://other.example/"], b""),
+            Err(FetchError::Redirect(307)),
+        ),
+        (
+            Script::answer("404 No", &[], b""),
+            Err(FetchError::Status(404)),
+        ),
+        (
+            Script::answer("503 Later", &[], b""),
+            Err(FetchError::Status(503)),
+        ),
+    ] {
+        let (outcome, head) = posted(script.clone()).await;
+        assert_eq!(outcome, expected, "{script:?}");
+        let sent = "POST /a HTTP/1.1\r\nhost: web.example\r\nuser-agent: postern\r\n\
+                    accept-encoding: identity\r\nconnection: close\r\n\
+                    content-type: application/x\r\ncontent-length: 6\r\n\r\nreport";
+        assert_eq!(head, sent);
+    }
+    let (outcome, _) = posted(Script::Say("hello".into())).await;
+    assert!(matches!(outcome, Err(FetchError::Broken(_))), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn nothing_is_posted_in_clear_or_into_our_own_network() {
+    let authority = Authority::new("Web CA");
+    let zone = Zone::new("web.example A 127.0.0.1");
+    let identity = authority.issue(&Leaf::named("web.example"));
+    let server = Server::start(Some(identity), Script::text("x")).await;
+    let port = server.address.port();
+    let client = client(&zone, &authority);
+    for (scheme, targets) in [("http", Targets::Any), ("https", Targets::Public)] {
+        let url = format!("{scheme}://web.example:{port}/").parse().unwrap();
+        let error = client
+            .post(&url, "application/x", Vec::new(), targets)
+            .await;
+        let expected = match targets {
+            Targets::Any => FetchError::NotSecure,
+            Targets::Public => FetchError::PrivateTarget("127.0.0.1".parse().unwrap()),
+        };
+        assert_eq!(error, Err(expected));
+    }
+    assert_eq!(server.asked(), 0);
 }

@@ -11,7 +11,7 @@ use postern_policy::{
 use postern_tls::WebError;
 
 use super::{StsTrouble, StsTroubleKind};
-use crate::http::{FetchError, HttpClient, Media, Targets, Terms, WebUrl};
+use crate::http::{FetchError, HttpClient, Media, Targets, Terms, Wanted, WebUrl};
 
 /// How long a policy host has for all of it (RFC 8461 §3.3 suggests one minute).
 const FETCH: Duration = Duration::from_secs(60);
@@ -64,6 +64,7 @@ pub(super) async fn policy(
         time: FETCH,
         octets: LONGEST_POLICY,
         media: Media::PlainText,
+        answer: Wanted::Document,
         targets,
     };
     let text = http.get(&url, &terms).await.map_err(StsTrouble::from)?;
@@ -86,6 +87,7 @@ impl From<FetchError> for StsTrouble {
             FetchError::Tls(WebError::Handshake(_))
             | FetchError::Lookup(_)
             | FetchError::PrivateTarget(_)
+            | FetchError::NotSecure
             | FetchError::Connection { .. }
             | FetchError::TimedOut(_)
             | FetchError::Redirect(_)

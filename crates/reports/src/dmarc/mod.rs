@@ -72,4 +72,5 @@ pub use facts::{
     DkimResult, Evaluated, Identifiers, JudgedMail, OverrideKind, OverrideReason, PublishedPolicy,
     RequestedPolicy, Row, SpfAuthResult, SpfResult, SpfScope,
 };
+pub(crate) use report::gzip;
 pub use report::{AggregateReport, MOST_OCTETS, MOST_ROWS, ReportMetadata};

@@ -36,6 +36,7 @@ const VERSION: &str = "1";
 pub(crate) enum FileKind {
     Ledger,
     JudgedMail,
+    SentReports,
 }
 
 impl FileKind {
@@ -43,6 +44,7 @@ impl FileKind {
         match self {
             Self::Ledger => "postern-ledger ",
             Self::JudgedMail => "postern-judged-mail ",
+            Self::SentReports => "postern-sent-reports ",
         }
     }
 }
