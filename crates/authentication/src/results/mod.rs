@@ -20,7 +20,7 @@
 mod forged;
 mod received_spf;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod words;
 
 use std::fmt::Display;

@@ -6,6 +6,9 @@
 //! mail-auth can seal too, but only results that its own types express; ours are to say there
 //! what they say in `Authentication-Results`.
 
+#[cfg(test)]
+mod tests;
+
 use std::{sync::Arc, time::SystemTime};
 
 use bytes::{Bytes, BytesMut};
@@ -168,14 +171,17 @@ fn split(pieces: &[Bytes]) -> Result<(Vec<u8>, BodyHash), Unsigned> {
     }
 }
 
-/// The canonical form of the sets that are there, the first one first. That they are there once
-/// each, and in order, was seen when the chain was validated.
+/// The canonical form of the sets that are there, the first one first. A stray field of a set
+/// would make two of one instance behind us, and so it fails the chain now.
 fn earlier_sets(header: &[u8], sets: u32) -> Result<Vec<u8>, Unsealed> {
     let found: Vec<(Option<u32>, Field<'_>)> = fields(header)
         .filter(|field| SET.iter().any(|name| field.is(name)))
         .map(|field| (instance(&field), field))
         .collect();
     let mut canonical = Vec::new();
+    if found.len() as u64 != SET.len() as u64 * u64::from(sets) {
+        return Err(Unsealed::ChainFailed);
+    }
     for instance in 1..=sets {
         for name in SET {
             let (_, field) = found
