@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use postern_mail::{Domain, Mailbox};
+use postern_mail::{Domain, Mailbox, Network};
 use postern_policy::StsPolicy;
 use postern_tls::{Date, SpkiPin};
 use rustls_pki_types::UnixTime;
@@ -19,24 +19,33 @@ const QUEUE_LIFETIME: Duration = Duration::from_secs(5 * 24 * 60 * 60);
 pub struct Facts {
     /// What this host calls itself.
     pub hostname: Domain,
-    /// The hosts that MX records should name. Usually the hostname alone.
+    /// The hosts that MX records should name, the preferred first. Usually the hostname alone.
     pub hosts: Vec<Domain>,
-    /// Our public addresses: where mail leaves from, and where `hostname` is reached.
+    /// The public addresses of this very host, as far as they are known.
     pub addresses: Vec<IpAddr>,
+    /// Where mail of our domains leaves from, this host and others. Where none are named, it is
+    /// where `hosts` are.
+    pub senders: Vec<Network>,
     /// Our certificates; the first is shown to whoever asks for none of the names.
     pub certificates: Vec<OurCertificate>,
     /// Others who may send for our domains, by the domain of their SPF record.
     pub spf_includes: Vec<Domain>,
+    /// What SPF says of all who are not named.
+    pub spf_others: Others,
     /// What receivers should do with mail that is not ours.
-    pub dmarc: DmarcWish,
+    pub dmarc: DmarcPolicy,
+    /// The same for mail in the name of domains below ours.
+    pub dmarc_below: DmarcPolicy,
     /// Where DMARC reports go.
-    pub dmarc_reports: Option<Mailbox>,
+    pub dmarc_reports: Vec<Mailbox>,
     /// Where reports about TLS go.
-    pub tls_reports: Option<Mailbox>,
+    pub tls_reports: Vec<Mailbox>,
     /// The authorities that may certify our hosts, as CAA records name them.
     pub caa: Vec<String>,
     /// For how long mail may wait in our queue.
     pub queue_lifetime: Duration,
+    /// Our domains.
+    pub domains: Vec<OurDomain>,
 }
 
 impl Facts {
@@ -47,12 +56,16 @@ impl Facts {
             hostname,
             addresses: Vec::new(),
             certificates: Vec::new(),
+            senders: Vec::new(),
             spf_includes: Vec::new(),
-            dmarc: DmarcWish::Policy("none".to_owned()),
-            dmarc_reports: None,
-            tls_reports: None,
+            spf_others: Others::SoftFail,
+            dmarc: DmarcPolicy::None,
+            dmarc_below: DmarcPolicy::None,
+            dmarc_reports: Vec::new(),
+            tls_reports: Vec::new(),
             caa: Vec::new(),
             queue_lifetime: QUEUE_LIFETIME,
+            domains: Vec::new(),
         }
     }
 
@@ -87,13 +100,37 @@ impl Facts {
     }
 }
 
-/// What the administrator wants of DMARC.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DmarcWish {
-    /// This policy (`none`, `quarantine` or `reject`), with reports to us.
-    Policy(String),
-    /// This very record.
-    Record(String),
+/// What an SPF record says of those whom it does not name (RFC 7208 §8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Others {
+    /// They may not send.
+    Fail,
+    /// They should not, and are not refused for it.
+    SoftFail,
+    /// Nothing.
+    Neutral,
+}
+
+/// What receivers should do with mail that fails DMARC (RFC 9989 §4.7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DmarcPolicy {
+    /// Deliver it, and report.
+    None,
+    /// Treat it as suspicious.
+    Quarantine,
+    /// Refuse it.
+    Reject,
+}
+
+impl DmarcPolicy {
+    /// The word in records.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Quarantine => "quarantine",
+            Self::Reject => "reject",
+        }
+    }
 }
 
 /// A domain of ours.

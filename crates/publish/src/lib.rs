@@ -22,13 +22,13 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let mut facts = Facts::of("mx1.example.org".parse()?);
-//! facts.addresses = vec!["192.0.2.1".parse()?];
+//! facts.senders = vec!["192.0.2.1".parse()?];
 //! let domain = OurDomain::named("example.org".parse()?);
 //! let now = Date(UnixTime::now());
 //!
 //! let records = domain_records(&facts, &domain, now);
 //! let spf = records.iter().find(|it| it.data.to_string().starts_with("v=spf1"));
-//! assert_eq!(spf.map(|it| it.data.to_string()).as_deref(), Some("v=spf1 ip4:192.0.2.1 -all"));
+//! assert_eq!(spf.map(|it| it.data.to_string()).as_deref(), Some("v=spf1 ip4:192.0.2.1 ~all"));
 //!
 //! let zone: postern_dns::FixedZone = "example.org TXT v=spf1 ip4:198.51.100.9 -all".parse()?;
 //! let report = Report::of(check_domain(&zone, &facts, &domain, now).await);
@@ -49,7 +49,7 @@ mod tags;
 mod zone;
 
 pub use check::{Finding, MOST_SPF_LOOKUPS, Outcome, Report, check_domain, check_hosts};
-pub use facts::{DkimFacts, DmarcWish, Facts, KeyPhase, OurCertificate, OurDomain};
+pub use facts::{DkimFacts, DmarcPolicy, Facts, KeyPhase, Others, OurCertificate, OurDomain};
 pub use record::{Data, Record, RecordKind, Severity};
 pub use records::{domain_records, host_records};
 pub use zone::ZoneLine;

@@ -1,14 +1,14 @@
 //! Records as a zone file has them (RFC 1035 §5.1), to be pasted into any zone: every name ends in
 //! a dot, and every line has its own time to live.
 
-use std::fmt::{self, Write as _};
+use std::{
+    fmt::{self, Write as _},
+    time::Duration,
+};
 
 use postern_dns::Name;
 
 use crate::{Data, Record, record::flags};
-
-/// How long others may keep a record. An hour lets a change of keys take effect on the same day.
-const TTL: u32 = 3600;
 
 /// The longest string of a text record (RFC 1035 §3.3): longer texts are several strings, which
 /// readers join.
@@ -17,6 +17,8 @@ const LONGEST_STRING: usize = 255;
 /// A record on one line of a zone file.
 ///
 /// ```
+/// use std::time::Duration;
+///
 /// use postern_publish::{Data, Record, Severity, ZoneLine};
 ///
 /// let record = Record {
@@ -25,16 +27,23 @@ const LONGEST_STRING: usize = 255;
 ///     why: String::new(),
 ///     severity: Severity::Note,
 /// };
-/// assert_eq!(ZoneLine(&record).to_string(), r#"example.org. 3600 IN TXT "say \"hi\"""#);
+/// let line = ZoneLine { record: &record, ttl: Duration::from_secs(3600) };
+/// assert_eq!(line.to_string(), r#"example.org. 3600 IN TXT "say \"hi\"""#);
 /// # Ok::<(), postern_dns::NameError>(())
 /// ```
 #[derive(Debug, Clone, Copy)]
-pub struct ZoneLine<'a>(pub &'a Record);
+pub struct ZoneLine<'a> {
+    /// The record.
+    pub record: &'a Record,
+    /// For how long others may keep it.
+    pub ttl: Duration,
+}
 
 impl fmt::Display for ZoneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Record { owner, data, .. } = self.0;
-        write!(f, "{} {TTL} IN {} ", absolute(owner), data.kind())?;
+        let Record { owner, data, .. } = self.record;
+        let ttl = self.ttl.as_secs();
+        write!(f, "{} {ttl} IN {} ", absolute(owner), data.kind())?;
         match data {
             Data::Mx {
                 preference,
@@ -108,7 +117,9 @@ mod tests {
             why: String::new(),
             severity: Severity::Note,
         };
-        assert_eq!(ZoneLine(&record).to_string(), expected);
+        let ttl = Duration::from_secs(3600);
+        let record = &record;
+        assert_eq!(ZoneLine { record, ttl }.to_string(), expected);
     }
 
     #[test]

@@ -89,7 +89,11 @@ fn compare(wanted: &[String], host: &Domain, place: &Name, records: &[Caa], at: 
             "publish CAA 0 issue with the authority you use",
         );
     }
-    let shut_out = |it: &&String| !issuers.iter().any(|issuer| issuer.eq_ignore_ascii_case(it));
+    let shut_out = |it: &&String| {
+        !issuers
+            .iter()
+            .any(|issuer| issuer.eq_ignore_ascii_case(&authority(it.as_bytes())))
+    };
     let shut_out: Vec<_> = wanted.iter().filter(shut_out).cloned().collect();
     if shut_out.is_empty() {
         let issuers = issuers

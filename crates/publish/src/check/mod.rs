@@ -16,11 +16,11 @@ mod tls_reports;
 mod tlsa;
 
 use postern_dns::{Answer, Dns, Failure, LookupError, Name};
-use postern_mail::Foreign;
+use postern_mail::{Foreign, Network};
 use postern_tls::Date;
 
 pub use self::spf::MOST_SPF_LOOKUPS;
-use crate::{Facts, OurDomain, RecordKind, Severity};
+use crate::{Facts, OurDomain, RecordKind, Severity, records::name_of};
 
 /// What a look at one thing came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,7 +97,7 @@ pub async fn check_domain(
     domain: &OurDomain,
     now: Date,
 ) -> Vec<Finding> {
-    let look = Look { dns, facts, now };
+    let look = Look::new(dns, facts, now).await;
     let (mx, spf, dkim, dmarc, sts, tls_reports) = tokio::join!(
         mx::check(&look, domain),
         spf::check(&look, domain),
@@ -114,7 +114,7 @@ pub async fn check_domain(
 
 /// Looks at all that our hosts and addresses should have.
 pub async fn check_hosts(dns: &dyn Dns, facts: &Facts, now: Date) -> Vec<Finding> {
-    let look = Look { dns, facts, now };
+    let look = Look::new(dns, facts, now).await;
     let (hosts, greeting, keys, authorities, names) = tokio::join!(
         mx::check_hosts(&look),
         spf::check_host(&look),
@@ -133,9 +133,26 @@ struct Look<'a> {
     dns: &'a dyn Dns,
     facts: &'a Facts,
     now: Date,
+    /// Where our mail leaves from. Where the facts do not say it, it is where our name leads.
+    senders: Vec<Network>,
 }
 
-impl Look<'_> {
+impl<'a> Look<'a> {
+    async fn new(dns: &'a dyn Dns, facts: &'a Facts, now: Date) -> Self {
+        let mut senders = facts.senders.clone();
+        if let (true, Some(name)) = (senders.is_empty(), name_of(&facts.hostname)) {
+            let found = dns.addresses(&name).await.combined();
+            let found = found.into_iter().flat_map(|answer| answer.records);
+            senders.extend(found.filter_map(|it| it.to_string().parse::<Network>().ok()));
+        }
+        Self {
+            dns,
+            facts,
+            now,
+            senders,
+        }
+    }
+
     /// The texts at a name that are records of one kind.
     async fn texts(
         &self,

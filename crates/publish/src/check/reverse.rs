@@ -1,21 +1,24 @@
 //! What our addresses are called, and whether the names lead back: many refuse mail from an
 //! address without such a pair (RFC 8601 §2.7.3, `iprev`).
 
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use postern_dns::{Answer, Name};
 
 use super::{At, Findings, Look, there};
-use crate::{RecordKind, records::name_of};
+use crate::{
+    RecordKind,
+    records::{name_of, texts::is_address},
+};
 
 /// The most names of one address that are followed.
 const MOST_NAMES: usize = 10;
 
 pub(super) async fn check(look: &Look<'_>) -> Findings {
     let mut findings = Findings::default();
-    for address in &look.facts.addresses {
-        let answer = there(look.dns.ptr(*address).await);
-        let owner = Name::reverse(*address);
+    for address in addresses(look) {
+        let answer = there(look.dns.ptr(address).await);
+        let owner = Name::reverse(address);
         let mut at = findings.at(&owner, RecordKind::Ptr);
         match answer {
             Err(failure) => at.unknown(&failure),
@@ -26,10 +29,17 @@ pub(super) async fn check(look: &Look<'_>) -> Findings {
                     look.facts.hostname
                 ),
             ),
-            Ok(Some(answer)) => names(look, *address, &answer, &mut at).await,
+            Ok(Some(answer)) => names(look, address, &answer, &mut at).await,
         }
     }
     findings
+}
+
+/// The addresses that we know one by one. Those that others of ours have may be called anything.
+fn addresses(look: &Look<'_>) -> BTreeSet<IpAddr> {
+    let senders = look.senders.iter().filter(|it| is_address(it));
+    let own = look.facts.addresses.iter().copied();
+    own.chain(senders.map(|it| it.address())).collect()
 }
 
 async fn names(look: &Look<'_>, address: IpAddr, answer: &Answer<Name>, at: &mut At<'_>) {
@@ -52,7 +62,9 @@ async fn names(look: &Look<'_>, address: IpAddr, answer: &Answer<Name>, at: &mut
                 look.facts.hostname
             ),
         );
-    } else if name_of(&look.facts.hostname).is_some_and(|it| !confirmed.contains(&&it)) {
+    } else if look.facts.addresses.contains(&address)
+        && name_of(&look.facts.hostname).is_some_and(|it| !confirmed.contains(&&it))
+    {
         at.weak(
             format!(
                 "{address} is called {called}, and we greet as {}",

@@ -28,12 +28,10 @@ pub fn host_records(facts: &Facts) -> Vec<Record> {
     if !facts.hosts.contains(&facts.hostname) {
         records.caa(facts, &facts.hostname);
     }
-    records.text(
-        hostname,
-        texts::spf_of_host(facts),
-        "SPF for the name that we greet with: notifications have no other sender",
-        Severity::Note,
-    );
+    if !facts.domains.iter().any(|it| it.name == facts.hostname) {
+        let why = "SPF for the name that we greet with: notifications have no other sender";
+        records.text(hostname, texts::SPF_OF_HOST.to_owned(), why, Severity::Note);
+    }
     if let Some(name) = name_of(&facts.hostname) {
         for address in &facts.addresses {
             let owner = Name::reverse(*address).to_string();
@@ -92,7 +90,7 @@ pub(crate) enum Time {
 
 /// The keys of a host, each once, with the name of its certificate: a next key that is in use
 /// already is a present one.
-pub(crate) fn keys<'a>(facts: &'a Facts, host: &Domain) -> Vec<(SpkiPin, &'a str, Time)> {
+pub(crate) fn keys<'a>(facts: &'a Facts, host: &'a Domain) -> Vec<(SpkiPin, &'a str, Time)> {
     let mut keys: Vec<(SpkiPin, &str, Time)> = Vec::new();
     let certificates = facts.certificates_for(host);
     let now = certificates.iter().map(|it| (Some(it.key), it, Time::Now));

@@ -17,7 +17,7 @@ pub fn domain_records(facts: &Facts, domain: &OurDomain, now: Date) -> Vec<Recor
     records.text(
         domain.name.as_str(),
         texts::spf(facts),
-        texts::why_spf(facts),
+        "who may send for the domain",
         Severity::Weak,
     );
     for key in &domain.keys {
@@ -51,10 +51,10 @@ impl Records {
     }
 
     fn mx(&mut self, facts: &Facts, domain: &OurDomain) {
-        for host in &facts.hosts {
+        for (host, preference) in facts.hosts.iter().zip((10..).step_by(10)) {
             if let Some(exchange) = name_of(host) {
                 let data = Data::Mx {
-                    preference: 10,
+                    preference,
                     exchange,
                 };
                 let why = format!("mail for {} comes to {host}", domain.name);
@@ -87,14 +87,21 @@ impl Records {
         let why = "what receivers should do with mail that only claims to be from here";
         let owner = format!("_dmarc.{}", domain.name);
         self.text(&owner, texts::dmarc(facts), why, Severity::Weak);
-        let elsewhere = facts.dmarc_reports.as_ref().and_then(|it| it.domain());
-        if let Some(elsewhere) = elsewhere.filter(|it| texts::is_elsewhere(it, &domain.name)) {
-            let owner = format!("{}._report._dmarc.{elsewhere}", domain.name);
-            let why = format!(
-                "{elsewhere} agrees to get the DMARC reports about {}",
-                domain.name
-            );
-            self.text(&owner, "v=DMARC1;".to_owned(), why, Severity::Weak);
+        let mut places: Vec<_> = facts
+            .dmarc_reports
+            .iter()
+            .filter_map(|it| it.domain())
+            .collect();
+        places.dedup();
+        for place in places {
+            if texts::is_elsewhere(place, &domain.name) {
+                let owner = format!("{}._report._dmarc.{place}", domain.name);
+                let why = format!(
+                    "{place} agrees to get the DMARC reports about {}",
+                    domain.name
+                );
+                self.text(&owner, "v=DMARC1;".to_owned(), why, Severity::Weak);
+            }
         }
     }
 

@@ -20,8 +20,9 @@ fn day(day: u64) -> Date {
 fn facts() -> Facts {
     let mut facts = Facts::of("mx1.example.org".parse().unwrap());
     facts.addresses = vec!["192.0.2.1".parse().unwrap()];
-    facts.dmarc_reports = Some("reports@example.org".parse().unwrap());
-    facts.tls_reports = Some("reports@example.org".parse().unwrap());
+    facts.senders = vec!["192.0.2.1".parse().unwrap()];
+    facts.dmarc_reports = vec!["reports@example.org".parse().unwrap()];
+    facts.tls_reports = vec!["reports@example.org".parse().unwrap()];
     facts.caa = vec!["ca.example".to_owned()];
     facts.certificates = vec![OurCertificate {
         name: "default".to_owned(),
@@ -42,9 +43,14 @@ fn key(selector: &str, from: Option<Date>, until: Option<Date>) -> DkimFacts {
     }
 }
 
+fn line(record: &Record) -> String {
+    let ttl = Duration::from_secs(3600);
+    ZoneLine { record, ttl }.to_string()
+}
+
 #[track_caller]
 fn check(records: &[Record], expected: &[&str]) {
-    let lines: Vec<_> = records.iter().map(|it| ZoneLine(it).to_string()).collect();
+    let lines: Vec<_> = records.iter().map(line).collect();
     assert_eq!(lines, expected);
 }
 
@@ -68,7 +74,7 @@ fn a_domain_has_all_that_mail_needs() {
         &domain_records(&facts(), &domain, now()),
         &[
             "example.org. 3600 IN MX 10 mx1.example.org.",
-            "example.org. 3600 IN TXT \"v=spf1 ip4:192.0.2.1 -all\"",
+            "example.org. 3600 IN TXT \"v=spf1 ip4:192.0.2.1 ~all\"",
             "ended._domainkey.example.org. 3600 IN TXT \"v=DKIM1; k=ed25519; p=ended\"",
             "current._domainkey.example.org. 3600 IN TXT \"v=DKIM1; k=ed25519; p=current\"",
             "next._domainkey.example.org. 3600 IN TXT \"v=DKIM1; k=ed25519; p=next\"",
@@ -140,7 +146,7 @@ fn hosts_have_addresses_keys_and_names() {
             "_25._tcp.mx1.example.org. 3600 IN TLSA 3 1 1 \
              c6c1c9a9c8543f1e4cd980064cf1625eeb61a90703b2464fff039f21682508b3",
             "mx1.example.org. 3600 IN CAA 0 issue \"ca.example\"",
-            "mx1.example.org. 3600 IN TXT \"v=spf1 ip4:192.0.2.1 -all\"",
+            "mx1.example.org. 3600 IN TXT \"v=spf1 a -all\"",
             "1.2.0.192.in-addr.arpa. 3600 IN PTR mx1.example.org.",
         ],
     );
@@ -155,13 +161,7 @@ fn keys_of_other_hosts_are_not_ours_to_publish() {
     ];
     let records = host_records(&facts);
     let of_other = |record: &&Record| record.owner.to_string().contains("mx2");
-    assert_eq!(
-        records
-            .iter()
-            .find(of_other)
-            .map(|it| ZoneLine(it).to_string()),
-        None
-    );
+    assert_eq!(records.iter().find(of_other).map(line), None);
     facts.certificates[0]
         .names
         .push("mx2.example.org".to_owned());

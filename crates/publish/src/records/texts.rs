@@ -2,66 +2,64 @@
 
 use std::{fmt::Write as _, net::IpAddr};
 
-use postern_mail::{Domain, Mailbox};
+use postern_mail::{Domain, Mailbox, Network};
 use postern_policy::StsPolicy;
 
-use crate::{DmarcWish, Facts};
+use crate::{Facts, Others};
 
-/// SPF for a domain (RFC 7208 §4.5). What is known by address comes first, for it costs nobody a
-/// look-up. Where our addresses are not known everything rests on the name of the host, and what
-/// does not fit is doubtful rather than false.
+/// SPF for a domain (RFC 7208 §4.5). Addresses cost nobody a look-up; where none are known
+/// everything rests on the names of our hosts.
 pub(crate) fn spf(facts: &Facts) -> String {
     let mut text = "v=spf1".to_owned();
-    if facts.addresses.is_empty() {
-        // Writing into a string does not fail.
-        let _ = write!(text, " a:{}", facts.hostname);
+    if facts.senders.is_empty() {
+        for host in &facts.hosts {
+            // Writing into a string does not fail.
+            let _ = write!(text, " a:{host}");
+        }
     }
-    for address in &facts.addresses {
-        let _ = match address {
-            IpAddr::V4(address) => write!(text, " ip4:{address}"),
-            IpAddr::V6(address) => write!(text, " ip6:{address}"),
+    for network in &facts.senders {
+        let _ = match network.address() {
+            IpAddr::V4(_) => write!(text, " ip4:{}", network_text(network)),
+            IpAddr::V6(_) => write!(text, " ip6:{}", network_text(network)),
         };
     }
     for include in &facts.spf_includes {
         let _ = write!(text, " include:{include}");
     }
-    text.push_str(if facts.addresses.is_empty() {
-        " ~all"
-    } else {
-        " -all"
+    text.push_str(match facts.spf_others {
+        Others::Fail => " -all",
+        Others::SoftFail => " ~all",
+        Others::Neutral => " ?all",
     });
     text
 }
 
-pub(super) fn why_spf(facts: &Facts) -> &'static str {
-    if facts.addresses.is_empty() {
-        "who may send for the domain; name your addresses in publish.addresses for a strict one"
+/// SPF for the name that we greet with (RFC 7208 §2.3): it speaks where the reverse-path is null,
+/// and nobody else has reason to use the name.
+pub(crate) const SPF_OF_HOST: &str = "v=spf1 a -all";
+
+/// A network, or its one address.
+pub(crate) fn network_text(network: &Network) -> String {
+    if is_address(network) {
+        network.address().to_string()
     } else {
-        "who may send for the domain: these, and nobody else"
+        network.to_string()
     }
 }
 
-/// SPF for the name that we greet with (RFC 7208 §2.3): it speaks where the reverse-path is null.
-pub(crate) fn spf_of_host(facts: &Facts) -> String {
-    if facts.addresses.is_empty() {
-        "v=spf1 a -all".to_owned()
-    } else {
-        spf(&Facts {
-            spf_includes: Vec::new(),
-            ..facts.clone()
-        })
-    }
+/// Whether a network is one address.
+pub(crate) fn is_address(network: &Network) -> bool {
+    network.prefix() == if network.address().is_ipv4() { 32 } else { 128 }
 }
 
 /// DMARC (RFC 9989 §4.7).
 pub(crate) fn dmarc(facts: &Facts) -> String {
-    let policy = match &facts.dmarc {
-        DmarcWish::Record(record) => return record.clone(),
-        DmarcWish::Policy(policy) => policy,
-    };
-    let mut text = format!("v=DMARC1; p={policy}");
-    if let Some(reports) = &facts.dmarc_reports {
-        let _ = write!(text, "; rua={}", mailto(reports));
+    let mut text = format!("v=DMARC1; p={}", facts.dmarc.as_str());
+    if facts.dmarc_below != facts.dmarc {
+        let _ = write!(text, "; sp={}", facts.dmarc_below.as_str());
+    }
+    if !facts.dmarc_reports.is_empty() {
+        let _ = write!(text, "; rua={}", mailtos(&facts.dmarc_reports));
     }
     text
 }
@@ -85,8 +83,13 @@ pub(crate) fn sts_id(policy: &StsPolicy) -> String {
 
 /// Where reports about TLS go (RFC 8460 §3).
 pub(crate) fn tls_reports(facts: &Facts) -> Option<String> {
-    let reports = facts.tls_reports.as_ref()?;
-    Some(format!("v=TLSRPTv1; rua={}", mailto(reports)))
+    let reports = &facts.tls_reports;
+    (!reports.is_empty()).then(|| format!("v=TLSRPTv1; rua={}", mailtos(reports)))
+}
+
+fn mailtos(mailboxes: &[Mailbox]) -> String {
+    let uris: Vec<_> = mailboxes.iter().map(mailto).collect();
+    uris.join(",")
 }
 
 /// A URI of an address (RFC 6068 §2). Records have `,`, `;` and `!` for themselves, so whatever
@@ -106,6 +109,7 @@ fn mailto(mailbox: &Mailbox) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::DmarcPolicy;
 
     fn facts() -> Facts {
         Facts::of("mx1.example.org".parse().unwrap())
@@ -115,16 +119,19 @@ mod tests {
     fn spf_names_addresses_and_others() {
         let mut facts = facts();
         assert_eq!(spf(&facts), "v=spf1 a:mx1.example.org ~all");
-        assert_eq!(spf_of_host(&facts), "v=spf1 a -all");
-        facts.addresses = vec!["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()];
+        let senders = [
+            "192.0.2.1",
+            "198.51.100.0/24",
+            "2001:db8::1",
+            "2001:db8:1::/48",
+        ];
+        facts.senders = senders.iter().map(|it| it.parse().unwrap()).collect();
         facts.spf_includes = vec!["_spf.other.example".parse().unwrap()];
+        facts.spf_others = Others::Fail;
         assert_eq!(
             spf(&facts),
-            "v=spf1 ip4:192.0.2.1 ip6:2001:db8::1 include:_spf.other.example -all"
-        );
-        assert_eq!(
-            spf_of_host(&facts),
-            "v=spf1 ip4:192.0.2.1 ip6:2001:db8::1 -all"
+            "v=spf1 ip4:192.0.2.1 ip4:198.51.100.0/24 ip6:2001:db8::1 ip6:2001:db8:1::/48 \
+             include:_spf.other.example -all"
         );
     }
 
@@ -132,27 +139,29 @@ mod tests {
     fn dmarc_is_as_wished() {
         let mut facts = facts();
         assert_eq!(dmarc(&facts), "v=DMARC1; p=none");
-        facts.dmarc = DmarcWish::Policy("reject".to_owned());
-        facts.dmarc_reports = Some("dmarc@example.org".parse().unwrap());
+        facts.dmarc = DmarcPolicy::Quarantine;
+        facts.dmarc_below = DmarcPolicy::Reject;
+        facts.dmarc_reports = vec![
+            "dmarc@example.org".parse().unwrap(),
+            "other@example.net".parse().unwrap(),
+        ];
         assert_eq!(
             dmarc(&facts),
-            "v=DMARC1; p=reject; rua=mailto:dmarc@example.org"
+            "v=DMARC1; p=quarantine; sp=reject; \
+             rua=mailto:dmarc@example.org,mailto:other@example.net"
         );
-        facts.dmarc = DmarcWish::Record("v=DMARC1; p=reject; np=reject".to_owned());
-        assert_eq!(dmarc(&facts), "v=DMARC1; p=reject; np=reject");
     }
 
     #[test]
     fn an_address_may_hold_anything() {
         let mut facts = facts();
-        facts.tls_reports = Some(
-            "tls+a!b;c@example.org"
-                .parse()
-                .unwrap_or_else(|_| "\"tls+a!b;c\"@example.org".parse().unwrap()),
-        );
+        assert_eq!(tls_reports(&facts), None);
+        facts.tls_reports = vec!["\"tls;a\"@example.org".parse().unwrap()];
         let text = tls_reports(&facts).unwrap();
-        assert!(text.starts_with("v=TLSRPTv1; rua=mailto:"), "{text}");
-        assert!(text.contains("tls+a%21b%3Bc"), "{text}");
+        assert_eq!(text, "v=TLSRPTv1; rua=mailto:%22tls%3Ba%22@example.org");
+        facts.tls_reports = vec!["a!b+c@example.org".parse().unwrap()];
+        let text = tls_reports(&facts).unwrap();
+        assert_eq!(text, "v=TLSRPTv1; rua=mailto:a%21b+c@example.org");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use rcgen::{
     KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_RSA_SHA256, PublicKeyData as _,
     RsaKeySize,
 };
+use zeroize::Zeroizing;
 
 use crate::{CertificateFault, KeyKind, PublicKey, SpkiPin, certificate, crypto::LEAST_RSA_BITS};
 
@@ -87,9 +88,10 @@ impl PrivateKey {
         SpkiPin::of_spki(&self.0.subject_public_key_info())
     }
 
-    /// The whole key in PEM (PKCS #8, RFC 5958), for the one file that keeps it.
-    pub fn to_secret_pem(&self) -> String {
-        self.0.serialize_pem()
+    /// The whole key in PEM (PKCS #8, RFC 5958), for the one file that keeps it. The text is wiped
+    /// from memory when it is dropped.
+    pub fn to_secret_pem(&self) -> Zeroizing<String> {
+        Zeroizing::new(self.0.serialize_pem())
     }
 }
 

@@ -8,8 +8,6 @@
 mod record;
 mod walk;
 
-use std::net::IpAddr;
-
 use postern_dns::Name;
 
 use self::{
@@ -52,7 +50,7 @@ pub(super) async fn check_host(look: &Look<'_>) -> Findings {
     let mut findings = Findings::default();
     if let Some(owner) = name_of(&look.facts.hostname) {
         let mut at = findings.at(&owner, RecordKind::Txt);
-        let wanted = publish(&texts::spf_of_host(look.facts));
+        let wanted = publish(texts::SPF_OF_HOST);
         match found(look, &owner).await {
             Found::None => at.note(
                 "there is no SPF record for the name that we greet with",
@@ -60,10 +58,19 @@ pub(super) async fn check_host(look: &Look<'_>) -> Findings {
             ),
             Found::Wrong(wrong) => at.broken(wrong, wanted),
             Found::Unknown(why) => at.unclear(why),
-            Found::Record(record, _) => addresses(look, &record, &wanted, &mut at),
+            Found::Record(record, _) => of_host(look, &record, &wanted, &mut at),
         }
     }
     findings
+}
+
+/// Whether mail of this very host passes under its name.
+fn of_host(look: &Look<'_>, record: &Record, wanted: &str, at: &mut At<'_>) {
+    let mut ours = look.facts.addresses.iter();
+    match ours.find(|it| record.says_of(**it) == Said::Sure(Qualifier::Fail)) {
+        Some(address) => at.broken(format!("mail from {address} gets `fail`"), wanted),
+        None => at.fine("there is an SPF record for the name that we greet with"),
+    }
 }
 
 enum Found<'a> {
@@ -135,32 +142,32 @@ fn judge(look: &Look<'_>, record: &Record, walk: &Walk<'_>, wanted: &str, at: &m
     addresses(look, record, wanted, at);
 }
 
-/// What the record says of each of our addresses.
+/// What the record says of each of our addresses; of a network the first one stands for all.
 fn addresses(look: &Look<'_>, record: &Record, wanted: &str, at: &mut At<'_>) {
-    if look.facts.addresses.is_empty() {
+    if look.senders.is_empty() {
         at.note(
             "our addresses are not known, so whether the SPF record names them is not either",
             "set publish.addresses",
         );
     }
-    let mut passed: Vec<&IpAddr> = Vec::new();
-    for address in &look.facts.addresses {
-        match record.says_of(*address) {
-            Said::Sure(Qualifier::Pass) => passed.push(address),
+    let mut passed = Vec::new();
+    for network in &look.senders {
+        let name = texts::network_text(network);
+        match record.says_of(network.address()) {
+            Said::Sure(Qualifier::Pass) => passed.push(name),
             Said::Sure(Qualifier::Fail) => {
-                at.broken(format!("mail from {address} gets `fail`"), wanted);
+                at.broken(format!("mail from {name} gets `fail`"), wanted);
             }
             Said::Sure(other @ (Qualifier::SoftFail | Qualifier::Neutral)) => {
-                at.weak(format!("mail from {address} gets `{other}`"), wanted);
+                at.weak(format!("mail from {name} gets `{other}`"), wanted);
             }
             Said::Unsure => at.unclear(format!(
-                "what mail from {address} gets depends on the message: the record has macros, \
+                "what mail from {name} gets depends on the message: the record has macros, \
                  exists or ptr"
             )),
         }
     }
     if !passed.is_empty() {
-        let passed: Vec<_> = passed.into_iter().map(IpAddr::to_string).collect();
         at.fine(format!("SPF lets {} send", passed.join(", ")));
     }
 }
