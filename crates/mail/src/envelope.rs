@@ -6,7 +6,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Domain, ForwardPath, ReversePath, TlsWish};
+use crate::{Domain, ForwardPath, Mailbox, ReversePath, TlsWish, utf8_address};
 
 /// Who sent a message, for whom, and how it wants to be treated on its way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -223,7 +223,8 @@ impl EnvelopeId {
     }
 }
 
-/// The `ORCPT` parameter, decoded: an address and the kind of address it is (RFC 3461 §4.2).
+/// The `ORCPT` parameter, decoded: an address and the kind of address it is (RFC 3461 §4.2). One
+/// of the kind `utf-8` may hold any characters, and has an encoding of its own (RFC 6533 §3).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct OriginalRecipient {
     kind: String,
@@ -233,6 +234,9 @@ pub struct OriginalRecipient {
 impl OriginalRecipient {
     /// RFC 3461 §4.2 allows 500 characters.
     const LONGEST: usize = 500;
+
+    /// The kind of addresses that are not ASCII.
+    const UTF8: &str = "utf-8";
 
     /// Decodes the parameter as it came on the wire: `rfc822;Jo@example.org`.
     ///
@@ -248,15 +252,38 @@ impl OriginalRecipient {
         if kind.is_empty() || !kind.bytes().all(is_atom) {
             return Err(XtextError::Kind);
         }
-        Ok(Self {
+        let mut original = Self {
             kind: kind.to_owned(),
             address: decode_xtext(address)?,
-        })
+        };
+        if original.is_utf8() {
+            original.address = utf8_address::decode(&original.address)?;
+        }
+        Ok(original)
     }
 
-    /// The parameter as the wire carries it.
+    /// The parameter as the wire carries it anywhere: in ASCII.
     pub fn to_xtext(&self) -> String {
-        format!("{};{}", self.kind, encode_xtext(&self.address))
+        if self.is_utf8() {
+            format!("{};{}", self.kind, utf8_address::xtext(&self.address))
+        } else {
+            format!("{};{}", self.kind, encode_xtext(&self.address))
+        }
+    }
+
+    /// The parameter as a transaction with SMTPUTF8 may carry it. In ASCII it may be longer than
+    /// RFC 3461 §4.2 allows.
+    pub fn to_unitext(&self) -> String {
+        if self.is_utf8() {
+            format!("{};{}", self.kind, utf8_address::unitext(&self.address))
+        } else {
+            self.to_xtext()
+        }
+    }
+
+    /// Whether it is an address that need not be ASCII (RFC 6533 §3).
+    pub fn is_utf8(&self) -> bool {
+        self.kind.eq_ignore_ascii_case(Self::UTF8)
     }
 
     /// What kind of address it is, `rfc822` as a rule.
@@ -267,6 +294,22 @@ impl OriginalRecipient {
     /// The decoded address. It is a text, not a checked mailbox.
     pub fn address(&self) -> &str {
         &self.address
+    }
+}
+
+/// What the sender would have written, had he written it: for a recipient that is about to become
+/// another one.
+impl From<&Mailbox> for OriginalRecipient {
+    fn from(mailbox: &Mailbox) -> Self {
+        let kind = if mailbox.needs_smtputf8() {
+            Self::UTF8
+        } else {
+            "rfc822"
+        };
+        Self {
+            kind: kind.to_owned(),
+            address: mailbox.to_string(),
+        }
     }
 }
 
@@ -358,6 +401,56 @@ mod tests {
             ("rfc822;a+FF", XtextError::Encoding),
         ] {
             assert_eq!(OriginalRecipient::from_xtext(bad), Err(why), "{bad}");
+        }
+    }
+
+    #[test]
+    fn original_recipients_beyond_ascii() {
+        for (wire, address, in_ascii, in_utf8) in [
+            (
+                r"utf-8;\x{436}+2B@b.example",
+                "ж+@b.example",
+                r"utf-8;\x{436}\x{2B}@b.example",
+                r"utf-8;ж\x{2B}@b.example",
+            ),
+            (
+                "UTF-8;ж@b.example",
+                "ж@b.example",
+                r"UTF-8;\x{436}@b.example",
+                "UTF-8;ж@b.example",
+            ),
+            (
+                r"rfc822;\x{436}@b.example",
+                r"\x{436}@b.example",
+                r"rfc822;\x{436}@b.example",
+                r"rfc822;\x{436}@b.example",
+            ),
+        ] {
+            let original = OriginalRecipient::from_xtext(wire).unwrap();
+            assert_eq!(original.address(), address);
+            assert_eq!(original.to_xtext(), in_ascii);
+            assert_eq!(original.to_unitext(), in_utf8);
+        }
+        for (bad, why) in [
+            (r"utf-8;a\x{D}\x{A}X: y", XtextError::Control),
+            (r"utf-8;a\x{D800}", XtextError::Encoding),
+            (r"utf-8;a\x{41", XtextError::Encoding),
+        ] {
+            assert_eq!(OriginalRecipient::from_xtext(bad), Err(why), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_recipient_that_becomes_another_one_is_remembered() {
+        for (mailbox, wire) in [
+            ("Jo+x@example.org", "rfc822;Jo+2Bx@example.org"),
+            ("\"a b\"@example.org", "rfc822;\"a+20b\"@example.org"),
+            ("ж@example.org", r"utf-8;\x{436}@example.org"),
+        ] {
+            let mailbox: Mailbox = mailbox.parse().unwrap();
+            let original = OriginalRecipient::from(&mailbox);
+            assert_eq!(original.to_xtext(), wire);
+            assert_eq!(OriginalRecipient::from_xtext(wire), Ok(original));
         }
     }
 

@@ -9,7 +9,7 @@
 //! | whether a foreign name may send us there | [`is_public_address`] | 6890 |
 //! | local-part, mailbox | [`LocalPart`], [`Mailbox`] | 5321 §4.1.2 |
 //! | reverse-path, forward-path | [`ReversePath`], [`ForwardPath`] | 5321 §4.1.1.2, §4.1.1.3 |
-//! | envelope, recipient | [`Envelope`], [`Recipient`] | 5321 §2.3.1, 3461 §4 |
+//! | envelope, recipient | [`Envelope`], [`Recipient`] | 5321 §2.3.1, 3461 §4, 6533 §3 |
 //! | what the sender wants of TLS | [`TlsWish`] | 8689 §2, §3 |
 //! | reply, reply code | [`Reply`], [`ReplyCode`] | 5321 §4.2 |
 //! | enhanced status code | [`EnhancedStatusCode`] | 3463 §2 |
@@ -45,6 +45,7 @@ mod queue_id;
 mod reply;
 mod status;
 mod tls_wish;
+mod utf8_address;
 
 pub use domain::{Domain, DomainError};
 pub use envelope::{

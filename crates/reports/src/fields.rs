@@ -1,4 +1,5 @@
-//! `message/delivery-status`: the part that programs read (RFC 3464 §2).
+//! `message/delivery-status`: the part that programs read (RFC 3464 §2), and
+//! `message/global-delivery-status`, which need not be ASCII (RFC 6533 §4).
 //!
 //! ```text
 //! delivery-status-content = per-message-fields 1*( CRLF per-recipient-fields )
@@ -12,18 +13,25 @@ use postern_mail::{ForwardPath, Host};
 
 use crate::{
     Action, Cause, Facts, RecipientFact,
-    ascii::{printable, utf8_address},
+    ascii::{Script, printable},
 };
 
 /// The content of the part.
-pub(crate) fn delivery_status(facts: &Facts<'_>, recipients: &[RecipientFact<'_>]) -> String {
-    let mut text = Fields::default();
-    text.per_message(facts);
+pub(crate) fn delivery_status(
+    facts: &Facts<'_>,
+    recipients: &[RecipientFact<'_>],
+    script: Script,
+) -> String {
+    let mut fields = Fields {
+        text: String::new(),
+        script,
+    };
+    fields.per_message(facts);
     for recipient in recipients {
-        text.0.push_str("\r\n");
-        text.per_recipient(facts, recipient);
+        fields.text.push_str("\r\n");
+        fields.per_recipient(facts, recipient);
     }
-    text.0
+    fields.text
 }
 
 /// A point in time as header fields have it (RFC 5322 §3.3).
@@ -32,20 +40,22 @@ pub(crate) fn date(time: SystemTime) -> Date {
     Date::from(since.map_or(0, |elapsed| elapsed.as_secs()))
 }
 
-#[derive(Default)]
-struct Fields(String);
+struct Fields {
+    text: String,
+    script: Script,
+}
 
 impl Fields {
-    /// Writes a field whose value is printable ASCII without line ends.
+    /// Writes a field whose value is printable and without line ends.
     fn field(&mut self, name: &str, value: &str) {
         for part in [name, ": ", value, "\r\n"] {
-            self.0.push_str(part);
+            self.text.push_str(part);
         }
     }
 
     /// Writes a field for what somebody else has stated, unless that is nothing.
     fn stated(&mut self, name: &str, before: &str, text: &str) {
-        let text = printable(text);
+        let text = self.script.text(text);
         let text = text.trim();
         if !text.is_empty() {
             self.field(name, &format!("{before}{text}"));
@@ -53,12 +63,12 @@ impl Fields {
     }
 
     /// `address-type ";" generic-address`. An address that is not ASCII is of the type `utf-8`,
-    /// and written in its ASCII form (RFC 6533 §3).
+    /// which has an encoding of its own (RFC 6533 §3).
     fn address(&mut self, name: &str, kind: &str, address: &str) {
-        if address.is_ascii() {
+        if address.is_ascii() && !kind.eq_ignore_ascii_case("utf-8") {
             self.stated(name, &format!("{}; ", printable(kind)), address);
         } else {
-            self.field(name, &format!("utf-8; {}", utf8_address(address)));
+            self.field(name, &format!("utf-8; {}", self.script.address(address)));
         }
     }
 

@@ -6,9 +6,9 @@
 //! | who is told, about what | 3461 §4.1, §5.2, §6; 5321 §4.5.5 | [`notice`] |
 //! | the message around it: `multipart/report`, `Auto-Submitted` | 6522 §3, 3834 §5 | `message` |
 //! | what people read | 6522 §3 (1) | `words` |
-//! | what programs read: `message/delivery-status` | 3464 §2 | `fields` |
+//! | what programs read: `message/delivery-status` | 3464 §2, 6533 §3, §4 | `fields` |
 //! | what it wants of TLS on its way back | 8689 §5, §6 | `message` |
-//! | what is returned of the message | 6522 §3 (3), 3461 §4.3, 8689 §5 | `returned` |
+//! | what is returned of the message | 6522 §3 (3), 3461 §4.3, 6533 §5, §6, 8689 §5 | `returned` |
 //!
 //! A notice is a function of facts: the envelope as it was accepted, what became of some of its
 //! recipients, the time. One notice covers all recipients of an event, so a message to a thousand
@@ -18,6 +18,9 @@
 //! Most of what a notice says was written by others: replies of hosts, header fields, the
 //! parameters of the envelope. It is escaped and cut wherever it is shown. The whole notice is
 //! ASCII in lines of at most 998 octets, so no host on its way back can refuse it for its form.
+//! Only a sender whose mailbox is not ASCII, to whom nothing leads but SMTPUTF8, gets one in
+//! UTF-8, with the media types of RFC 6533; in the others addresses that are not ASCII have the
+//! form that RFC 6533 §3 gives them there.
 //!
 //! ```
 //! use std::time::SystemTime;
@@ -56,10 +59,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Left out: `message/global-delivery-status` and `message/global-headers` (RFC 6533 §4 to §6).
-//! Addresses that are not ASCII are written in the ASCII form that RFC 6533 §3 gives them, and a
-//! header that is not ASCII is returned as quoted-printable. Also left out are the *delivered*
-//! and *expanded* actions, since Postern neither delivers to mailboxes nor expands lists.
+//! Left out: the *expanded* action, since what aliases lead to is told of recipient by recipient,
+//! and `Localized-Diagnostic` (RFC 6533 §4.1), since we say nothing in other languages.
 
 mod ascii;
 pub mod destination;

@@ -1,7 +1,5 @@
 //! The notice as a message: its envelope, its header, and its parts.
 
-use std::borrow::Cow;
-
 use mail_builder::{
     MessageBuilder,
     headers::{address::Address, content_type::ContentType, raw::Raw},
@@ -13,6 +11,7 @@ use postern_mail::{
 
 use crate::{
     Content, Facts, RecipientFact,
+    ascii::Script,
     fields::{date, delivery_status},
     returned::Returned,
     words,
@@ -23,7 +22,8 @@ use crate::{
 pub struct Notice {
     /// From nobody, to the sender of the message, without wishes of its own (RFC 3461 §6.1).
     pub envelope: Envelope,
-    /// Header and parts: ASCII, lines of at most 998 octets that end with CRLF.
+    /// Header and parts: lines of at most 998 octets that end with CRLF; in ASCII, unless only
+    /// SMTPUTF8 leads to the sender anyway.
     pub content: Vec<u8>,
 }
 
@@ -43,23 +43,41 @@ pub fn notice(facts: &Facts<'_>, recipients: &[RecipientFact<'_>]) -> Option<Not
     if told.is_empty() {
         return None;
     }
+    let content = content_for(sender, facts, &told);
+    let body = if content.is_ascii() {
+        BodyType::SevenBit
+    } else {
+        BodyType::EightBitMime
+    };
     Some(Notice {
-        envelope: envelope_to(sender, facts.envelope.tls_wish),
-        content: content_for(sender, facts, &told),
+        envelope: envelope_to(sender, body, facts.envelope.tls_wish),
+        content,
     })
+}
+
+/// What the way back to the sender takes. Whoever has a mailbox that is not ASCII has hosts that
+/// take SMTPUTF8, and no others lead to it. Of the hosts of all others nothing is known, even
+/// where the message came with SMTPUTF8: a notice that needs it might not arrive, and there is
+/// nobody to be told of that.
+fn script_for(sender: &Mailbox) -> Script {
+    if sender.needs_smtputf8() {
+        Script::Unicode
+    } else {
+        Script::Ascii
+    }
 }
 
 /// A notice holds the header of its message and what is known of its way, so it wants of TLS what
 /// the message wanted: REQUIRETLS is obeyed (RFC 8689 §5), and a sender who lets TLS fail for the
 /// message does so for what is said of it (RFC 8689 §6).
-fn envelope_to(sender: &Mailbox, tls_wish: TlsWish) -> Envelope {
+fn envelope_to(sender: &Mailbox, body: BodyType, tls_wish: TlsWish) -> Envelope {
     Envelope {
         reverse_path: ReversePath::Null,
         recipients: vec![Recipient {
             notify: Some(Notify::Never),
             ..Recipient::from(ForwardPath::from(sender.clone()))
         }],
-        body: BodyType::SevenBit,
+        body,
         smtputf8: sender.needs_smtputf8(),
         ret: None,
         envelope_id: None,
@@ -69,25 +87,32 @@ fn envelope_to(sender: &Mailbox, tls_wish: TlsWish) -> Envelope {
 
 fn content_for(sender: &Mailbox, facts: &Facts<'_>, told: &[RecipientFact<'_>]) -> Vec<u8> {
     let words = words::text(facts, told);
-    let fields = delivery_status(facts, told);
-    let returned = Returned::choose(facts);
+    let script = script_for(sender);
+    let fields = delivery_status(facts, told, script);
+    let returned = Returned::choose(facts, script);
     let name = unique_name(facts, told);
     let boundary = boundary(
         &name,
         &[words.as_bytes(), fields.as_bytes(), returned.octets()],
     );
 
+    // RFC 6522 §3: the type of the report is the subtype of its second part.
+    let (report, encoding) = if fields.is_ascii() {
+        ("delivery-status", "7bit")
+    } else {
+        ("global-delivery-status", "8bit")
+    };
     let kind = ContentType::new("multipart/report")
-        .attribute("report-type", "delivery-status")
+        .attribute("report-type", report)
         .attribute("boundary", boundary);
     let mut parts = vec![
         MimePart::new("text/plain", words).header("Content-Description", Raw::new("Report")),
         MimePart::new(
-            "message/delivery-status",
+            format!("message/{report}"),
             BodyPart::Binary(fields.into_bytes().into()),
         )
         .header("Content-Description", Raw::new("Report for programs"))
-        .transfer_encoding("7bit"),
+        .transfer_encoding(encoding),
     ];
     parts.extend(returned.into_part());
 
@@ -97,7 +122,7 @@ fn content_for(sender: &Mailbox, facts: &Facts<'_>, told: &[RecipientFact<'_>]) 
             Some("Mail Delivery System"),
             format!("postmaster@{}", facts.reporter),
         ))
-        .header("To", to(sender))
+        .header("To", Raw::new(format!("<{sender}>")))
         .subject(words::subject(told))
         .message_id(format!("{name}@{}", facts.reporter));
     if let Some(original) = message_id(facts.content) {
@@ -115,16 +140,6 @@ fn content_for(sender: &Mailbox, facts: &Facts<'_>, told: &[RecipientFact<'_>]) 
     let mut content = Vec::new();
     message.serialize(&mut content);
     content
-}
-
-/// Who is addressed. A mailbox that is not ASCII cannot stand in a header that is, so there the
-/// envelope alone names it.
-fn to(sender: &Mailbox) -> Raw<'static> {
-    Raw::new(if sender.needs_smtputf8() {
-        Cow::Borrowed("undisclosed-recipients:;")
-    } else {
-        Cow::Owned(format!("<{sender}>"))
-    })
 }
 
 /// A name that no other notice has: two notices about one message, made in one millisecond, are

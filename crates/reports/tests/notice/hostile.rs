@@ -125,10 +125,15 @@ proptest! {
             0..20,
         ),
         full: bool,
+        utf8: bool,
         text in "\\PC{0,40}|[\\x00-\\x1f]{0,9}",
     ) {
         let ret = if full { Return::Full } else { Return::Headers };
-        let message = message(&["<carol@ivory.example>"]).ret(ret).content(content.concat());
+        let mut message = message(&["<carol@ivory.example>"]).ret(ret).content(content.concat());
+        if utf8 {
+            message = message.from("<älice@example.com>");
+            message.envelope.smtputf8 = true;
+        }
         let notice = message.report(|recipient| {
             fact(recipient, Action::Failed, "5.0.0", Cause::Here(&text))
         });

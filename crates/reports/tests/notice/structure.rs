@@ -1,6 +1,9 @@
 //! The parts of a notice, read by a mail parser.
 
-use mail_parser::{Message as Parsed, MessageParser, MimeHeaders, PartType};
+use mail_parser::{
+    Message as Parsed, MessageParser, MimeHeaders, PartType,
+    decoders::quoted_printable::quoted_printable_decode,
+};
 use postern_mail::{BodyType, Return, ReversePath};
 use postern_reports::{Action, Cause, MOST_RETURNED, Notice};
 
@@ -20,17 +23,16 @@ pub(crate) struct Read<'a> {
 
 #[track_caller]
 pub(crate) fn read(notice: &Notice) -> Read<'_> {
-    check_octets(&notice.content);
+    check_octets(notice);
     assert_eq!(notice.envelope.reverse_path, ReversePath::Null);
     assert_eq!(notice.envelope.recipients.len(), 1);
-    assert_eq!(notice.envelope.body, BodyType::SevenBit);
     let message = MessageParser::default().parse(&notice.content).unwrap();
     let kind = message.content_type().unwrap();
     assert_eq!(
         (kind.ctype(), kind.subtype()),
         ("multipart", Some("report"))
     );
-    assert_eq!(kind.attribute("report-type"), Some("delivery-status"));
+    let report_type = kind.attribute("report-type").unwrap();
     assert!(kind.attribute("boundary").unwrap().len() <= 70);
     for once in [
         "From",
@@ -55,7 +57,8 @@ pub(crate) fn read(notice: &Notice) -> Read<'_> {
         .iter()
         .map(|at| kind_of(&message, *at as usize))
         .collect();
-    assert_eq!(kinds[..2], ["text/plain", "message/delivery-status"]);
+    assert_eq!(kinds[0], "text/plain");
+    assert_eq!(kinds[1], format!("message/{report_type}"));
     assert!(kinds.len() <= 3);
     let raw = |at: usize| {
         let part = &message.parts[children[at] as usize];
@@ -63,8 +66,10 @@ pub(crate) fn read(notice: &Notice) -> Read<'_> {
     };
     let returned = kinds.get(2).map(|kind| {
         let part = &message.parts[children[2] as usize];
+        let is_encoded = part.content_transfer_encoding() == Some("quoted-printable");
         let octets = match &part.body {
             PartType::Text(_) => part.contents().to_vec(),
+            _ if is_encoded => quoted_printable_decode(raw(2)).unwrap(),
             _ => raw(2).to_vec(),
         };
         (kind.clone(), octets)
@@ -75,6 +80,12 @@ pub(crate) fn read(notice: &Notice) -> Read<'_> {
         .to_owned();
     let fields = String::from_utf8(raw(1).to_vec()).unwrap();
     grammar::parse(&fields);
+    let expected = if fields.is_ascii() {
+        "delivery-status"
+    } else {
+        "global-delivery-status"
+    };
+    assert_eq!(report_type, expected);
     Read {
         words,
         fields,
@@ -88,11 +99,17 @@ fn kind_of(message: &Parsed<'_>, at: usize) -> String {
     format!("{}/{}", kind.ctype(), kind.subtype().unwrap())
 }
 
-/// ASCII in lines of at most 998 octets; CR and LF only as a pair; no NUL.
+/// Lines of at most 998 octets; CR and LF only as a pair; no NUL. ASCII, unless the envelope says
+/// otherwise.
 #[track_caller]
-fn check_octets(content: &[u8]) {
-    assert!(content.is_ascii());
-    for line in content.split_inclusive(|octet| *octet == b'\n') {
+fn check_octets(notice: &Notice) {
+    let body = match notice.content.is_ascii() {
+        true => BodyType::SevenBit,
+        false => BodyType::EightBitMime,
+    };
+    assert_eq!(notice.envelope.body, body);
+    assert!(notice.content.is_ascii() || notice.envelope.smtputf8);
+    for line in notice.content.split_inclusive(|octet| *octet == b'\n') {
         let shown = String::from_utf8_lossy(line);
         let line = line
             .strip_suffix(b"\r\n")
@@ -209,6 +226,7 @@ fn the_class_of_a_status_follows_the_action() {
         (Action::Failed, "2.0.0", "5.0.0"),
         (DELAYED(), "5.7.10", "4.7.10"),
         (Action::Relayed, "2.1.5", "2.1.5"),
+        (Action::Delivered, "5.0.0", "2.0.0"),
     ] {
         let message = message(&["<carol@ivory.example>"]).notify("SUCCESS,FAILURE,DELAY");
         let notice = message.report(|recipient| fact(recipient, action, status, refusal()));
@@ -301,9 +319,9 @@ fn a_header_that_is_not_ascii_is_encoded() {
 
 #[test]
 fn addresses_that_are_not_ascii_are_written_in_ascii() {
-    let message = message(&["<jö+x@ivory.example>"]).original("utf-8;jö+2Bx@ivory.example");
-    let notice = message.from("<älice@example.com>").refused();
-    assert!(notice.envelope.smtputf8);
+    let message = message(&["<jö+x@ivory.example>"]).original("utf-8;jö\\x{2B}x@ivory.example");
+    let notice = message.refused();
+    assert!(!notice.envelope.smtputf8);
     let (_, recipients) = grammar::parse(&read(&notice).fields);
     for field in ["Final-Recipient", "Original-Recipient"] {
         let shown = grammar::value(&recipients[0], field);
@@ -314,6 +332,140 @@ fn addresses_that_are_not_ascii_are_written_in_ascii() {
         );
     }
     assert!(read(&notice).words.contains("jö+x@ivory.example"));
+}
+
+/// An address of the type `utf-8` has its own encoding, whatever it holds.
+#[test]
+fn an_original_recipient_keeps_its_type() {
+    let message = message(&["<jo@ivory.example>"]).original(r"utf-8;jo\x{2B}x@ivory.example");
+    let (_, recipients) = grammar::parse(&read(&message.refused()).fields);
+    let original = grammar::value(&recipients[0], "Original-Recipient");
+    assert_eq!(original, Some(r"utf-8; jo\x{2B}x@ivory.example"));
+}
+
+/// RFC 6533 §3, §4: whoever can be reached with SMTPUTF8 alone reads UTF-8.
+#[test]
+fn a_sender_beyond_ascii_gets_a_notice_in_utf8() {
+    let message = message(&["<jö+x@ivory.example>"]).from("<älice@example.com>");
+    let notice = message.report(|recipient| {
+        let cause = Cause::Here("größer\r\nals erlaubt");
+        fact(recipient, Action::Failed, "5.3.4", cause)
+    });
+    assert!(notice.envelope.smtputf8);
+    let read = read(&notice);
+    assert_eq!(
+        read.message.header_raw("To").map(str::trim),
+        Some("<älice@example.com>")
+    );
+    let (_, recipients) = grammar::parse(&read.fields);
+    let field = |name| grammar::value(&recipients[0], name);
+    assert_eq!(
+        field("Final-Recipient"),
+        Some("utf-8; jö\\x{2B}x@ivory.example")
+    );
+    assert_eq!(
+        field("Diagnostic-Code"),
+        Some("x-postern; größer\\r\\nals erlaubt")
+    );
+    let plain = crate::fixture::message(&["<carol@ivory.example>"]).from("<älice@example.com>");
+    let fields = crate::structure::read(&plain.refused()).fields;
+    assert!(fields.is_ascii(), "the ordinary type serves");
+}
+
+#[test]
+fn what_was_sent_in_utf8_is_returned_in_utf8() {
+    let full = Some(Return::Full);
+    let long_line = format!("A: é{}\r\n\r\n", "x".repeat(2000));
+    for (from, smtputf8, ret, content, kind) in [
+        (
+            "alice",
+            true,
+            None,
+            "A: é\r\n\r\nö\r\n",
+            "message/global-headers",
+        ),
+        (
+            "älice",
+            true,
+            None,
+            "A: é\r\n\r\nö\r\n",
+            "message/global-headers",
+        ),
+        (
+            "alice",
+            true,
+            full,
+            "A: é\r\n\r\nö = \r\n",
+            "message/global",
+        ),
+        (
+            "älice",
+            true,
+            full,
+            "A: é\r\n\r\nö = \r\n",
+            "message/global",
+        ),
+        ("alice", true, full, "A: b\r\n\r\nö\r\n", "message/global"),
+        ("alice", true, full, "A: b\r\n\r\no\r\n", "message/rfc822"),
+        ("älice", false, full, "A: é\r\n\r\nö\r\n", "message/rfc822"),
+        (
+            "alice",
+            false,
+            full,
+            "A: é\r\n\r\nö\r\n",
+            "text/rfc822-headers",
+        ),
+        ("älice", true, full, "A: é\n\nö\n", "message/global-headers"),
+        ("älice", true, full, &long_line, "message/global-headers"),
+        (
+            "älice",
+            true,
+            None,
+            "A: b\r\n\r\nö\r\n",
+            "text/rfc822-headers",
+        ),
+    ] {
+        let mut message = message(&["<carol@ivory.example>"])
+            .from(&format!("<{from}@example.com>"))
+            .content(content);
+        message.envelope.smtputf8 = smtputf8;
+        message.envelope.ret = ret;
+        let notice = message.refused();
+        let (returned, octets) = read(&notice).returned.unwrap();
+        assert_eq!(returned, kind, "{from} {ret:?} {content:?}");
+        let expected = match kind {
+            "message/global" | "message/rfc822" => content.to_owned(),
+            _ => {
+                content
+                    .split_inclusive('\n')
+                    .next()
+                    .unwrap()
+                    .replace(['\r', '\n'], "")
+                    + "\r\n"
+            }
+        };
+        assert_eq!(
+            String::from_utf8(octets).unwrap(),
+            expected,
+            "{from} {ret:?} {content:?}"
+        );
+    }
+}
+
+#[test]
+fn octets_that_are_no_utf8_are_returned_as_they_can_be() {
+    for from in ["<alice@example.com>", "<älice@example.com>"] {
+        for ret in [Return::Headers, Return::Full] {
+            let mut message = message(&["<carol@ivory.example>"])
+                .from(from)
+                .ret(ret)
+                .content(b"A: \xff\r\n\r\n\xfe\r\n".to_vec());
+            message.envelope.smtputf8 = true;
+            let notice = message.refused();
+            let (kind, _) = read(&notice).returned.unwrap();
+            assert!(["text/rfc822-headers", "message/rfc822"].contains(&kind.as_str()));
+        }
+    }
 }
 
 #[test]

@@ -37,6 +37,7 @@ fn the_sender_hears_of_what_was_asked_for() {
             (Action::Failed, failure),
             (DELAYED(), delay),
             (Action::Relayed, success),
+            (Action::Delivered, success),
         ] {
             let notice = message.try_report(|r| fact(r, action, "5.1.1", refusal()));
             assert_eq!(notice.is_some(), is_told, "{notify:?} {action:?}");

@@ -56,7 +56,7 @@ impl Command {
             Self::Mail => mail(envelope, size, peer),
             Self::Rcpt(at) => {
                 let recipient = envelope.recipients.get(at);
-                recipient.map_or_else(String::new, |to| rcpt(to, peer))
+                recipient.map_or_else(String::new, |to| rcpt(to, envelope, peer))
             }
             Self::Data => "DATA\r\n".to_owned(),
         }
@@ -77,8 +77,7 @@ fn mail(envelope: &Envelope, size: u64, peer: &Capabilities) -> String {
     if envelope.body == BodyType::EightBitMime {
         parameter("BODY=8BITMIME");
     }
-    let mut recipients = envelope.recipients.iter();
-    if offers_all(peer, &UTF8) && recipients.any(|to| needs_smtputf8(envelope, to)) {
+    if is_in_utf8(envelope, peer) {
         parameter("SMTPUTF8");
     }
     // In clear `insecurity` was in the way; here it is never said without being offered.
@@ -98,14 +97,19 @@ fn mail(envelope: &Envelope, size: u64, peer: &Capabilities) -> String {
 }
 
 /// `RCPT` with the parameters that the peer understands.
-fn rcpt(recipient: &Recipient, peer: &Capabilities) -> String {
+fn rcpt(recipient: &Recipient, envelope: &Envelope, peer: &Capabilities) -> String {
     let mut command = format!("RCPT TO:{}", recipient.forward_path);
     if peer.offers(Extension::Dsn) {
         if let Some(notify) = recipient.notify {
             command.push_str(&format!(" NOTIFY={notify}"));
         }
         if let Some(original) = &recipient.original {
-            command.push_str(&format!(" ORCPT={}", original.to_xtext()));
+            let original = if original.is_utf8() && is_in_utf8(envelope, peer) {
+                original.to_unitext()
+            } else {
+                original.to_xtext()
+            };
+            command.push_str(&format!(" ORCPT={original}"));
         }
     }
     command.push_str("\r\n");
@@ -190,6 +194,12 @@ fn obstacle(
         }
         Some(_) | None => None,
     }
+}
+
+/// Whether the transaction is one with SMTPUTF8.
+fn is_in_utf8(envelope: &Envelope, peer: &Capabilities) -> bool {
+    let mut recipients = envelope.recipients.iter();
+    offers_all(peer, &UTF8) && recipients.any(|to| needs_smtputf8(envelope, to))
 }
 
 /// What SMTPUTF8 takes: RFC 6531 §3.1 has every server that offers it offer 8BITMIME too.
