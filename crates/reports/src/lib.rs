@@ -70,6 +70,7 @@ mod fields;
 mod journal;
 pub mod ledger;
 mod message;
+pub mod received;
 mod reporter;
 mod returned;
 pub mod sending;

@@ -279,8 +279,15 @@ pub struct SpfAuthResult {
     pub human_result: Option<String>,
 }
 
+impl Evaluated {
+    /// Whether the message passed DMARC: one aligned identifier is enough.
+    pub fn passes(&self) -> bool {
+        self.dkim == AlignedResult::Pass || self.spf == AlignedResult::Pass
+    }
+}
+
 /// The most signatures of a message, reasons and results of SPF that are kept.
-const MOST_RESULTS: usize = 10;
+pub(crate) const MOST_RESULTS: usize = 10;
 
 impl Row {
     /// The row as it is kept: lists and texts cut, and texts of others escaped.

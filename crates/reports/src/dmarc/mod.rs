@@ -67,6 +67,7 @@ mod xml;
 
 pub use book::AggregateBook;
 pub use day::{Account, CountedRow, DAY_OCTETS, DOMAIN_OCTETS, KEPT_DAYS, PolicyAccount};
+pub(crate) use facts::MOST_RESULTS;
 pub use facts::{
     AlignedResult, Alignment, AppliedDisposition, AuthResults, Discovery, DkimAuthResult,
     DkimResult, Evaluated, Identifiers, JudgedMail, OverrideKind, OverrideReason, PublishedPolicy,
