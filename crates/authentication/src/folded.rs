@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 
-/// Lines are folded so as not to become longer, CRLF not counted (RFC 5322 §2.1.1 asks for at
-/// most 78). A word that is longer by itself stands on a line of its own.
+/// Lines are folded so as not to become longer, CRLF not counted: RFC 5322 §2.1.1 asks for at
+/// most 78, and a quotation mark and a semicolon may still follow. A word that is longer by
+/// itself stands on a line of its own.
 const WIDTH: usize = 76;
 
 /// A header field that is being written.

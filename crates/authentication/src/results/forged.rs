@@ -79,10 +79,7 @@ impl From<&ArcOutcome> for ArcChain {
 /// the empty line.
 fn first_line(header: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut end = line_length(header);
-    if header.get(..end)?.trim_ascii().is_empty()
-        && !header.starts_with(b" ")
-        && !header.starts_with(b"\t")
-    {
+    if matches!(header.get(..end)?, b"" | b"\n" | b"\r\n") {
         return None;
     }
     while matches!(header.get(end), Some(b' ' | b'\t')) {
@@ -169,7 +166,8 @@ impl Segment {
         while let Some(c) = rest.next() {
             match c {
                 '\\' if comments > 0 => drop(rest.next()),
-                '\\' => text.extend(rest.next().filter(|_| quoted)),
+                '\\' if quoted => text.extend(rest.next()),
+                '\\' => {}
                 '"' if comments == 0 => quoted = !quoted,
                 '(' if !quoted => {
                     comments += 1;

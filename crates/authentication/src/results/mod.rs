@@ -39,8 +39,8 @@ use crate::{
 
 /// The results of one message, to be written as header fields.
 ///
-/// They hold nothing but ASCII, lines of less than 998 characters, and of less than 78 wherever
-/// no name in them is longer by itself.
+/// They hold nothing but ASCII, in lines of at most 78 characters, or a few hundred where a name
+/// is longer by itself.
 #[derive(Debug, Clone, Copy)]
 pub struct AuthenticationResults<'a> {
     authserv_id: &'a str,

@@ -258,7 +258,7 @@ fn received_spf() {
 }
 
 /// Forms in which somebody may claim to be us, with what stands behind.
-const CLAIMS: [&str; 34] = [
+const CLAIMS: [&str; 35] = [
     "Authentication-Results: mx1.example.org; spf=pass",
     "authentication-results:MX1.EXAMPLE.ORG;spf=pass",
     "AUTHENTICATION-RESULTS : mx1.example.org ; spf=pass",
@@ -278,6 +278,7 @@ const CLAIMS: [&str; 34] = [
     "Authentication-Results: \"mx1.example.org\"; spf=pass",
     "Authentication-Results: \"mx\\1.example.org\" 1; spf=pass",
     "Authentication-Results: \"mx1\".example.\"org\"; spf=pass",
+    "Authentication-Results: mx\\1.example.org; spf=pass",
     "Authentication-Results: \"mx1.example.org; spf=pass",
     "Authentication-Results: \"mx1.example.org; spf=pass\"",
     "Authentication-Results: (mx1.example.org; spf=pass",
@@ -296,7 +297,7 @@ const CLAIMS: [&str; 34] = [
 ];
 
 /// Fields that are none of ours.
-const OTHERS: [&str; 14] = [
+const OTHERS: [&str; 15] = [
     "From: mx1.example.org; dmarc=pass",
     "X-Authentication-Results: mx1.example.org; spf=pass",
     "Authentication-Results-Old: mx1.example.org; spf=pass",
@@ -311,6 +312,7 @@ const OTHERS: [&str; 14] = [
     "ARC-Seal: i=1; mx1.example.org",
     "Received: (Authentication-Results: mx1.example.org; spf=pass)",
     "a line that is no field",
+    "\u{c}",
 ];
 
 fn without(header: &[u8], id: &str) -> Vec<u8> {

@@ -165,9 +165,10 @@ fn split(pieces: &[Bytes]) -> Result<(Vec<u8>, BodyHash), Unsigned> {
         hash.write(piece);
     }
     let header = header.unwrap_or_else(|| so_far.octets().to_vec());
-    match is_well_formed(&header) {
-        true => Ok((header, hash)),
-        false => Err(Unsigned::BrokenHeader),
+    if is_well_formed(&header) {
+        Ok((header, hash))
+    } else {
+        Err(Unsigned::BrokenHeader)
     }
 }
 

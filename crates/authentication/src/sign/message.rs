@@ -47,11 +47,10 @@ impl HeaderSoFar {
             .min(octets.len());
         let (now, later) = octets.split_at_checked(room).unwrap_or((octets, &[]));
         self.octets.extend_from_slice(now);
-        let end = match self.octets.starts_with(b"\r\n") {
-            true => Some(2),
-            false => {
-                end_of_header(self.octets.get(from..).unwrap_or_default()).map(|end| from + end)
-            }
+        let end = if self.octets.starts_with(b"\r\n") {
+            Some(2)
+        } else {
+            end_of_header(self.octets.get(from..).unwrap_or_default()).map(|end| from + end)
         };
         match end {
             Some(end) => {
