@@ -138,7 +138,10 @@ fn refuse_loops(notes: &Notes<'_>, hostname: Option<&Located<Domain>>, ways: &Wa
     let listening: Vec<_> = addresses.map(|address| address.value).collect();
     let domains = ways.domains.iter().flat_map(|domain| &domain.next_hops);
     let routes = ways.routes.iter().flat_map(|(_, route)| &route.next_hops);
-    for hop in domains.flatten().chain(routes.flatten().flatten()) {
+    let quarantine = ways.authentication.iter();
+    let quarantine = quarantine.flat_map(|(_, written)| &written.quarantine_next_hops);
+    let hops = domains.flatten().chain(routes.flatten().flatten());
+    for hop in hops.chain(quarantine.flatten().flatten()) {
         if leads_here(
             &hop.value,
             hostname.map(|hostname| &hostname.value),

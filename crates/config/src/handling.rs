@@ -4,10 +4,13 @@ use postern_mail::Domain;
 use postern_policy::Policy;
 
 use crate::{
-    Alias, Authentication, Limits, Publish, Reports, Rewrite, Srs,
-    schema::{Reported, Table, all},
-    section::{alias, authentication, domain::OwnDomains, publish, reports, srs},
-    settings::Ways,
+    Alias, Authentication, Limits, MtaSts, Publish, Reports, Rewrite, Srs,
+    schema::{Reported, Table},
+    section::{
+        alias, authentication,
+        domain::{self, OwnDomains},
+        listener, publish, reports, srs,
+    },
 };
 
 /// What is done with mail itself; whatever is not right was told and is absent.
@@ -21,37 +24,65 @@ pub(crate) struct Handling {
 }
 
 /// What these sections have to agree with, as far as it is right by itself.
-pub(crate) struct Surroundings<'s> {
+pub(crate) struct Around<'s> {
     pub(crate) hostname: Option<&'s Domain>,
     pub(crate) policy: Option<&'s Policy>,
     pub(crate) limits: Option<&'s Limits>,
+    pub(crate) mta_sts: Option<&'s MtaSts>,
+    pub(crate) domains: &'s [domain::Written<'s>],
+    pub(crate) listeners: &'s [(Table<'s>, listener::Written)],
 }
 
 impl Handling {
-    pub(crate) fn read(root: &Table<'_>, ways: &Ways<'_>, around: &Surroundings<'_>) -> Self {
-        let own = OwnDomains::of(&ways.domains);
+    pub(crate) fn read(
+        root: &Table<'_>,
+        authentication: Result<(Table<'_>, authentication::Written), Reported>,
+        around: &Around<'_>,
+    ) -> Self {
+        let notes = root.notes();
+        let own = OwnDomains::of(around.domains);
         let own = own.as_ref().map_err(|reported| *reported);
-        let hostname = around.hostname;
-        let authentication = root
-            .section(&authentication::AUTHENTICATION)
-            .and_then(|table| {
-                let around = authentication::Surroundings { hostname };
-                authentication::read(&table).check(&table, &around)
-            });
-        let aliases = root.sections(&alias::ALIAS).into_iter();
-        let aliases = all(aliases.map(|table| alias::read(&table).check()));
-        let rewrites = root.sections(&alias::REWRITE).into_iter();
-        let rewrites = all(rewrites.map(|table| alias::read_rewrite(&table).check()));
+        let authentication = authentication.and_then(|(table, written)| {
+            let around = authentication::Around {
+                hostname: around.hostname,
+                policy: around.policy,
+                limits: around.limits,
+                own,
+                domains: around.domains,
+                listeners: around.listeners,
+            };
+            written.check(&table, around)
+        });
         let srs = root.section(&srs::SRS).and_then(|table| {
             let written = srs::read(&table);
-            written.map(|srs| srs.check(table.notes())).transpose()
+            written.map(|srs| srs.check(notes, own)).transpose()
         });
-        let reports = root
-            .section(&reports::REPORTS)
-            .and_then(|table| reports::read(&table).check(&table, hostname, own));
-        let publish = root
-            .section(&publish::PUBLISH)
-            .and_then(|table| publish::read(&table).check(hostname, reports.as_ref().ok()));
+        let beside_aliases = alias::Around {
+            notes,
+            own,
+            has_srs: root.holds(srs::SRS.name),
+        };
+        let aliases = alias::check(alias::read(root), beside_aliases);
+        let reports = root.section(&reports::REPORTS).and_then(|table| {
+            let around = reports::Around {
+                hostname: around.hostname,
+                own,
+                book: aliases.as_ref().ok().map(|aliases| &aliases.book),
+            };
+            reports::read(&table).check(&table, around)
+        });
+        let publish = root.section(&publish::PUBLISH).and_then(|table| {
+            let around = publish::Around {
+                hostname: around.hostname,
+                reports: reports.as_ref().ok(),
+                mta_sts: around.mta_sts,
+            };
+            publish::read(&table).check(&table, around)
+        });
+        let (aliases, rewrites) = match aliases {
+            Ok(checked) => (Ok(checked.aliases), Ok(checked.rewrites)),
+            Err(reported) => (Err(reported), Err(reported)),
+        };
         Self {
             authentication,
             aliases,

@@ -8,7 +8,7 @@ use crate::{
     Admin, Alias, Authentication, Certificates, CrlRegistry, Delivery, Dns, Limits, Listener,
     LocalDomain, Log, MtaSts, Publish, Queue, Reports, Rewrite, Route, Spool, Srs, agreement,
     channels::Channels,
-    handling::{Handling, Surroundings},
+    handling::{Around, Handling},
     schema::{Key, Notes, Occurs, Reported, Section, Table, all},
     section::{
         admin, alias, authentication, break_glass, certificate, delivery, deny, dns, domain,
@@ -136,15 +136,6 @@ pub(crate) fn read(notes: &Notes<'_>, document: &DeTable<'_>) -> Result<Settings
     if let (Ok(hostname), Ok(certificates)) = (&hostname, &channels.certificates) {
         certificate::check_names(notes, hostname, certificates);
     }
-    let handling = Handling::read(
-        &root,
-        &ways,
-        &Surroundings {
-            hostname: hostname.as_ref().ok().map(|hostname| &hostname.value),
-            policy: channels.policy.as_ref().ok(),
-            limits: limits.as_ref().ok(),
-        },
-    );
     let mta_sts = ways.mta_sts.and_then(|(table, written)| {
         let around = mta_sts::Surroundings {
             hostname: hostname.as_ref().ok().map(|hostname| &hostname.value),
@@ -153,6 +144,18 @@ pub(crate) fn read(notes: &Notes<'_>, document: &DeTable<'_>) -> Result<Settings
         };
         written.check(&table, &around)
     });
+    let handling = Handling::read(
+        &root,
+        ways.authentication,
+        &Around {
+            hostname: hostname.as_ref().ok().map(|hostname| &hostname.value),
+            policy: channels.policy.as_ref().ok(),
+            limits: limits.as_ref().ok(),
+            mta_sts: mta_sts.as_ref().ok(),
+            domains: &ways.domains,
+            listeners: &ways.listeners,
+        },
+    );
     let connections = limits.as_ref().ok().map(|limits| limits.connections);
     let listeners = ways.listeners.into_iter();
     let listeners = all(listeners.map(|(table, written)| written.check(&table, connections)));
@@ -216,6 +219,7 @@ pub(crate) struct Ways<'a> {
     pub(crate) domains: Vec<domain::Written<'a>>,
     pub(crate) routes: Vec<(Table<'a>, route::Written)>,
     pub(crate) mta_sts: Result<(Table<'a>, mta_sts::Written), Reported>,
+    pub(crate) authentication: Result<(Table<'a>, authentication::Written), Reported>,
 }
 
 impl<'a> Ways<'a> {
@@ -230,6 +234,9 @@ impl<'a> Ways<'a> {
             mta_sts: root
                 .section(&mta_sts::MTA_STS)
                 .map(|table| table.with(mta_sts::read)),
+            authentication: root
+                .section(&authentication::AUTHENTICATION)
+                .map(|table| table.with(authentication::read)),
         }
     }
 }

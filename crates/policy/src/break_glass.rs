@@ -42,11 +42,14 @@ pub enum Lowered {
 }
 
 impl BreakGlass {
+    /// Whether it is for mail that goes this way.
+    pub fn covers(&self, direction: Direction) -> bool {
+        self.direction.is_none_or(|only| only == direction)
+    }
+
     /// Whether it is for mail of this partner in this direction, at `now`.
     pub(crate) fn holds(&self, partner: &PartnerName, direction: Direction, now: UnixTime) -> bool {
-        self.partner == *partner
-            && self.direction.is_none_or(|only| only == direction)
-            && now < self.until
+        self.partner == *partner && self.covers(direction) && now < self.until
     }
 }
 

@@ -237,7 +237,7 @@ fn tell_effect(
 fn directions(entry: &BreakGlass) -> impl Iterator<Item = Direction> {
     [Direction::Outbound, Direction::Inbound]
         .into_iter()
-        .filter(|direction| entry.direction.is_none_or(|only| only == *direction))
+        .filter(|direction| entry.covers(*direction))
 }
 
 /// Whether the rule demands more in this direction than is left of it.

@@ -1,6 +1,6 @@
 //! `[[domain]]`: the domains that mail is accepted for.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use postern_mail::{Domain, DomainMap, DomainPattern, NextHop};
 use postern_policy::{ChannelLevel, RouteFloor};
@@ -83,7 +83,12 @@ pub(crate) static DOMAIN: Section = Section {
     sections: &[&dkim::DKIM],
     not_yet: &[],
     commented: false,
-    example: None,
+    example: Some(
+        r#"# All domains below it that are not given by name:
+[[domain]]
+name = "*.example.org"
+next-hop = ["mail2.internal:25"]"#,
+    ),
 };
 
 pub(crate) fn read<'a>(table: &Table<'a>) -> Written<'a> {
@@ -97,6 +102,14 @@ pub(crate) fn read<'a>(table: &Table<'a>) -> Written<'a> {
 }
 
 impl Written<'_> {
+    /// The file of the domain's key with this selector, and the line of that.
+    pub(crate) fn dkim_key(&self, domain: &Domain, selector: &str) -> Option<(PathBuf, usize)> {
+        let name = self.name.as_ref().ok()?;
+        let here = matches!(&name.value, DomainPattern::Exact(name) if name == domain);
+        let mut keys = self.dkim.iter().filter(|_| here);
+        keys.find_map(|key| key.file_of(selector))
+    }
+
     /// The domain that this means. `has_srs` tells whether there is `[srs]`.
     pub(crate) fn check(self, notes: &Notes<'_>, has_srs: bool) -> Result<LocalDomain, Reported> {
         let dkim = match &self.name {
@@ -160,9 +173,20 @@ impl OwnDomains {
         self.accepted.find(domain).is_some()
     }
 
-    /// Whether the domain is given by name.
-    pub(crate) fn names(&self, domain: &Domain) -> bool {
-        self.named.contains(domain)
+    /// Notes where the domain is not one that is given by name.
+    pub(crate) fn demand(
+        &self,
+        notes: &Notes<'_>,
+        domain: &Located<Domain>,
+    ) -> Result<(), Reported> {
+        if self.named.contains(&domain.value) {
+            return Ok(());
+        }
+        Err(notes.error(
+            &domain.spot,
+            format_args!("no [[domain]] has the name {}", domain.value),
+            "give the name of one, as it stands there",
+        ))
     }
 
     /// The first that is given by name.

@@ -27,10 +27,23 @@ pub(crate) mod srs;
 pub(crate) mod tls;
 pub(crate) mod trust;
 
+use std::net::IpAddr;
+
+use postern_mail::Network;
+
 use crate::schema::Located;
 
 /// The elements of a list whose places no longer matter; none when it was not written.
 fn values<T>(list: Option<Vec<Located<T>>>) -> Vec<T> {
     let list = list.into_iter().flatten();
     list.map(|element| element.value).collect()
+}
+
+/// Beyond what registries give to one organisation: an IPv4 range beyond /8, an IPv6 range
+/// beyond /20.
+fn is_public_and_wide(network: &Network) -> bool {
+    match network.address() {
+        IpAddr::V4(_) => network.prefix() < 8,
+        IpAddr::V6(address) => network.prefix() < 20 && !address.is_unique_local(),
+    }
 }

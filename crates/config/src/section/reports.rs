@@ -4,9 +4,9 @@ use std::num::NonZeroU32;
 
 use postern_mail::{Domain, Mailbox};
 
-use super::domain::OwnDomains;
+use super::{alias::Book, domain::OwnDomains};
 use crate::{
-    schema::{Key, Located, Occurs, Reported, Section, Table},
+    schema::{Key, Located, Notes, Occurs, Reported, Section, Table, all},
     value::{BOOLEAN, COUNT, MAILBOX, SENTENCE},
 };
 
@@ -129,40 +129,113 @@ pub(crate) fn read(table: &Table<'_>) -> Written {
     }
 }
 
+/// What the section has to agree with, as far as it is right by itself.
+pub(crate) struct Around<'s> {
+    pub(crate) hostname: Option<&'s Domain>,
+    pub(crate) own: Result<&'s OwnDomains, Reported>,
+    pub(crate) book: Option<&'s Book>,
+}
+
 impl Written {
     /// What this means.
-    pub(crate) fn check(
-        self,
-        table: &Table<'_>,
-        hostname: Option<&Domain>,
-        own: Result<&OwnDomains, Reported>,
-    ) -> Result<Reports, Reported> {
-        let contact = match self.contact? {
-            Some(contact) => contact.value,
-            None => {
-                let home = own?.first().or(hostname).ok_or(Reported)?;
-                let postmaster = format!("postmaster@{home}").parse();
-                postmaster
-                    .map_err(|error| table.notes().error(table.spot(), error, "give contact"))?
-            }
+    pub(crate) fn check(self, table: &Table<'_>, around: Around<'_>) -> Result<Reports, Reported> {
+        let notes = table.notes();
+        let receive = self
+            .receive
+            .and_then(|receive| check_receivers(notes, receive.unwrap_or_default(), &around));
+        let contact = match self.contact {
+            Ok(Some(contact)) => check_contact(
+                notes,
+                &contact,
+                receive.as_deref().unwrap_or_default(),
+                &around,
+            )
+            .map(|()| contact.value),
+            Ok(None) => postmaster(table, &around),
+            Err(reported) => Err(reported),
         };
-        let organisation = match self.organisation? {
-            Some(organisation) => organisation.value,
-            None => contact.host().to_string(),
-        };
+        let (contact, organisation) = (contact?, self.organisation?);
         let limit = self.failure_limit?.value;
         Ok(Reports {
+            organisation: match organisation {
+                Some(organisation) => organisation.value,
+                None => contact.host().to_string(),
+            },
             contact,
-            organisation,
             dmarc: self.dmarc?.value,
             tls: self.tls?.value,
             failures: self.failure?.value.then_some(limit),
-            receive: self
-                .receive?
-                .into_iter()
-                .flatten()
-                .map(|mailbox| mailbox.value)
-                .collect(),
+            receive: receive?,
         })
     }
+}
+
+/// Every domain has such a mailbox (RFC 5321 §4.5.1).
+fn postmaster(table: &Table<'_>, around: &Around<'_>) -> Result<Mailbox, Reported> {
+    let home = around.own?.first().or(around.hostname).ok_or(Reported)?;
+    let postmaster = format!("postmaster@{home}").parse();
+    postmaster.map_err(|error| table.notes().error(table.spot(), error, "write contact"))
+}
+
+/// Reports and replies to them reach the contact only if people read what comes there.
+fn check_contact(
+    notes: &Notes<'_>,
+    contact: &Located<Mailbox>,
+    receive: &[Mailbox],
+    around: &Around<'_>,
+) -> Result<(), Reported> {
+    if receive.contains(&contact.value) {
+        return Err(notes.error(
+            &contact.spot,
+            "stands in receive as well, where nobody reads what people write",
+            "give a mailbox that somebody reads",
+        ));
+    }
+    let strange = |own: &OwnDomains| {
+        let domain = contact.value.domain();
+        domain.is_some_and(|domain| !own.accepts(domain))
+    };
+    if around.own.is_ok_and(strange) {
+        notes.warn(
+            &contact.spot,
+            format_args!(
+                "{} is in no [[domain]]: no key of ours signs the reports, and they count for \
+                 little",
+                contact.value
+            ),
+            "give a mailbox in a domain of ours",
+        );
+    }
+    Ok(())
+}
+
+fn check_receivers(
+    notes: &Notes<'_>,
+    receive: Vec<Located<Mailbox>>,
+    around: &Around<'_>,
+) -> Result<Vec<Mailbox>, Reported> {
+    notes.refuse_repetition(receive.iter(), "name it once");
+    let receivers = receive.into_iter();
+    all(receivers.map(|receiver| check_receiver(notes, receiver, around)))
+}
+
+/// Nothing comes to a mailbox that no mail is accepted for, or whose mail goes elsewhere.
+fn check_receiver(
+    notes: &Notes<'_>,
+    receiver: Located<Mailbox>,
+    around: &Around<'_>,
+) -> Result<Mailbox, Reported> {
+    let Located { value, spot } = receiver;
+    let accepted = |own: &OwnDomains| value.domain().is_none_or(|domain| own.accepts(domain));
+    if !around.own.is_ok_and(accepted) && around.own.is_ok() {
+        let wrong = format_args!("mail for {value} is not accepted: it is in no [[domain]]");
+        return Err(notes.error(&spot, wrong, "give a mailbox in a domain of ours"));
+    }
+    if around.book.is_some_and(|book| !book.keeps(&value)) {
+        let wrong =
+            format_args!("mail for {value} goes elsewhere, as [[alias]] or [[rewrite]] says");
+        let right = "give it an [[alias]] to itself, or another mailbox";
+        return Err(notes.error(&spot, wrong, right));
+    }
+    Ok(value)
 }

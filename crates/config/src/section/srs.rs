@@ -4,6 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use postern_mail::Domain;
 
+use super::domain::OwnDomains;
 use crate::{
     file::{self, Secrecy},
     schema::{Key, Located, Notes, Occurs, Reported, Section, Table, all},
@@ -89,12 +90,20 @@ pub(crate) fn read(table: &Table<'_>) -> Option<Written> {
 
 impl Written {
     /// What this means.
-    pub(crate) fn check(self, notes: &Notes<'_>) -> Result<Srs, Reported> {
+    pub(crate) fn check(
+        self,
+        notes: &Notes<'_>,
+        own: Result<&OwnDomains, Reported>,
+    ) -> Result<Srs, Reported> {
+        let domain = self.domain.and_then(|domain| {
+            own.map_or(Ok(()), |own| own.demand(notes, &domain))?;
+            Ok(domain.value)
+        });
         let secrets = self
             .secret
             .and_then(|files| all(files.iter().map(|file| secret(notes, file))));
         Ok(Srs {
-            domain: self.domain?.value,
+            domain: domain?,
             secrets: secrets?,
         })
     }

@@ -10,6 +10,7 @@
 mod bad;
 mod exceptions;
 mod files;
+mod handling;
 mod home;
 mod manual;
 mod mta_sts;

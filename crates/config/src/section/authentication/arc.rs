@@ -24,8 +24,7 @@ pub struct ArcSealing {
 }
 
 /// What was written; whatever is not right was told and is absent.
-pub(super) struct Written<'a> {
-    pub(super) table: Table<'a>,
+pub(super) struct Written {
     pub(super) domain: Result<Located<Domain>, Reported>,
     pub(super) selector: Result<Located<String>, Reported>,
     pub(super) key: Result<Located<PathBuf>, Reported>,
@@ -68,7 +67,7 @@ pub(super) static ARC: Section = Section {
 };
 
 /// What was written, if anything was.
-pub(super) fn read<'a>(authentication: &Table<'a>) -> Result<Option<Written<'a>>, Reported> {
+pub(super) fn read(authentication: &Table<'_>) -> Result<Option<Written>, Reported> {
     let table = authentication.section(&ARC)?;
     if !table.is_written() {
         return Ok(None);
@@ -77,21 +76,10 @@ pub(super) fn read<'a>(authentication: &Table<'a>) -> Result<Option<Written<'a>>
         domain: table.one(&ARC_DOMAIN),
         selector: table.one(&SELECTOR),
         key: table.one(&KEY),
-        table,
     }))
 }
 
-impl Written<'_> {
-    /// What this means.
-    pub(super) fn check(self, notes: &Notes<'_>) -> Result<ArcSealing, Reported> {
-        let key = self
-            .key
-            .and_then(|key| named_file::protected(notes, &key, Secrecy::Secret));
-        let (domain, selector) = (self.domain?, self.selector?);
-        Ok(ArcSealing {
-            domain: domain.value,
-            selector: selector.value,
-            key: key?,
-        })
-    }
+/// The path of the key, if it is protected.
+pub(super) fn key(notes: &Notes<'_>, written: &Located<PathBuf>) -> Result<PathBuf, Reported> {
+    named_file::protected(notes, written, Secrecy::Secret)
 }

@@ -1,14 +1,15 @@
 //! `[authentication]`: whether mail is from whom it says.
 
 mod arc;
+mod check;
 
 use std::{num::NonZeroU32, time};
 
 use postern_mail::{Domain, Network, NextHop};
 
 pub use arc::ArcSealing;
+pub(crate) use check::Around;
 
-use super::values;
 use crate::{
     schema::{Key, Located, Occurs, Reported, Section, Table},
     value::{BOOLEAN, ByteSize, COUNT, DOMAIN, DURATION, Duration, NETWORK, NEXT_HOP, SIZE},
@@ -42,7 +43,7 @@ pub struct Authentication {
 }
 
 /// What was written; whatever is not right was told and is absent.
-pub(crate) struct Written<'a> {
+pub(crate) struct Written {
     authserv_id: Result<Option<Located<Domain>>, Reported>,
     received_spf: Result<Located<bool>, Reported>,
     time_limit: Result<Located<Duration>, Reported>,
@@ -52,7 +53,7 @@ pub(crate) struct Written<'a> {
     trusted_sealers: Result<Option<Vec<Located<Domain>>>, Reported>,
     trusted_forwarders: Result<Option<Vec<Located<Network>>>, Reported>,
     pub(crate) quarantine_next_hops: Result<Option<Vec<Located<NextHop>>>, Reported>,
-    arc: Result<Option<arc::Written<'a>>, Reported>,
+    arc: Result<Option<arc::Written>, Reported>,
 }
 
 static AUTHSERV_ID: Key<Domain> = Key::optional(
@@ -181,7 +182,7 @@ pub(crate) static AUTHENTICATION: Section = Section {
     example: None,
 };
 
-pub(crate) fn read<'a>(table: &Table<'a>) -> Written<'a> {
+pub(crate) fn read(table: &Table<'_>) -> Written {
     Written {
         authserv_id: table.maybe(&AUTHSERV_ID),
         received_spf: table.one(&RECEIVED_SPF),
@@ -201,40 +202,4 @@ fn within(limit: &Duration, least: Duration, most: Duration) -> Result<(), Strin
         true => Ok(()),
         false => Err(format!("{limit} is not from {least} to {most}")),
     }
-}
-
-impl Written<'_> {
-    /// What this means.
-    pub(crate) fn check(
-        self,
-        table: &Table<'_>,
-        around: &Surroundings<'_>,
-    ) -> Result<Authentication, Reported> {
-        let _ = table;
-        let arc = self
-            .arc
-            .and_then(|arc| arc.map(|arc| arc.check(table.notes())).transpose());
-        let (sealers, forwarders) = (self.trusted_sealers, self.trusted_forwarders);
-        let authserv_id = match self.authserv_id? {
-            Some(written) => written.value,
-            None => around.hostname.ok_or(Reported)?.clone(),
-        };
-        Ok(Authentication {
-            authserv_id,
-            received_spf: self.received_spf?.value,
-            time_limit: self.time_limit?.value.into(),
-            dns_limit: self.dns_limit?.value,
-            memory: self.memory?.value,
-            temperror_limit: self.temperror_limit?.value.into(),
-            trusted_sealers: values(sealers?),
-            trusted_forwarders: values(forwarders?),
-            quarantine_next_hops: values(self.quarantine_next_hops?),
-            arc: arc?,
-        })
-    }
-}
-
-/// What the section has to agree with, as far as it is right by itself.
-pub(crate) struct Surroundings<'s> {
-    pub(crate) hostname: Option<&'s Domain>,
 }

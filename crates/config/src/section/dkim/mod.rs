@@ -137,11 +137,20 @@ pub(super) fn check(
             ),
         ));
     }
+    check_lengths(notes, domain, &keys)?;
     term::warn_of_silence(notes, domain, &keys);
     Ok(keys.into_iter().map(|checked| checked.key).collect())
 }
 
 impl Written<'_> {
+    /// The file, if this is the key's selector, and the line of that.
+    pub(super) fn file_of(&self, selector: &str) -> Option<(PathBuf, usize)> {
+        let notes = self.table.notes();
+        let (name, key) = (self.selector.as_ref().ok()?, self.key.as_ref().ok()?);
+        let line = notes.position(name.spot.offset).line;
+        (name.value == selector).then(|| (notes.resolve(&key.value), line))
+    }
+
     fn check(self, notes: &Notes<'_>) -> Result<Checked, Reported> {
         let key = self
             .key
@@ -159,6 +168,23 @@ impl Written<'_> {
         let spot = self.table.spot().clone();
         Ok(Checked { spot, term, key })
     }
+}
+
+/// Each key is looked up under a name that has to be one.
+fn check_lengths(
+    notes: &Notes<'_>,
+    domain: &DomainPattern,
+    keys: &[Checked],
+) -> Result<(), Reported> {
+    let mut verdict = Ok(());
+    for key in keys {
+        let name = format!("{}._domainkey.{domain}", key.key.selector);
+        if let Err(error) = name.parse::<Domain>() {
+            let wrong = format_args!("{name} cannot be looked up: {error}");
+            verdict = Err(notes.error(&key.spot, wrong, "give a shorter selector"));
+        }
+    }
+    verdict
 }
 
 /// A selector is a domain name's labels (RFC 6376 §3.1), compared without regard to case.

@@ -1,6 +1,6 @@
 //! What a listener that was written means, and what is wrong with it.
 
-use std::{net::IpAddr, num::NonZeroU32};
+use std::num::NonZeroU32;
 
 use postern_mail::Network;
 use postern_tls::Profile;
@@ -8,7 +8,10 @@ use postern_tls::Profile;
 use super::{Listener, ListenerTls, NETWORKS, Role, RoleWord, Written, judgement};
 use crate::{
     schema::{Located, Notes, Reported, Table},
-    section::certificate::{self, Certificates},
+    section::{
+        certificate::{self, Certificates},
+        is_public_and_wide,
+    },
 };
 
 impl Written {
@@ -24,6 +27,7 @@ impl Written {
         connections: Option<NonZeroU32>,
     ) -> Result<Listener, Reported> {
         let notes = table.notes();
+        let is_mx = self.is_mx();
         let role = match (&self.role, &self.tls) {
             (Ok(role), Ok(tls)) if role.value == RoleWord::Mx => check_mx_tls(notes, tls),
             (_, tls) => tls.as_ref().map(|_| ()).map_err(|reported| *reported),
@@ -45,7 +49,7 @@ impl Written {
             .and_then(|most| check_max_connections(notes, most.as_ref(), connections));
         let authentication = self
             .authentication
-            .and_then(|word| judgement::check(notes, &word, self.quarantine?.as_ref()));
+            .and_then(|word| judgement::check(notes, is_mx, &word, self.quarantine?.as_ref()));
         Ok(Listener {
             address: self.address?.value,
             role: role?,
@@ -187,15 +191,6 @@ fn check_networks(
     role.map(|()| Role::Relay {
         networks: networks.into_iter().map(|network| network.value).collect(),
     })
-}
-
-/// Beyond what registries give to one organisation: an IPv4 range beyond /8, an IPv6 range
-/// beyond /20.
-fn is_public_and_wide(network: &Network) -> bool {
-    match network.address() {
-        IpAddr::V4(_) => network.prefix() < 8,
-        IpAddr::V6(address) => network.prefix() < 20 && !address.is_unique_local(),
-    }
 }
 
 fn check_max_connections(

@@ -83,6 +83,12 @@ pub(super) static QUARANTINE: Key<Quarantine> = Key::optional(
 );
 
 impl Written {
+    /// Whether anybody looks; so it is, too, where what was written is not right.
+    pub(crate) fn judges(&self) -> bool {
+        let word = self.authentication.as_ref();
+        word.is_ok_and(|word| word.value != Word::Off) || word.is_err()
+    }
+
     /// Where the listener sends suspicious mail to other hosts.
     pub(crate) fn redirects(&self) -> Option<&Located<Quarantine>> {
         let quarantine = self.quarantine.as_ref().ok()?.as_ref();
@@ -90,12 +96,20 @@ impl Written {
     }
 }
 
-/// What the two keys mean together.
+/// What the two keys mean together; `is_mx` tells whether everybody who comes is a stranger.
 pub(super) fn check(
     notes: &Notes<'_>,
+    is_mx: bool,
     word: &Located<Word>,
     quarantine: Option<&Located<Quarantine>>,
 ) -> Result<Judgement, Reported> {
+    if word.value == Word::Off && is_mx {
+        notes.warn(
+            &word.spot,
+            "anybody can send in anybody's name, and nobody sees it",
+            "write \"mark\" to begin with, and \"enforce\" when the marks are right",
+        );
+    }
     match (word.value, quarantine) {
         (Word::Enforce, quarantine) => {
             let what = quarantine.map_or(Quarantine::Mark, |quarantine| quarantine.value);

@@ -130,7 +130,7 @@ static MX: Key<HostPattern> = Key::optional(
     "mx",
     &HOSTS,
     "`hostname`, and nobody with mode `none`",
-    r#"["mx1.example.org"]"#,
+    r#"["mx1.example.org", "mx2.example.org"]"#,
     "The hosts that our MX records may name: each by name, or `*.example.org` for those one label \
      below (RFC 8461 §4.1). Each must show a certificate for its name that public authorities \
      vouch for.",

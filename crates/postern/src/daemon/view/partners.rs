@@ -112,9 +112,7 @@ impl View<'_> {
         let name = partner.name().clone();
         let entries = self.policy.exceptions().into_iter();
         entries
-            .filter(move |entry| {
-                entry.partner == name && entry.direction.is_none_or(|only| only == direction)
-            })
+            .filter(move |entry| entry.partner == name && entry.covers(direction))
             .map(move |entry| words::break_glass(entry, now))
     }
 }

@@ -1,10 +1,16 @@
 //! `[publish]`: what the DNS should say of us and the rest of the file does not.
 
+mod check;
+mod issuer;
+
 use std::time;
 
 use postern_mail::{Domain, Mailbox, Network};
 
-use super::{reports::Reports, values};
+use issuer::issuer;
+
+pub(crate) use check::Around;
+
 use crate::{
     schema::{Key, Kind, Located, Occurs, Reported, Scalar, Section, Table},
     value::{DOMAIN, DURATION, Duration, MAILBOX, NETWORK, not_a_choice},
@@ -47,8 +53,8 @@ pub enum SpfOthers {
     Neutral,
 }
 
-/// What a domain asks receivers to do with mail that fails DMARC (RFC 9989 §4.7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a domain asks receivers to do with mail that fails DMARC (RFC 9989 §4.7), the least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DmarcPolicy {
     /// Nothing but reports.
     None,
@@ -105,11 +111,15 @@ static ADDRESSES: Key<Network> = Key::optional(
     "addresses",
     &NETWORK,
     "the hosts of `mx` are named instead",
-    r#"["192.0.2.1", "2001:db8::/64"]"#,
+    r#"["192.0.2.1", "192.0.2.8/29"]"#,
     "The public addresses that mail of our domains comes from, those of this host and of others. \
      They stand in the SPF records.",
 )
-.list();
+.list()
+.bounded(|network| match network.prefix() {
+    0 => Err(format!("{network} is everyone")),
+    _ => Ok(()),
+});
 
 static SPF_INCLUDES: Key<Domain> = Key::optional(
     "spf-includes",
@@ -188,7 +198,7 @@ static TTL: Key<Duration> = Key::defaulted(
     "ttl",
     &DURATION,
     r#""1h""#,
-    "For how long others may keep the records. From 1m to 7d.",
+    "For how long others may keep the records. From 1m to 1w.",
 )
 .bounded(|ttl| {
     let (least, most) = (Duration::from_seconds(60), Duration::from_days(7));
@@ -235,76 +245,4 @@ pub(crate) fn read(table: &Table<'_>) -> Written {
         caa: table.maybe_many(&CAA),
         ttl: table.one(&TTL),
     }
-}
-
-/// `issuer-domain-name *( ";" parameter )` of RFC 8659 §4.2.
-fn issuer(text: &str) -> Result<String, String> {
-    let (name, parameters) = text.split_once(';').unwrap_or((text, ""));
-    let name = name.trim();
-    crate::value::domain(name)?;
-    let mut issuer = name.to_owned();
-    for parameter in parameters.split(';').map(str::trim) {
-        if parameter.is_empty() {
-            continue;
-        }
-        let known = parameter.split_once('=').is_some_and(|(tag, value)| {
-            let tag = tag.trim();
-            let value = value.trim();
-            !tag.is_empty()
-                && tag.bytes().all(|octet| octet.is_ascii_alphanumeric())
-                && value.bytes().all(|octet| octet.is_ascii_graphic())
-        });
-        if !known {
-            return Err(format!(
-                "{parameter:?} is no parameter such as \"tag=value\""
-            ));
-        }
-        issuer.push_str("; ");
-        issuer.push_str(parameter);
-    }
-    Ok(issuer)
-}
-
-impl Written {
-    /// What this means.
-    pub(crate) fn check(
-        self,
-        hostname: Option<&Domain>,
-        reports: Option<&Reports>,
-    ) -> Result<Publish, Reported> {
-        let mx = match values(self.mx?) {
-            hosts if hosts.is_empty() => vec![hostname.ok_or(Reported)?.clone()],
-            hosts => hosts,
-        };
-        let policy = self.dmarc_policy?.value;
-        let below = self.dmarc_subdomain_policy?;
-        Ok(Publish {
-            addresses: values(self.addresses?),
-            spf_includes: values(self.spf_includes?),
-            spf_others: self.spf_others?.value,
-            mx,
-            dmarc_policy: policy,
-            dmarc_subdomain_policy: below.map_or(policy, |below| below.value),
-            dmarc_reports: addressees(self.dmarc_reports?, reports)?,
-            tls_reports: addressees(self.tls_reports?, reports)?,
-            caa: values(self.caa?),
-            ttl: self.ttl?.value.into(),
-        })
-    }
-}
-
-/// Whom others report to: those named for it, else whoever takes reports, else whoever answers
-/// for ours.
-fn addressees(
-    named: Option<Vec<Located<Mailbox>>>,
-    reports: Option<&Reports>,
-) -> Result<Vec<Mailbox>, Reported> {
-    if named.is_some() {
-        return Ok(values(named));
-    }
-    let reports = reports.ok_or(Reported)?;
-    Ok(match reports.receive.as_slice() {
-        [] => vec![reports.contact.clone()],
-        receive => receive.to_vec(),
-    })
 }

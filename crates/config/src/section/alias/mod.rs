@@ -1,6 +1,14 @@
 //! `[[alias]]` and `[[rewrite]]`: which addresses stand for others.
 
+mod book;
+mod check;
+
+use std::fmt;
+
 use postern_mail::{Domain, Mailbox};
+
+pub(crate) use book::Book;
+pub(crate) use check::{Around, check};
 
 use crate::{
     schema::{Key, Kind, Located, Occurs, Reported, Scalar, Section, Table},
@@ -25,7 +33,17 @@ pub enum AliasAddress {
     AllOf(Domain),
 }
 
-/// A domain that is another name of one; what stands before the `@` stays.
+impl fmt::Display for AliasAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mailbox(mailbox) => mailbox.fmt(f),
+            Self::AllOf(domain) => write!(f, "@{domain}"),
+        }
+    }
+}
+
+/// A domain that is another name of a second one; what stands before the `@` stays. An address
+/// that has an alias of its own goes where that says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rewrite {
     /// What mail is sent to.
@@ -34,14 +52,18 @@ pub struct Rewrite {
     pub to: Domain,
 }
 
-/// What was written for an alias; whatever is not right was told and is absent.
-pub(crate) struct WrittenAlias {
+/// What was written; whatever is not right was told and is absent.
+pub(crate) struct Written {
+    aliases: Vec<WrittenAlias>,
+    rewrites: Vec<WrittenRewrite>,
+}
+
+struct WrittenAlias {
     address: Result<Located<AliasAddress>, Reported>,
     to: Result<Vec<Located<Mailbox>>, Reported>,
 }
 
-/// What was written for a domain under another name.
-pub(crate) struct WrittenRewrite {
+struct WrittenRewrite {
     domain: Result<Located<Domain>, Reported>,
     to: Result<Located<Domain>, Reported>,
 }
@@ -61,7 +83,7 @@ static ADDRESS: Key<AliasAddress> = Key::required(
     &ALIAS_ADDRESSES,
     r#""sales@example.org""#,
     "The address, or `@example.org` for every address there that has no alias of its own. Its \
-     domain is one of `[[domain]]`.",
+     domain is one of `[[domain]]`. Upper and lower case before the `@` are the same.",
 );
 
 static TO: Key<Mailbox> = Key::required(
@@ -69,7 +91,8 @@ static TO: Key<Mailbox> = Key::required(
     &MAILBOX,
     r#"["jo@example.org", "mo@example.net"]"#,
     "The mailboxes that get the mail instead, here or elsewhere. They may have aliases \
-     themselves; one that an alias leads back to is an error.",
+     themselves. An address that stands among its own gets the mail as well; any other way back \
+     to an address is an error.",
 )
 .list();
 
@@ -87,8 +110,8 @@ pub(crate) static ALIAS: Section = Section {
 static REWRITTEN: Key<Domain> = Key::required(
     "domain",
     &DOMAIN,
-    r#""old.example""#,
-    "The domain that mail is sent to, one of `[[domain]]`.",
+    r#""old.example.org""#,
+    "The domain that mail is sent to: a `[[domain]]`, or one below such a one.",
 );
 
 static REWRITTEN_TO: Key<Domain> = Key::required(
@@ -101,8 +124,8 @@ static REWRITTEN_TO: Key<Domain> = Key::required(
 pub(crate) static REWRITE: Section = Section {
     name: "rewrite",
     occurs: Occurs::Often,
-    doc: "A domain that is another name of one: what stands before the `@` stays. Addresses of \
-          `[[alias]]` come first.",
+    doc: "A domain that is another name of a second one: what stands before the `@` stays. An \
+          address that has an alias of its own goes where that says.",
     keys: &[&REWRITTEN.entry, &REWRITTEN_TO.entry],
     sections: &[],
     not_yet: &[],
@@ -110,38 +133,21 @@ pub(crate) static REWRITE: Section = Section {
     example: None,
 };
 
-pub(crate) fn read(table: &Table<'_>) -> WrittenAlias {
-    WrittenAlias {
-        address: table.one(&ADDRESS),
-        to: table.many(&TO),
-    }
-}
-
-pub(crate) fn read_rewrite(table: &Table<'_>) -> WrittenRewrite {
-    WrittenRewrite {
-        domain: table.one(&REWRITTEN),
-        to: table.one(&REWRITTEN_TO),
-    }
-}
-
-impl WrittenAlias {
-    /// The alias that this means.
-    pub(crate) fn check(self) -> Result<Alias, Reported> {
-        let (address, to) = (self.address?.value, self.to?.into_iter());
-        Ok(Alias {
-            address,
-            to: to.map(|mailbox| mailbox.value).collect(),
-        })
-    }
-}
-
-impl WrittenRewrite {
-    /// The other name that this means.
-    pub(crate) fn check(self) -> Result<Rewrite, Reported> {
-        let (domain, to) = (self.domain?, self.to?);
-        Ok(Rewrite {
-            domain: domain.value,
-            to: to.value,
-        })
+pub(crate) fn read(root: &Table<'_>) -> Written {
+    let aliases = root.sections(&ALIAS).into_iter();
+    let rewrites = root.sections(&REWRITE).into_iter();
+    Written {
+        aliases: aliases
+            .map(|table| WrittenAlias {
+                address: table.one(&ADDRESS),
+                to: table.many(&TO),
+            })
+            .collect(),
+        rewrites: rewrites
+            .map(|table| WrittenRewrite {
+                domain: table.one(&REWRITTEN),
+                to: table.one(&REWRITTEN_TO),
+            })
+            .collect(),
     }
 }
