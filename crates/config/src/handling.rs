@@ -62,7 +62,7 @@ impl Handling {
             own,
             has_srs: root.holds(srs::SRS.name),
         };
-        let aliases = alias::check(alias::read(root), beside_aliases);
+        let aliases = alias::check(&alias::read(root), beside_aliases);
         let reports = root.section(&reports::REPORTS).and_then(|table| {
             let around = reports::Around {
                 hostname: around.hostname,

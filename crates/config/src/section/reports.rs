@@ -130,6 +130,7 @@ pub(crate) fn read(table: &Table<'_>) -> Written {
 }
 
 /// What the section has to agree with, as far as it is right by itself.
+#[derive(Clone, Copy)]
 pub(crate) struct Around<'s> {
     pub(crate) hostname: Option<&'s Domain>,
     pub(crate) own: Result<&'s OwnDomains, Reported>,

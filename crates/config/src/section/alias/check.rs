@@ -1,6 +1,6 @@
 //! Aliases and other names, held against each other and against our domains.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
 use postern_mail::Domain;
 
@@ -29,9 +29,9 @@ pub(crate) struct Checked {
 }
 
 /// What was written, held against our domains and against itself.
-pub(crate) fn check(written: Written, around: Around<'_>) -> Result<Checked, Reported> {
+pub(crate) fn check(written: &Written, around: Around<'_>) -> Result<Checked, Reported> {
     let notes = around.notes;
-    refuse_repetition(notes, &written);
+    refuse_repetition(notes, written);
     let aliases = all(written.aliases.iter().map(|it| it.check(around)));
     let rewrites = all(written.rewrites.iter().map(|it| it.check(around)));
     let (aliases, rewrites) = (aliases?, rewrites?);
@@ -91,7 +91,7 @@ impl WrittenAlias {
             domain.is_some_and(|domain| leaves(around, domain))
         });
         if let Some(target) = leaving {
-            warn_of_leaving(around, &target.value.to_string(), &target.spot);
+            warn_of_leaving(around, &target.value, &target.spot);
         }
         own?;
         Ok(Alias {
@@ -112,7 +112,7 @@ impl WrittenRewrite {
             return Err(around.notes.error(&to.spot, wrong, right));
         }
         if leaves(around, &to.value) {
-            warn_of_leaving(around, &to.value.to_string(), &to.spot);
+            warn_of_leaving(around, &to.value, &to.spot);
         }
         own?;
         Ok(Rewrite {
@@ -139,7 +139,7 @@ fn leaves(around: Around<'_>, domain: &Domain) -> bool {
 }
 
 /// The hosts there ask the sender's SPF record, which does not know this host.
-fn warn_of_leaving(around: Around<'_>, to: &str, spot: &Spot) {
+fn warn_of_leaving(around: Around<'_>, to: impl fmt::Display, spot: &Spot) {
     if !around.has_srs {
         around.notes.warn(
             spot,

@@ -15,6 +15,7 @@ use crate::{
 const SPF_LOOK_UPS: usize = 10;
 
 /// What the section has to agree with, as far as it is right by itself.
+#[derive(Clone, Copy)]
 pub(crate) struct Around<'s> {
     pub(crate) hostname: Option<&'s Domain>,
     pub(crate) reports: Option<&'s Reports>,
