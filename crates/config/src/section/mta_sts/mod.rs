@@ -103,7 +103,7 @@ static HTTPS: Key<SocketAddr> = Key::optional(
     "Address and port where our own policy is served over HTTPS, for every `[[domain]]` that is \
      given by name: as `https://mta-sts.DOMAIN/.well-known/mta-sts.txt`. The DNS must lead there, \
      and say so in a TXT record at `_mta-sts.DOMAIN`: `v=STSv1; id=1;`, with another id each time \
-     the policy changes.",
+     the policy changes. `postern dns records` prints both.",
 );
 
 static HTTP: Key<SocketAddr> = Key::optional(
