@@ -203,12 +203,13 @@ impl Connection {
         };
         outcomes
             .into_iter()
-            .map(|outcome| self.outcome(outcome, now))
+            .zip(part.reported_by_us())
+            .map(|(outcome, by_us)| self.outcome(outcome, self.reporter(by_us), now))
             .chain(std::iter::repeat_with(unsettled).take(missing))
             .collect()
     }
 
-    fn outcome(&self, outcome: RecipientOutcome, now: SystemTime) -> Outcome {
+    fn outcome(&self, outcome: RecipientOutcome, reporter: Reporter, now: SystemTime) -> Outcome {
         let failed = |refusal, permanence| {
             Outcome::Failed(FailedAttempt::recipient(
                 &self.peer, refusal, permanence, now,
@@ -220,7 +221,7 @@ impl Connection {
                 reply,
                 basis: self.permit.proven().clone(),
                 partner: self.permit.partner().cloned(),
-                reporter: self.reporter(),
+                reporter,
                 shadow: self.permit.shadow().cloned(),
             }),
             RecipientOutcome::Transient(refusal) => failed(&refusal, Permanence::Transient),
@@ -228,8 +229,8 @@ impl Connection {
         }
     }
 
-    fn reporter(&self) -> Reporter {
-        if self.delivery.capabilities().offers(Extension::Dsn) {
+    fn reporter(&self, by_us: bool) -> Reporter {
+        if !by_us && self.delivery.capabilities().offers(Extension::Dsn) {
             Reporter::NextHop
         } else {
             Reporter::Postern

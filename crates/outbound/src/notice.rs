@@ -2,6 +2,8 @@
 
 use std::time::SystemTime;
 
+use bytes::Bytes;
+use postern_authentication::{Signer, Unsigned};
 use postern_mail::{EnhancedStatusCode, Mailbox, Notify, NotifyEvent};
 use postern_reports::{self as reports, Action, Facts, MOST_RETURNED, RecipientFact};
 use postern_spool::{
@@ -84,18 +86,31 @@ pub(crate) async fn write(
         envelope: notice.envelope,
         origin: Origin::Ourselves,
         received_at: now,
-        content: Content::from_pieces([notice.content.into()]),
+        content: signed(notice.content.into(), settings.signer.as_deref(), now),
         bounce_to: BounceTo::Sender,
         quarantined: None,
         hold: None,
     })
 }
 
+/// The notice with our signatures. Without them it is better than none.
+fn signed(content: Bytes, signer: Option<&Signer>, now: SystemTime) -> Content {
+    let signatures = signer.map(|signer| signer.sign_whole(&[content.clone()], now));
+    match signatures {
+        Some(Ok(fields)) => Content::from_pieces([fields, content]),
+        Some(Err(Unsigned::NoKey(_))) | None => Content::from_pieces([content]),
+        Some(Err(cause)) => {
+            warn!(%cause, "a notice goes without a signature");
+            Content::from_pieces([content])
+        }
+    }
+}
+
 /// As much of the message as a notice may return. A notice without it is better than none.
-async fn start_of_content(claim: &Claim) -> bytes::Bytes {
+async fn start_of_content(claim: &Claim) -> Bytes {
     claim.content().head(MOST_RETURNED).await.unwrap_or_else(|error| {
         warn!(queue_id = %claim.id(), cause = %chain(&error), "a notice goes without the message");
-        bytes::Bytes::new()
+        Bytes::new()
     })
 }
 

@@ -1,8 +1,10 @@
 //! A part of a message: those of its recipients that go one way.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
-use postern_mail::{Envelope, ReversePath, TlsWish};
+use postern_mail::{
+    Envelope, Notify, NotifyEvent, OriginalRecipient, Recipient, ReversePath, TlsWish,
+};
 use postern_spool::{Claim, ClaimedRecipient};
 
 use crate::{attempt::Outcome, route::Way, situation::Situation};
@@ -31,10 +33,14 @@ pub(crate) struct Part {
 impl Part {
     /// The envelope of the transaction.
     pub(crate) fn envelope(&self) -> Envelope {
-        let recipients = self
-            .recipients
-            .iter()
-            .map(|claimed| claimed.recipient.clone());
+        let several = self.originals_of_several();
+        let recipients = self.recipients.iter().map(|claimed| {
+            let mut recipient = claimed.recipient.clone();
+            if is_one_of(&several, &recipient) {
+                recipient.notify = recipient.notify.map(without_success);
+            }
+            recipient
+        });
         let whole = self.claim.envelope();
         Envelope {
             reverse_path: self.reverse_path.clone(),
@@ -45,6 +51,31 @@ impl Part {
             envelope_id: whole.envelope_id.clone(),
             tls_wish: whole.tls_wish,
         }
+    }
+
+    /// Whose success is reported by us even where the next hop could do it, in the order of the
+    /// recipients: those that stand for one original recipient together. The sender of a message to
+    /// an alias of a thousand is not to get a thousand reports (RFC 3461 §5.2.7).
+    pub(crate) fn reported_by_us(&self) -> impl Iterator<Item = bool> {
+        let several = self.originals_of_several();
+        let recipients = self.recipients.iter();
+        recipients.map(move |claimed| is_one_of(&several, &claimed.recipient))
+    }
+
+    /// The original recipients that several recipients of the message stand for, where the sender
+    /// wants to hear of success.
+    fn originals_of_several(&self) -> HashSet<&OriginalRecipient> {
+        let (mut known, mut several) = (HashSet::new(), HashSet::new());
+        if self
+            .recipients
+            .iter()
+            .any(|it| wants_success(&it.recipient))
+        {
+            let recipients = self.claim.envelope().recipients.iter();
+            let originals = recipients.filter_map(|recipient| recipient.original.as_ref());
+            several.extend(originals.filter(|original| !known.insert(*original)));
+        }
+        several
     }
 
     /// What the sender wishes of TLS.
@@ -78,5 +109,26 @@ impl Part {
     /// The same outcome for each recipient.
     pub(crate) fn all(&self, outcome: &Outcome) -> Vec<Outcome> {
         vec![outcome.clone(); self.recipients.len()]
+    }
+}
+
+fn wants_success(recipient: &Recipient) -> bool {
+    let notify = recipient.notify;
+    notify.is_some_and(|notify| notify.asks_for(NotifyEvent::Success))
+}
+
+fn is_one_of(several: &HashSet<&OriginalRecipient>, recipient: &Recipient) -> bool {
+    let original = recipient.original.as_ref();
+    wants_success(recipient) && original.is_some_and(|original| several.contains(original))
+}
+
+fn without_success(notify: Notify) -> Notify {
+    match notify {
+        Notify::On { failure, delay, .. } if failure || delay => Notify::On {
+            success: false,
+            failure,
+            delay,
+        },
+        Notify::On { .. } | Notify::Never => Notify::Never,
     }
 }

@@ -59,7 +59,10 @@ impl Situation {
             return Ok(Planned::without_sts(plan));
         }
         let sts = self.sts_of(domain, freshness).await?;
-        let plan = self.plan_knowing(way, wish, &sts);
+        let plan = match sts.known {
+            Some(_) => self.plan_knowing(way, wish, &sts),
+            None => plan,
+        };
         Ok(Planned { plan, sts })
     }
 

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use postern_authentication::Signer;
 use postern_mail::{Domain, DomainMap, Mailbox, NextHop};
 use postern_rewriting::Srs;
 
@@ -50,6 +51,8 @@ pub struct Settings {
     pub local: Option<Arc<dyn LocalDelivery>>,
     /// The addresses of this mail system itself: their mail goes to no next hop.
     pub local_addresses: Vec<Mailbox>,
+    /// Who signs what we write ourselves.
+    pub signer: Option<Arc<Signer>>,
     /// The most notices that one address is sent within an hour. Whoever writes in somebody's name
     /// to many who do not exist could bury him under them.
     pub notices_per_hour: u32,
@@ -76,6 +79,7 @@ impl Settings {
             quarantine: Vec::new(),
             local: None,
             local_addresses: Vec::new(),
+            signer: None,
             notices_per_hour: 100,
         }
     }

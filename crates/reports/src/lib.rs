@@ -8,7 +8,7 @@
 //! | what people read | 6522 §3 (1) | `words` |
 //! | what programs read: `message/delivery-status` | 3464 §2, 6533 §3, §4 | `fields` |
 //! | what it wants of TLS on its way back | 8689 §5, §6 | `message` |
-//! | what is returned of the message | 6522 §3 (3), 3461 §4.3, 6533 §5, §6, 8689 §5 | `returned` |
+//! | what is returned of the message | 6522 §3 (3), 3461 §4.3, 6533 §4, 8689 §5 | `returned` |
 //!
 //! A notice is a function of facts: the envelope as it was accepted, what became of some of its
 //! recipients, the time. One notice covers all recipients of an event, so a message to a thousand
@@ -60,7 +60,7 @@
 //! ```
 //!
 //! Left out: the *expanded* action, since what aliases lead to is told of recipient by recipient,
-//! and `Localized-Diagnostic` (RFC 6533 §4.1), since we say nothing in other languages.
+//! and `Localized-Diagnostic` (RFC 6533 §4), since we say nothing in other languages.
 
 mod ascii;
 pub mod destination;

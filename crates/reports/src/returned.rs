@@ -9,10 +9,10 @@
 //! | returned | as | where the notice is in |
 //! |---|---|---|
 //! | lines of ASCII, whole | `message/rfc822` | either |
-//! | lines of other octets, whole, of mail with SMTPUTF8 | `message/global`, RFC 6533 §5 | either, encoded in ASCII |
+//! | lines of other octets, whole, of mail with SMTPUTF8 | `message/global`, RFC 6532 §3.7 | either, encoded in ASCII |
 //! | lines of other octets, whole | `message/rfc822` | UTF-8 |
 //! | a header in ASCII | `text/rfc822-headers` | either |
-//! | a header in UTF-8, of mail with SMTPUTF8 | `message/global-headers`, RFC 6533 §6 | either, encoded in ASCII |
+//! | a header in UTF-8, of mail with SMTPUTF8 | `message/global-headers`, RFC 6533 §4 | either, encoded in ASCII |
 //! | any other header | `text/rfc822-headers`, encoded | either |
 //!
 //! Whatever else is asked for is returned as its header. `message/rfc822` may not be encoded

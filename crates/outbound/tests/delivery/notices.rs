@@ -1,9 +1,10 @@
 //! What senders are told.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use postern_mail::Notify;
+use postern_authentication::{DkimKey, DkimKeyKind, Signer, SigningKey, make_dkim_key};
+use postern_mail::{Notify, OriginalRecipient};
 use postern_outbound::Schedule;
 use postern_policy::{ChannelLevel, OutboundTerms, Partner, PartnerName, Stage};
 use postern_spool::{BounceTo, Content};
@@ -152,6 +153,71 @@ async fn a_next_hop_that_offers_dsn_is_left_to_report_success() {
     assert_eq!(arrival.envelope.recipients[0].notify, Some(SUCCESS));
     world.until_gone(id).await;
     assert!(senders.is_untouched());
+}
+
+/// Those behind one alias: each of their hosts could report, and the sender wrote to one address.
+#[tokio::test]
+async fn the_success_of_an_alias_is_reported_by_us_and_once() {
+    let (world, mut recipients, mut senders) = world(Schedule::default()).await;
+    let to = ["<jo@to.example>", "<mo@to.example>", "<lo@to.example>"];
+    let id = world
+        .submit_changed("<me@from.example>", &to, |submission| {
+            let [jo, mo, lo] = &mut submission.envelope.recipients[..] else {
+                panic!("three recipients");
+            };
+            for (recipient, notify) in [(jo, "SUCCESS"), (mo, "SUCCESS,DELAY"), (lo, "SUCCESS")] {
+                recipient.notify = Some(notify.parse().unwrap());
+                let original = OriginalRecipient::from_xtext("rfc822;team@own.example");
+                recipient.original = Some(original.unwrap());
+            }
+            let third = OriginalRecipient::from_xtext("rfc822;lo@own.example").unwrap();
+            submission.envelope.recipients[2].original = Some(third);
+        })
+        .await;
+    let heard = recipients.arrival().await.envelope.recipients;
+    let heard: Vec<_> = heard
+        .iter()
+        .map(|it| it.notify.unwrap().to_string())
+        .collect();
+    assert_eq!(heard, ["NEVER", "DELAY", "SUCCESS"]);
+    let notice = text(&senders.arrival().await);
+    assert_eq!(notice.matches("Action: relayed").count(), 2, "{notice}");
+    let original = "Original-Recipient: rfc822; team@own.example";
+    assert_eq!(notice.matches(original).count(), 2, "{notice}");
+    assert!(!notice.contains("lo@to.example"), "{notice}");
+    world.until_gone(id).await;
+    assert!(senders.is_untouched());
+}
+
+#[tokio::test]
+async fn notices_are_signed_by_our_domain() {
+    let recipients = Neighbour::start(Tls::None).await;
+    let mut senders = Neighbour::start(Tls::None).await;
+    let pem = make_dkim_key(DkimKeyKind::Ed25519).unwrap();
+    let key = SigningKey {
+        domain: "example.org".parse().unwrap(),
+        selector: "sel".to_owned(),
+        key: Arc::new(DkimKey::from_pem(pem.as_bytes()).unwrap()),
+        from: None,
+        until: None,
+    };
+    let world = World::start(Plan {
+        routes: vec![
+            ("to.example", vec![recipients.address]),
+            ("*", vec![senders.address]),
+        ],
+        settle: Box::new(|settings| {
+            settings.signer = Some(Arc::new(Signer::new(vec![key])));
+        }),
+        ..Plan::default()
+    });
+    let to = ["<nobody@to.example>"];
+    world.submit("<me@from.example>", &to, MESSAGE).await;
+    let notice = text(&senders.arrival().await);
+    let (signature, rest) = notice.split_once("\r\nDate:").unwrap();
+    assert!(signature.starts_with("DKIM-Signature: "), "{notice}");
+    assert!(signature.contains("d=example.org;"), "{notice}");
+    assert!(rest.contains("From: \"Mail Delivery System\" <postmaster@mx1.example.org>"));
 }
 
 #[tokio::test]
