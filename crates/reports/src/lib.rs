@@ -66,6 +66,7 @@ mod ascii;
 pub mod destination;
 pub mod dmarc;
 mod facts;
+pub mod failure;
 mod fields;
 mod journal;
 pub mod ledger;

@@ -65,6 +65,9 @@ mod mail;
 mod report;
 mod xml;
 
+#[cfg(test)]
+mod tests;
+
 pub use book::AggregateBook;
 pub use day::{Account, CountedRow, DAY_OCTETS, DOMAIN_OCTETS, KEPT_DAYS, PolicyAccount};
 pub(crate) use facts::MOST_RESULTS;

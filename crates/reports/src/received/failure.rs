@@ -43,7 +43,9 @@ const MOST_VALUES: usize = 10;
 
 /// Reads the part `message/feedback-report`.
 pub(super) fn parse(fields: &[u8]) -> Option<FailureFacts> {
-    let report = Feedback::parse_arf(fields)?;
+    // The library sees no field that does not end, and the last one of a part does not.
+    let fields = [fields, b"\r\n\r\n"].concat();
+    let report = Feedback::parse_arf(&fields)?;
     let optional = |text: Option<&str>| text.map(shown);
     let several = |texts: &[std::borrow::Cow<'_, str>]| {
         let texts = texts.iter().take(MOST_VALUES);

@@ -23,6 +23,8 @@
 //! - Texts are escaped and cut like all that others write.
 //! - Files: [`MOST_REPORTS`] reports and [`MOST_STORED`] octets; the oldest go first.
 //!
+//! Known limit of the library that reads XML: white space next to an entity is lost.
+//!
 //! Reading takes time of the processor, at worst some hundred milliseconds, so it belongs on a
 //! thread that may block.
 //!
