@@ -186,10 +186,10 @@ impl Host {
 
 /// The body of a request.
 async fn body(stream: &mut Box<dyn WebStream>, head: &str) -> std::io::Result<String> {
-    let lengths = head
+    let mut lengths = head
         .lines()
         .filter_map(|it| it.strip_prefix("content-length: "));
-    let mut body = vec![0; lengths.last().map_or(0, |it| it.parse().unwrap())];
+    let mut body = vec![0; lengths.next_back().map_or(0, |it| it.parse().unwrap())];
     stream.read_exact(&mut body).await?;
     Ok(String::from_utf8(body).unwrap())
 }

@@ -70,10 +70,10 @@ fn record(xml: &mut Xml, counted: &CountedRow) {
         });
     });
     xml.nested("identifiers", |xml| {
-        identifiers(xml, &counted.row.identifiers)
+        identifiers(xml, &counted.row.identifiers);
     });
     xml.nested("auth_results", |xml| {
-        auth_results(xml, &counted.row.auth_results)
+        auth_results(xml, &counted.row.auth_results);
     });
 }
 

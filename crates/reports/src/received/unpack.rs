@@ -59,10 +59,7 @@ fn zip(octets: &[u8]) -> Result<Vec<u8>, NotAReport> {
 }
 
 fn bounded(packed: impl Read, size: usize) -> Result<Vec<u8>, NotAReport> {
-    let most = size
-        .saturating_mul(MOST_RATIO)
-        .max(LEAST)
-        .min(MOST_UNPACKED);
+    let most = size.saturating_mul(MOST_RATIO).clamp(LEAST, MOST_UNPACKED);
     let mut plain = Vec::new();
     let bound = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
     packed

@@ -189,8 +189,7 @@ async fn a_finished_day_is_told_once() {
     let house = House::open(directory.path(), ZONE);
     house.count("example.org", &["mailto:d@example.org"]);
     house.session("example.org");
-    // Not while it lasts, and not all at midnight: the one of the two comes at 01:19, the other
-    // at 02:47.
+    // Not while it lasts, and not all at midnight.
     for now in [at(NOON), at(NOON + 12 * HOUR - 1), after(0)] {
         assert_eq!(house.send(now).await, [""; 0], "{now:?}");
     }
