@@ -101,16 +101,6 @@ fn text_length(octets: &[u8]) -> usize {
     length
 }
 
-/// The relaxed form of a whole body.
-pub(crate) fn relaxed_body(body: &[u8]) -> Vec<u8> {
-    let mut canonical = Vec::with_capacity(body.len());
-    let mut sink = |octets: &[u8]| canonical.extend_from_slice(octets);
-    let mut form = RelaxedBody::default();
-    form.write(body, &mut sink);
-    form.finish(&mut sink);
-    canonical
-}
-
 /// Appends the relaxed form of a field: the name in lower case, the value on one line, white
 /// space reduced to one space and none at either end, CRLF.
 pub(crate) fn relaxed_field(field: &[u8], canonical: &mut Vec<u8>) {

@@ -6,6 +6,16 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// The relaxed form of a whole body.
+fn relaxed_body(body: &[u8]) -> Vec<u8> {
+    let mut canonical = Vec::with_capacity(body.len());
+    let mut sink = |octets: &[u8]| canonical.extend_from_slice(octets);
+    let mut form = RelaxedBody::default();
+    form.write(body, &mut sink);
+    form.finish(&mut sink);
+    canonical
+}
+
 #[track_caller]
 fn check_body(body: &str, expected: &str) {
     let canonical = relaxed_body(body.as_bytes());
