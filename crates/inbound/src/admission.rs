@@ -1,13 +1,15 @@
-//! Who may send what to whom: the decisions at MAIL and RCPT, and what becomes of trouble with
-//! the queue.
+//! Who may send what to whom: the decisions at MAIL and RCPT, and what a peer is told of those at
+//! the end of content and of trouble with the queue.
 //!
 //! Everything here is a function of values. The shell asks, and says what it is told.
 
+use postern_authentication::SpfResult;
 use postern_mail::{
-    Domain, DomainMap, EnhancedStatusCode, ForwardPath, Host, Mailbox, Reply, ReplyCode,
+    Domain, DomainMap, EnhancedStatusCode, Foreign, ForwardPath, Host, Mailbox, Reply, ReplyCode,
     ReversePath,
 };
 use postern_policy::{Consequence, Refusal};
+use postern_rewriting::RewriteError;
 use postern_spool::SpoolError;
 
 use crate::{header_watch::HeaderFault, settings::Reach};
@@ -92,6 +94,105 @@ fn no_postmaster() -> Reply {
         EnhancedStatusCode::permanent(1, 1),
         "No domain is served here",
     )
+}
+
+/// What comes back to an address that we made for mail that we sent on (SRS) may go to anybody, and
+/// whoever has seen such an address knows it for weeks. Failures are what it is there for, and they
+/// have the null reverse-path (RFC 5321 §4.5.5).
+pub(crate) fn returned(reverse_path: &ReversePath, reach: Reach) -> Result<(), Reply> {
+    match (reach, reverse_path) {
+        (Reach::Anywhere, _) | (Reach::OwnDomains, ReversePath::Null) => Ok(()),
+        (Reach::OwnDomains, ReversePath::Mailbox(_)) => Err(reply(
+            ReplyCode::UNAVAILABLE,
+            EnhancedStatusCode::permanent(7, 1),
+            "This address takes notifications of failure only",
+        )),
+    }
+}
+
+/// What a client is told of a recipient behind which nobody can be found. Addresses of SRS are its
+/// business, aliases ours.
+pub(crate) fn nobody_behind(error: &RewriteError) -> Reply {
+    match error {
+        RewriteError::Srs(error) => reply(
+            ReplyCode::UNAVAILABLE,
+            EnhancedStatusCode::permanent(1, 1),
+            &format!("No such address: {error}"),
+        ),
+        RewriteError::Loop(_)
+        | RewriteError::TooDeep
+        | RewriteError::TooMany
+        | RewriteError::Nobody(_) => reply(
+            ReplyCode::LOCAL_ERROR,
+            EnhancedStatusCode::transient(3, 5),
+            "The aliases of this address lead nowhere, try again later",
+        ),
+    }
+}
+
+/// Too many addresses stand behind the recipients so far.
+pub(crate) fn too_many_behind() -> Reply {
+    reply(
+        ReplyCode::INSUFFICIENT_STORAGE,
+        EnhancedStatusCode::transient(5, 3),
+        "Too many addresses stand behind the recipients, send this one another message",
+    )
+}
+
+/// The sender's domain says that it takes no mail, so nobody could answer (RFC 7505 §4.2).
+pub(crate) fn null_mx(domain: &Domain) -> Reply {
+    reply(
+        ReplyCode::UNAVAILABLE,
+        EnhancedStatusCode::permanent(7, 27),
+        &format!("The sender's domain {domain} takes no mail (null MX)"),
+    )
+}
+
+/// The author domain asks for mail like this to be refused. RFC 7372 §3.2 has the status for
+/// several checks that fail together.
+pub(crate) fn unauthenticated(reason: &str) -> Reply {
+    reply(
+        ReplyCode::UNAVAILABLE,
+        EnhancedStatusCode::permanent(7, 26),
+        &ascii(reason),
+    )
+}
+
+/// There is no author domain to ask.
+pub(crate) fn no_author(reason: &str) -> Reply {
+    reply(
+        ReplyCode::UNAVAILABLE,
+        EnhancedStatusCode::permanent(7, 1),
+        &ascii(reason),
+    )
+}
+
+/// Something could not be found out: a key, for which RFC 6376 §6.3 has the status, or what SPF
+/// says (RFC 7372 §3.2).
+pub(crate) fn put_off(spf: SpfResult, reason: &str) -> Reply {
+    let detail = match spf {
+        SpfResult::TempError => 24,
+        SpfResult::Pass
+        | SpfResult::Fail
+        | SpfResult::SoftFail
+        | SpfResult::Neutral
+        | SpfResult::None
+        | SpfResult::PermError => 5,
+    };
+    reply(
+        ReplyCode::LOCAL_ERROR,
+        EnhancedStatusCode::transient(7, detail),
+        &format!("{}, try again later", ascii(reason)),
+    )
+}
+
+/// Reasons name what others wrote, and a reply is ASCII (RFC 5321 §4.2).
+fn ascii(reason: &str) -> String {
+    let shown = Foreign::new(reason).to_string();
+    shown
+        .chars()
+        .map(|c| if c.is_ascii() { c } else { '?' })
+        .collect()
 }
 
 /// What a peer is told when the queue does not take its message. None of it is final, and none

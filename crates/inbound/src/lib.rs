@@ -97,6 +97,7 @@ mod accounts;
 mod admission;
 mod authors;
 mod census;
+mod deferrals;
 mod drain;
 mod header_watch;
 mod inbound;

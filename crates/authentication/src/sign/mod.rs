@@ -84,6 +84,11 @@ impl Signer {
         self
     }
 
+    /// Whether it has a key at all, be it in its time or not.
+    pub fn has_keys(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
     /// The keys that sign for `author` at `now`: those of the domain itself, or else of the
     /// nearest domain above it that has any, which DMARC takes as aligned unless it is told to be
     /// strict (RFC 9989 §4.4).

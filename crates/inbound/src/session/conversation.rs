@@ -1,10 +1,13 @@
 //! The shell around a session: read, feed, perform, repeat.
 
-use std::time::{Duration, Instant};
+use std::{
+    pin::pin,
+    time::{Duration, Instant},
+};
 
 use bytes::BytesMut;
 use postern_mail::Foreign;
-use postern_smtp::server::{Action, AwaitingTls, Ending, ServerSession};
+use postern_smtp::server::{Action, AwaitingTls, Ending, Question, ServerSession};
 use postern_tls::{PlainServerChannel, ServerChannel};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -73,6 +76,10 @@ impl<'a> Conversation<'a> {
             match self.session.advance(&mut self.input, Instant::now()) {
                 Action::Send(octets) => self.send(&octets).await?,
                 Action::Read => self.read(reception.is_taking_content()).await?,
+                Action::Ask(Question::Message(message)) => {
+                    let weighed = self.while_it_stays(reception.weigh(message)).await?;
+                    self.session.answer(reception.keep(weighed).await);
+                }
                 Action::Ask(question) => {
                     let answer = reception.answer(question, &self.session).await;
                     self.session.answer(answer);
@@ -100,6 +107,27 @@ impl<'a> Conversation<'a> {
             self.channel.read_buf(&mut self.input).await?;
         }
         Ok(())
+    }
+
+    /// Does work that may take a while, unless the client leaves: what it does not wait for is not
+    /// to be done. What it sends meanwhile waits for its turn (RFC 2920 §3.1).
+    async fn while_it_stays<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Lost> {
+        let mut work = pin!(work);
+        loop {
+            let room = self.input.len() < COMMANDS;
+            if room {
+                make_room(&mut self.input, COMMANDS);
+            }
+            tokio::select! {
+                biased;
+                done = &mut work => return Ok(done),
+                read = self.channel.read_buf(&mut self.input), if room => {
+                    if read? == 0 {
+                        return Err(Lost::Closed);
+                    }
+                }
+            }
+        }
     }
 
     /// Whether the kernel has octets of a plain session for us.

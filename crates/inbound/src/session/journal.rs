@@ -11,22 +11,28 @@
 //! | `helo` | what the client calls itself |
 //! | `basis` | the channel's verdict: words that begin with `plain`, `encrypted`, `authenticated` |
 //! | `peer_identity`, `tls_version`, `tls_suite` | of which the verdict is made |
-//! | `author` | the domain of the `From` field that it is about |
+//! | `author` | the domain of the `From` field that it is about; where it was looked for, the author domain |
+//! | `spf` | what SPF says of the reverse-path, or of the client where that is null (RFC 7208 §2.6) |
+//! | `dkim` | each signature that was looked at: its result, and whose it is |
+//! | `dmarc`, `arc` | what they say, in the words of RFC 8601 §2.7 |
+//! | `disposition` | what was done because of that: `taken`, `marked` (the listener only marks), `overridden` (somebody trusted had the message in hand), `put_off_enough` (what could not be found out was waited for), `quarantined`, `refused`, `put_off` |
 //! | `partner` | the partner as whom the client was recognised, or whose rule or domain it is about |
 //! | `reason`, `approved_by`, `until` | why the glass is broken, who answers for it, and the end of it |
 //! | `reply_code`, `enhanced_status`, `refused_because` | what a refusal said |
+//! | `because` | why a message is not signed or sealed, or a failure of it told to nobody |
 //!
 //! What others wrote is escaped and cut. Lines about mistakes of a peer are no warnings; that a
 //! partner's rule was not met is one, and that a certificate was shown that we refuse.
 
 use std::fmt;
 
+use postern_authentication::{Unsealed, Unsigned, Verdict};
 use postern_mail::{Domain, Envelope, Foreign, ForwardPath, QueueId, Reply, ReversePath, TlsWish};
 use postern_policy::{Finding, InboundVerdict, Mismatch, Partner, Stage};
 use postern_smtp::server::Abandoned;
 use postern_tls::Date;
 
-use super::{author::Author, transaction::Transaction};
+use super::{author::Author, judgement::Judged, transaction::Transaction};
 
 /// Content that came in, and is ours now.
 pub(super) fn accepted(
@@ -34,9 +40,11 @@ pub(super) fn accepted(
     envelope: &Envelope,
     octets: u64,
     queue_id: QueueId,
+    judged: Option<&Judged>,
 ) {
     let basis = transaction.verdict.basis();
     let protection = basis.protection();
+    let found = judged.map(|judged| &judged.verdict);
     tracing::info!(
         %queue_id,
         reverse_path = %shown(&transaction.mail.reverse_path),
@@ -50,8 +58,82 @@ pub(super) fn accepted(
         peer_identity = basis.peer_identity().map(display),
         tls_version = protection.map(|it| display(it.version)),
         tls_suite = protection.map(|it| display(it.suite)),
+        author = found.and_then(|it| it.author.domain()).map(display),
+        spf = found.map(|it| display(it.spf().result)),
+        dkim = found.map(|it| display(signatures(it))),
+        dmarc = found.map(|it| display(it.dmarc.result)),
+        arc = found.map(|it| display(it.arc.result)),
+        disposition = judged.map(|judged| judged.decision.word()),
         "accepted"
     );
+}
+
+/// A stranger's message was not taken because of who wrote it.
+pub(super) fn judged_refused(transaction: &Transaction, judged: &Judged, reply: &Reply) {
+    let found = &judged.verdict;
+    tracing::info!(
+        reverse_path = %shown(&transaction.mail.reverse_path),
+        helo = %transaction.helo,
+        basis = %shown(transaction.verdict.basis()),
+        author = found.author.domain().map(display),
+        spf = %found.spf().result,
+        dkim = %signatures(found),
+        dmarc = %found.dmarc.result,
+        arc = %found.arc.result,
+        disposition = judged.decision.word(),
+        reply_code = %reply.code(),
+        enhanced_status = reply.status().map(display),
+        refused_because = %said(reply),
+        "content refused because of who wrote it"
+    );
+}
+
+/// The signatures that were looked at, each as its result and whose it is.
+fn signatures(found: &Verdict) -> Shown {
+    if found.dkim.is_empty() {
+        return Shown("none".to_owned());
+    }
+    let each = found.dkim.iter().map(|one| match &one.domain {
+        Some(domain) => format!("{} ({domain})", one.result),
+        None => one.result.to_string(),
+    });
+    Shown(each.collect::<Vec<_>>().join(", "))
+}
+
+/// Nobody will hear of a failure of this message.
+pub(super) fn not_bounced(queue_id: QueueId, why: &str) {
+    tracing::info!(%queue_id, because = %shown(&why), "a failure will be told to nobody");
+}
+
+/// A message of our own hosts goes without our signature.
+pub(super) fn not_signed(why: &Unsigned) {
+    match why {
+        Unsigned::Crypto(_) | Unsigned::Interrupted => {
+            tracing::warn!(because = %shown(why), "a message is not signed");
+        }
+        Unsigned::NoKey(_)
+        | Unsigned::Author(_)
+        | Unsigned::BrokenHeader
+        | Unsigned::HeaderTooLarge
+        | Unsigned::TooManyFields => {
+            tracing::info!(because = %shown(why), "a message is not signed");
+        }
+    }
+}
+
+/// A stranger's message goes without our seal.
+pub(super) fn not_sealed(why: &Unsealed) {
+    match why {
+        Unsealed::Unsigned(Unsigned::Crypto(_) | Unsigned::Interrupted) => {
+            tracing::warn!(because = %shown(why), "a message is not sealed");
+        }
+        Unsealed::ChainFailed
+        | Unsealed::ChainUnknown
+        | Unsealed::ChainTooLong
+        | Unsealed::Unsigned(_) => {
+            tracing::debug!(because = %shown(why), "a message is not sealed");
+        }
+    }
 }
 
 /// A message was let in by a verdict that was made while the glass is broken: whoever reads the

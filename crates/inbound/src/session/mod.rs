@@ -3,7 +3,10 @@
 mod author;
 mod conversation;
 mod journal;
+mod judgement;
+mod message;
 mod reception;
+mod recipients;
 mod transaction;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};

@@ -3,20 +3,21 @@
 use std::{net::IpAddr, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
-use postern_mail::{AddressLiteral, EnhancedStatusCode, Host, QueueId, Reply, ReplyCode, TlsWish};
+use postern_mail::{AddressLiteral, EnhancedStatusCode, Host, Reply, ReplyCode};
 use postern_policy::{Consequence, InboundVerdict, MailClaim};
 use postern_smtp::{
     command::{MailCommand, RcptCommand},
-    server::{Abandoned, Answer, Message, Question, ServerSession},
+    server::{Abandoned, Answer, Question, ServerSession},
 };
-use postern_spool::{BounceTo, Origin, PeerOrigin, SpoolError, Submission};
+use postern_spool::SpoolError;
 use postern_tls::{Evidence, NotSecured};
 use rustls_pki_types::UnixTime;
 
 use super::{
     Visit,
     author::{self, Author},
-    journal,
+    journal, judgement,
+    recipients::StandIns,
     transaction::{Intake, Transaction},
 };
 use crate::{
@@ -29,10 +30,10 @@ use crate::{
 /// Answers the questions of one session.
 #[derive(Debug)]
 pub(super) struct Reception<'a> {
-    visit: &'a Visit,
+    pub(super) visit: &'a Visit,
     evidence: Option<Evidence>,
-    transaction: Option<Transaction>,
-    messages: u64,
+    pub(super) transaction: Option<Transaction>,
+    pub(super) messages: u64,
 }
 
 impl<'a> Reception<'a> {
@@ -60,10 +61,11 @@ impl<'a> Reception<'a> {
     /// Answers a question of the session.
     pub(super) async fn answer(&mut self, question: Question, session: &ServerSession) -> Answer {
         let answer = match question {
-            Question::Mail(mail) => self.mail(mail, session),
+            Question::Mail(mail) => self.mail(mail, session).await,
             Question::Rcpt(rcpt) => self.rcpt(&rcpt),
             Question::Content => self.open(session).await,
-            Question::Message(message) => return self.keep(message).await,
+            // The conversation has it weighed and kept, and looks after the client meanwhile.
+            Question::Message(_) => Err(out_of_order()),
         };
         answer.map_err(|reply| self.refusal(reply)).into()
     }
@@ -74,10 +76,15 @@ impl<'a> Reception<'a> {
         let intake = intake.ok_or_else(out_of_order)?;
         let trouble = match intake.header.inspect(&octets) {
             Err(fault) => admission::header_trouble(fault),
-            Ok(()) => match intake.writer.write(octets).await {
-                Ok(()) => return Ok(()),
-                Err(error) => self.queue_trouble(&error),
-            },
+            Ok(()) => {
+                if let Some(signing) = &mut intake.signing {
+                    signing.write(octets.clone()).await;
+                }
+                match intake.writer.write(octets).await {
+                    Ok(()) => return Ok(()),
+                    Err(error) => self.queue_trouble(&error),
+                }
+            }
         };
         if let Some(transaction) = self.transaction.take() {
             journal::content_refused(&transaction, &trouble);
@@ -106,7 +113,7 @@ impl<'a> Reception<'a> {
         }
     }
 
-    fn mail(&mut self, mail: MailCommand, session: &ServerSession) -> Result<(), Reply> {
+    async fn mail(&mut self, mail: MailCommand, session: &ServerSession) -> Result<(), Reply> {
         self.give_up();
         let transaction = self.judge(mail, session)?;
         let room = self
@@ -122,7 +129,10 @@ impl<'a> Reception<'a> {
             self.account_for([&transaction.verdict]);
         }
         let path = &transaction.mail.reverse_path;
-        let decision = admission::mail(path, transaction.reach, consequence, room);
+        let mut decision = admission::mail(path, transaction.reach, consequence, room);
+        if decision.is_ok() {
+            decision = judgement::sender(&transaction).await;
+        }
         match &decision {
             Ok(()) => self.transaction = Some(transaction),
             Err(reply) => journal::mail_refused(&transaction, reply),
@@ -155,6 +165,7 @@ impl<'a> Reception<'a> {
         Ok(Transaction {
             reach: door.listener.role.reach(peer.ip()),
             helo,
+            stand_ins: StandIns::default(),
             intake: None,
             door: Arc::clone(door),
             situation: Arc::clone(&situation),
@@ -163,12 +174,11 @@ impl<'a> Reception<'a> {
         })
     }
 
-    fn rcpt(&self, rcpt: &RcptCommand) -> Result<(), Reply> {
-        let transaction = self.transaction.as_ref().ok_or_else(out_of_order)?;
+    fn rcpt(&mut self, rcpt: &RcptCommand) -> Result<(), Reply> {
+        let transaction = self.transaction.as_mut().ok_or_else(out_of_order)?;
         let path = &rcpt.recipient.forward_path;
-        let domains = &transaction.situation.domains;
-        admission::rcpt(path, transaction.reach, domains)
-            .inspect_err(|reply| journal::rcpt_refused(transaction, path, reply))
+        let admitted = transaction.admit(path, SystemTime::now());
+        admitted.inspect_err(|reply| journal::rcpt_refused(transaction, path, reply))
     }
 
     /// Finds a place for content, and puts our field on top.
@@ -177,7 +187,7 @@ impl<'a> Reception<'a> {
         let envelope = session.envelope().ok_or_else(out_of_order)?;
         let spool = &self.visit.shared.spool;
         let id = spool.reserve_id();
-        let field = Received {
+        let received = Received {
             helo: &transaction.helo,
             client: self.visit.peer.ip(),
             basis: transaction.verdict.basis(),
@@ -190,7 +200,7 @@ impl<'a> Reception<'a> {
         .field();
         let mut writer = spool.content();
         let opened = match spool.admit(transaction.mail.size.unwrap_or(0)) {
-            Ok(()) => writer.write(field).await,
+            Ok(()) => writer.write(received.clone()).await,
             Err(error) => Err(error),
         };
         if let Err(error) = opened {
@@ -198,47 +208,20 @@ impl<'a> Reception<'a> {
             journal::content_refused(transaction, &reply);
             return Err(reply);
         }
-        let header = HeaderWatch::default();
         if let Some(transaction) = &mut self.transaction {
-            transaction.intake = Some(Intake { id, writer, header });
+            transaction.intake = Some(Intake {
+                id,
+                writer,
+                header: HeaderWatch::default(),
+                received,
+                signing: transaction.begin_signing(SystemTime::now()),
+            });
         }
         Ok(())
     }
 
-    /// Makes a message durable. Only then is 250 said.
-    async fn keep(&mut self, message: Message) -> Answer {
-        let Some(mut transaction) = self.transaction.take() else {
-            return Answer::Refuse(out_of_order());
-        };
-        let Some(intake) = transaction.intake.take() else {
-            return Answer::Refuse(out_of_order());
-        };
-        let authors = self.authors(&transaction, &intake.header);
-        if let Some(reply) = author::object(&transaction, &authors) {
-            self.account_for_all(&transaction, &authors);
-            return Answer::Refuse(self.refusal(reply));
-        }
-        match self.submit(&transaction, intake, message).await {
-            Ok(id) => {
-                let of_authors = authors.iter().map(|author| &author.verdict);
-                for verdict in [&transaction.verdict].into_iter().chain(of_authors) {
-                    journal::broken_glass(id, verdict);
-                }
-                self.account_for_all(&transaction, &authors);
-                self.messages += 1;
-                self.visit.shared.figures.accepted.up();
-                Answer::AcceptSaying(format!("queued as {id}"))
-            }
-            Err(error) => {
-                let reply = self.queue_trouble(&error);
-                journal::content_refused(&transaction, &reply);
-                Answer::Refuse(self.refusal(reply))
-            }
-        }
-    }
-
     /// The partners whose authors the message names, and what the policy says.
-    fn authors(&self, transaction: &Transaction, header: &HeaderWatch) -> Vec<Author> {
+    pub(super) fn authors(&self, transaction: &Transaction, header: &HeaderWatch) -> Vec<Author> {
         let evidence = self.evidence.as_ref();
         let authors = author::of(header, transaction, evidence, UnixTime::now());
         for author in &authors {
@@ -248,7 +231,7 @@ impl<'a> Reception<'a> {
         authors
     }
 
-    fn account_for_all(&self, transaction: &Transaction, authors: &[Author]) {
+    pub(super) fn account_for_all(&self, transaction: &Transaction, authors: &[Author]) {
         let of_authors = authors.iter().map(|author| &author.verdict);
         self.account_for([&transaction.verdict].into_iter().chain(of_authors));
     }
@@ -264,57 +247,21 @@ impl<'a> Reception<'a> {
         }
     }
 
-    async fn submit(
-        &self,
-        transaction: &Transaction,
-        intake: Intake,
-        message: Message,
-    ) -> Result<QueueId, SpoolError> {
-        let origin = PeerOrigin {
-            address: self.visit.peer,
-            helo: transaction.helo.to_string(),
-            channel: transaction.verdict.basis().to_string(),
-            partner: transaction.partner().map(ToString::to_string),
-        };
-        let mut envelope = message.envelope;
-        if envelope.tls_wish == TlsWish::Unstated {
-            // REQUIRETLS stands above the field (RFC 8689 §4.1).
-            envelope.tls_wish = intake.header.tls_wish();
-        }
-        let submission = Submission {
-            envelope,
-            origin: Origin::Peer(origin),
-            received_at: SystemTime::now(),
-            content: intake.writer.finish().await?,
-            bounce_to: BounceTo::Sender,
-            quarantined: None,
-            hold: None,
-        };
-        let envelope = submission.envelope.clone();
-        let accepted = self
-            .visit
-            .shared
-            .spool
-            .accept_as(intake.id, submission)
-            .await;
-        accepted.inspect(|id| journal::accepted(transaction, &envelope, message.octets, *id))
-    }
-
-    fn queue_trouble(&self, error: &SpoolError) -> Reply {
+    pub(super) fn queue_trouble(&self, error: &SpoolError) -> Reply {
         self.visit.shared.tell_of_queue_trouble(error);
         admission::queue_trouble(error)
     }
 
     /// A refusal as it is said: with the session's name, so that a postmaster on the other side
     /// can ask about it.
-    fn refusal(&self, reply: Reply) -> Reply {
+    pub(super) fn refusal(&self, reply: Reply) -> Reply {
         self.visit.shared.figures.refused.up();
         reply.with_line(format!("Session {}", self.visit.session))
     }
 }
 
 /// For what the session does not let happen, such as RCPT without MAIL: nothing is promised.
-fn out_of_order() -> Reply {
+pub(super) fn out_of_order() -> Reply {
     Reply::new(ReplyCode::LOCAL_ERROR, "Local error, try again later")
         .with_status(EnhancedStatusCode::transient(3, 0))
 }

@@ -126,6 +126,14 @@ impl Content {
         self.octets
     }
 
+    /// Whether it is in memory, so that reading it costs nothing.
+    pub fn is_in_memory(&self) -> bool {
+        match self.place {
+            Place::Memory { .. } => true,
+            Place::Part(_) | Place::Stored { .. } => false,
+        }
+    }
+
     /// Reads it from the start.
     pub fn reader(&self) -> ContentReader {
         ContentReader::new(self)
