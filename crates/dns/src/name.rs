@@ -45,6 +45,19 @@ impl Name {
         owner.map(Self).map_err(|_| NameError::TooLong)
     }
 
+    /// A name of labels that may hold any octets, for names that others make: macros of SPF may
+    /// put a local-part into one (RFC 7208 §7.3).
+    ///
+    /// # Errors
+    /// A label must not be empty, and no length beyond its limit.
+    pub fn of_labels(labels: &[&[u8]]) -> Result<Self, NameError> {
+        if labels.is_empty() || labels.iter().any(|label| label.is_empty()) {
+            return Err(NameError::EmptyLabel);
+        }
+        let name = rr::Name::from_labels(labels.iter().copied()).map_err(|_| NameError::TooLong)?;
+        Ok(Self::from_wire(&name))
+    }
+
     /// The name at which an address says what it is called (RFC 1035 §3.5, RFC 3596 §2.5).
     pub fn reverse(address: IpAddr) -> Self {
         Self::from_wire(&address.into())
@@ -132,6 +145,20 @@ mod tests {
     fn check(text: &str, expected: Result<&str, NameError>) {
         let name = text.parse::<Name>().map(|name| name.to_string());
         assert_eq!(name.as_deref().map_err(|error| *error), expected, "{text}");
+    }
+
+    #[test]
+    fn labels_of_any_octets_make_a_name() {
+        let name = |text: &str| {
+            let labels: Vec<_> = text.split('.').map(str::as_bytes).collect();
+            Name::of_labels(&labels)
+        };
+        assert_eq!(name("Example.ORG"), "example.org".parse());
+        assert_eq!(name("a+b.example").unwrap().to_string(), "a+b.example");
+        assert_eq!(name("a..example"), Err(NameError::EmptyLabel));
+        assert_eq!(name(""), Err(NameError::EmptyLabel));
+        assert_eq!(name(&"a".repeat(64)), Err(NameError::TooLong));
+        assert_eq!(name(&"abcd.".repeat(51)[..254]), Err(NameError::TooLong));
     }
 
     #[test]
