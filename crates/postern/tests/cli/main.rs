@@ -8,10 +8,8 @@
 
 mod daemon;
 mod home;
-mod keys;
 mod looking;
 mod partners;
-mod publishing;
 mod queue;
 mod reload;
 mod systemd;

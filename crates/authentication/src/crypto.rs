@@ -1,0 +1,137 @@
+//! Checking all signatures of a message at once, once their keys are known.
+
+use std::{collections::BTreeSet, time::SystemTime};
+
+use postern_mail::Domain;
+use tokio::{
+    task::spawn_blocking,
+    time::{Instant, timeout_at},
+};
+
+use crate::{
+    arc::{self, ArcOutcome, ArcResult, Broken, Chain, Keys},
+    dkim::{self, Bodies, Candidate, DkimOutcome, DkimResult, signature::Flaw},
+    message::Message,
+    reason::printable,
+};
+
+/// Larger messages are hashed on a thread of their own: 256 KiB take about a millisecond, and
+/// other sessions should not wait longer than that.
+const LARGE: u64 = 256 * 1024;
+
+/// What is to be checked in a message.
+#[derive(Debug)]
+pub(crate) struct Checks {
+    message: Message,
+    author: Option<Domain>,
+    candidates: Vec<Candidate>,
+    chain: Option<Result<Chain, Broken>>,
+}
+
+/// What was found.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    pub(crate) dkim: Vec<DkimOutcome>,
+    pub(crate) arc: ArcOutcome,
+}
+
+impl Checks {
+    pub(crate) fn new(
+        message: Message,
+        author: Option<Domain>,
+        signatures: usize,
+        now: SystemTime,
+    ) -> Self {
+        Self {
+            candidates: dkim::candidates(&message, signatures, now),
+            chain: Chain::read(&message, now),
+            message,
+            author,
+        }
+    }
+
+    /// The selectors and domains of the keys that are needed, each once.
+    pub(crate) fn keys(&self) -> Vec<(Domain, Domain)> {
+        let signatures = self
+            .candidates
+            .iter()
+            .filter_map(|it| it.signature.as_ref().ok());
+        let mut keys: BTreeSet<_> = signatures
+            .map(|it| (it.selector.clone(), it.domain.clone()))
+            .collect();
+        if let Some(Ok(chain)) = &self.chain {
+            let signature = &chain.signature;
+            keys.insert((signature.selector.clone(), signature.domain.clone()));
+            let seals = chain.sets.iter().map(|set| &set.sealed);
+            keys.extend(seals.map(|seal| (seal.selector.clone(), seal.domain.clone())));
+        }
+        keys.into_iter().collect()
+    }
+
+    /// Checks everything, until `end` at the latest.
+    pub(crate) async fn run(self, keys: Keys, end: Instant) -> Shown {
+        if self.message.length() <= LARGE {
+            return self.check(&keys);
+        }
+        let unchecked = self.shown_unchecked("there was no time left to check it");
+        let checked = spawn_blocking(move || self.check(&keys));
+        match timeout_at(end, checked).await {
+            Ok(Ok(shown)) => shown,
+            Ok(Err(_)) | Err(_) => unchecked,
+        }
+    }
+
+    /// What is said when nothing can be checked, and why.
+    pub(crate) fn unchecked(self, why: &str) -> Shown {
+        self.shown_unchecked(why)
+    }
+
+    fn shown_unchecked(&self, why: &str) -> Shown {
+        let dkim = self.candidates.iter().map(|candidate| DkimOutcome {
+            result: DkimResult::TempError,
+            reason: Some(printable(why)),
+            ..candidate.facts.clone()
+        });
+        let arc = match &self.chain {
+            Some(Ok(chain)) => ArcOutcome {
+                result: ArcResult::TempError,
+                sets: u32::try_from(chain.sets.len()).unwrap_or(u32::MAX),
+                sealer: chain.sealers().pop(),
+                sealers: chain.sealers(),
+                reason: Some(printable(why)),
+                claims_dmarc_pass: false,
+            },
+            Some(Err(broken)) => arc::broken(broken),
+            None => arc::none(),
+        };
+        Shown {
+            dkim: dkim.collect(),
+            arc,
+        }
+    }
+
+    fn check(self, keys: &Keys) -> Shown {
+        let fields = self.message.fields();
+        let bodies = Bodies::new(&self.message);
+        let arc = arc::verify(
+            self.chain.as_ref(),
+            &fields,
+            &bodies,
+            keys,
+            self.author.as_ref(),
+        );
+        let dkim = self.candidates.into_iter().map(|candidate| {
+            let checked = match &candidate.signature {
+                Ok(signature) => arc::key(keys, &signature.selector, &signature.domain)
+                    .and_then(|key| dkim::check(&fields, &bodies, candidate.field, signature, key)),
+                // The flaw is in the candidate already.
+                Err(_) => Err(Flaw::new(DkimResult::Neutral, "")),
+            };
+            candidate.outcome(checked)
+        });
+        Shown {
+            dkim: dkim.collect(),
+            arc,
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! The verification of one message: what is asked, in which order, and until when.
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use postern_dns::Dns;
+use postern_mail::{Domain, Host, Network, ReversePath};
+use tokio::{task::JoinSet, time::Instant};
+
+use crate::{
+    Author, Letter, NoRoom, NullMx, Override, Share, Verdict, VerifierSettings,
+    answers::Questions,
+    arc::{ArcOutcome, ArcResult, Keys},
+    authors,
+    crypto::{Checks, Shown},
+    dkim,
+    dmarc::{self, Evidence},
+    iprev,
+    memory::Memory,
+    message::Message,
+    null_mx,
+    spf::{self, SpfOutcome},
+};
+
+/// Verifies messages, one call each; shared by all sessions.
+#[derive(Debug)]
+pub struct Verifier {
+    dns: Arc<dyn Dns>,
+    settings: VerifierSettings,
+    memory: Memory,
+}
+
+impl Verifier {
+    /// A verifier that asks `dns`.
+    pub fn new(dns: Arc<dyn Dns>, settings: VerifierSettings) -> Self {
+        Self {
+            dns,
+            memory: Memory::new(settings.memory),
+            settings,
+        }
+    }
+
+    /// Leave to hold a message of so many octets in memory for [`Verifier::verify`]: to be got
+    /// before content is read from a file. Waits for other messages no longer than verification
+    /// may take.
+    ///
+    /// # Errors
+    /// There is no room for the message. What can be said of it all the same,
+    /// [`Verifier::verify_header`] says.
+    pub async fn reserve(&self, octets: u64) -> Result<Share, NoRoom> {
+        self.memory.share(octets, self.settings.time).await
+    }
+
+    /// What can be found out about a message. It takes no longer than the time of the settings,
+    /// whatever the DNS does: what is not known by then is a `temperror`.
+    pub async fn verify(&self, letter: &Letter<'_>) -> Verdict {
+        let message = Message::new(letter.content);
+        if !self.memory.can_hold(message.length()) {
+            return self.verify_header(letter, NoRoom::TooLarge).await;
+        }
+        self.judge(letter, message, None).await
+    }
+
+    /// The same for a message whose body cannot be had, for the reason given: of its content the
+    /// header is enough. Its signatures are `temperror`.
+    pub async fn verify_header(&self, letter: &Letter<'_>, why: NoRoom) -> Verdict {
+        self.judge(letter, Message::new(letter.content), Some(why))
+            .await
+    }
+
+    /// SPF for what a client calls itself, and for a reverse-path that is not null: all that can
+    /// be said of a message that cannot be read.
+    pub async fn verify_sender(
+        &self,
+        client: IpAddr,
+        helo: &Host,
+        reverse_path: &ReversePath,
+        hostname: &Domain,
+    ) -> (SpfOutcome, Option<SpfOutcome>) {
+        // Our name is asked for by explanations alone (`%{r}`), which are not got.
+        let _: &Domain = hostname;
+        let time = Time::of(&self.settings);
+        let questions = self.questions(self.settings.queries, &time);
+        tokio::join!(
+            spf::helo(&questions, client, helo),
+            spf::mail_from(&questions, client, helo, reverse_path),
+        )
+    }
+
+    /// Whether a domain takes no mail at all, so that nobody there can have written.
+    pub async fn refuses_mail(&self, domain: &Domain) -> NullMx {
+        let time = Time::of(&self.settings);
+        null_mx::ask(&self.questions(1, &time), domain).await
+    }
+
+    async fn judge(
+        &self,
+        letter: &Letter<'_>,
+        message: Message,
+        bodyless: Option<NoRoom>,
+    ) -> Verdict {
+        let now = SystemTime::now();
+        let time = Time::of(&self.settings);
+        let for_keys = self.settings.queries / 2;
+        let questions = self.questions(self.settings.queries - for_keys, &time);
+        let author = authors::author(message.header());
+        let checks = Checks::new(
+            message,
+            author.domain().cloned(),
+            self.settings.signatures,
+            now,
+        );
+        let names = match bodyless {
+            Some(_) => Vec::new(),
+            None => checks.keys(),
+        };
+        let (helo, mail_from, iprev, keys, walked) = tokio::join!(
+            spf::helo(&questions, letter.client, letter.helo),
+            spf::mail_from(&questions, letter.client, letter.helo, letter.reverse_path),
+            iprev::check(&questions, letter.client),
+            self.keys(names, self.questions(for_keys, &time)),
+            walk(&questions, &author),
+        );
+        let Shown { dkim, arc } = match bodyless {
+            Some(why) => checks.unchecked(&why.to_string()),
+            None => checks.run(keys, time.end).await,
+        };
+        let evidence = Evidence {
+            author: &author,
+            spf: mail_from.as_ref().unwrap_or(&helo),
+            dkim: &dkim,
+        };
+        let dmarc = dmarc::judge(&questions, evidence, walked.as_ref()).await;
+        Verdict {
+            overridden: self.overriding(letter.client, &arc),
+            client: letter.client,
+            iprev,
+            helo,
+            mail_from,
+            dkim,
+            arc,
+            dmarc,
+            author,
+        }
+    }
+
+    /// Gets keys, all at once.
+    async fn keys(&self, names: Vec<(Domain, Domain)>, questions: Questions) -> Keys {
+        let mut asked = JoinSet::new();
+        for (selector, domain) in names {
+            let questions = questions.clone();
+            asked.spawn(async move {
+                let key = dkim::key::get(&questions, &selector, &domain).await;
+                ((selector, domain), key)
+            });
+        }
+        let mut keys = Keys::new();
+        while let Some(answered) = asked.join_next().await {
+            keys.extend(answered);
+        }
+        keys
+    }
+
+    fn overriding(&self, client: IpAddr, arc: &ArcOutcome) -> Option<Override> {
+        let mut networks = self.settings.trusted_forwarders.iter();
+        let network: Option<&Network> = networks.find(|it| it.contains(client));
+        if let Some(network) = network {
+            return Some(Override::TrustedForwarder(*network));
+        }
+        let sealer = arc.sealer.as_ref()?;
+        let says_so = arc.result == ArcResult::Pass && arc.claims_dmarc_pass;
+        (says_so && self.settings.trusted_sealers.contains(sealer))
+            .then(|| Override::TrustedSealer(sealer.clone()))
+    }
+
+    fn questions(&self, number: usize, time: &Time) -> Questions {
+        Questions::new(Arc::clone(&self.dns), number, time.of_questions)
+    }
+}
+
+async fn walk(questions: &Questions, author: &Author) -> Option<Result<dmarc::Walk, String>> {
+    Some(dmarc::walk(questions, author.domain()?).await)
+}
+
+/// Until when a verification may go on.
+struct Time {
+    of_questions: Instant,
+    end: Instant,
+}
+
+impl Time {
+    /// A tenth is kept for the signatures, whose keys may come at the last moment.
+    fn of(settings: &VerifierSettings) -> Self {
+        let end = Instant::now() + settings.time.min(Duration::from_secs(3600));
+        Self {
+            of_questions: end - settings.time.min(Duration::from_secs(3600)) / 10,
+            end,
+        }
+    }
+}
