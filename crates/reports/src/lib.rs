@@ -1,5 +1,18 @@
-//! Delivery status notifications: what the sender of a message is told about its delivery. And
-//! the [`ledger`]: what is measured about TLS, to be told to domains and to the operator.
+//! What is told about mail: to senders, delivery status notifications; to domains, DMARC and TLS
+//! reports about what was done in their names; to the operator, what is measured about TLS.
+//!
+//! | what | RFC | module |
+//! |---|---|---|
+//! | delivery status notifications | 3461 to 3464, 6522, 6533 | here, see below |
+//! | what is measured about TLS and partners | 8460 §4 | [`ledger`] |
+//! | DMARC aggregate reports | 9990 | [`dmarc`] |
+//! | TLS reports | 8460 | [`tlsrpt`] |
+//! | DMARC failure reports | 9991, 6591, 5965 | [`failure`] |
+//! | where reports go, and whether they may | 9990 §4, 9991 §5, 8460 §3 | [`destination`] |
+//! | what is due, sent once, tried again | 8460 §5.5 | [`sending`] |
+//! | reports that others send us | 9990, 8460 §5, 9991 | [`received`] |
+//!
+//! # Delivery status notifications
 //!
 //! | part | RFC | module |
 //! |---|---|---|
@@ -59,7 +72,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Left out: the *expanded* action, since what aliases lead to is told of recipient by recipient,
+//! Left out of notices: the *expanded* action, since what aliases lead to is told of recipient by recipient,
 //! and `Localized-Diagnostic` (RFC 6533 §4), since we say nothing in other languages.
 
 mod ascii;

@@ -13,7 +13,7 @@ pub struct Reporter {
     pub hostname: Domain,
     /// What the organisation is called.
     pub organisation: String,
-    /// Who answers for reports. They come from there, so its domain should be one that we sign
+    /// Who answers for reports, in ASCII. They come from there, so its domain should be one that we sign
     /// for: a report must pass DMARC (RFC 9990 §3.5).
     pub contact: Mailbox,
 }

@@ -1,5 +1,5 @@
 //! Counts on disk, whatever is counted: a directory with a file per day, entries in lines with
-//! checksums ([`file`]), and the writing of what has changed every few seconds ([`Kept`]).
+//! checksums ([`mod@file`]), and the writing of what has changed every few seconds ([`Kept`]).
 //!
 //! Two things are kept like this, the [`ledger`](crate::ledger) and the
 //! [book](crate::dmarc::AggregateBook) of judged mail. What holds for their files is said there.

@@ -214,14 +214,14 @@ impl ReceivedReports {
             .map_err(failed("sync", &self.directory))
     }
 
-    /// All reports, the newest first. A damaged one is passed over.
+    /// All reports, the newest first. A damaged one is passed over. Waits for the disk.
     pub fn list(&self) -> Result<Vec<Summary>, StoreError> {
         let names = self.files()?.into_keys().rev();
         let reports = names.filter_map(|name| self.load(&name).ok());
         Ok(reports.map(|report| summary(&report)).collect())
     }
 
-    /// One report, if there is one that we call so.
+    /// One report, if there is one that we call so. Waits for the disk.
     pub fn show(&self, id: &str) -> Result<Option<ReceivedReport>, StoreError> {
         let names = self.files()?.into_keys();
         match names.into_iter().find(|name| name.id == id) {

@@ -114,6 +114,8 @@ fn aggregate_reports_are_found_however_they_are_packed_and_called() {
         }
     }
     check_dmarc(&read_file("text/xml", XML.as_bytes()).unwrap());
+    let followed = [&*gzip(XML.as_bytes()), b"\0\0\0"].concat();
+    check_dmarc(&read_file("application/gzip", &followed).unwrap());
     let alone = format!("Content-Type: text/xml\r\n\r\n{XML}");
     check_dmarc(&read(&received(alone.as_bytes())).unwrap());
 }
@@ -210,7 +212,11 @@ fn bombs_are_not_unpacked() {
     check_trap(&archive(&[("bomb.xml", &spaces)]));
     // Many members, none of them a bomb by itself.
     let member = gzip(&vec![b' '; 1 << 20]);
-    check_trap(&member.repeat(32));
+    let members = member.repeat(32);
+    assert_eq!(
+        read_file("application/gzip", &members),
+        Err(NotAReport::None)
+    );
     // Just under the bound of size, far above that of the ratio.
     check_trap(&gzip(&vec![b' '; MOST_UNPACKED - 1]));
 }

@@ -2,7 +2,7 @@
 
 use std::io::{Cursor, Read};
 
-use flate2::read::MultiGzDecoder;
+use flate2::read::GzDecoder;
 use zip::ZipArchive;
 
 use super::{
@@ -37,8 +37,9 @@ pub(super) fn unpack(octets: &[u8]) -> Result<Unpacked, NotAReport> {
     })
 }
 
+/// The first member; some programs write something behind it.
 fn gzip(octets: &[u8]) -> Result<Vec<u8>, NotAReport> {
-    bounded(MultiGzDecoder::new(octets), octets.len())
+    bounded(GzDecoder::new(octets), octets.len())
 }
 
 /// The first file that is no directory.
