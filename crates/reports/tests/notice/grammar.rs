@@ -2,6 +2,9 @@
 
 use mail_parser::{DateTime, MessageParser};
 
+/// RFC 3464 §2.3.3, without *expanded*.
+const ACTIONS: [&str; 4] = ["failed", "delayed", "relayed", "delivered"];
+
 /// Fields of one group, in their order.
 pub(crate) type Group = Vec<(String, String)>;
 
@@ -62,9 +65,7 @@ fn check_recipient(group: &Group) {
         match name.as_str() {
             "Original-Recipient" => check_typed(text, &[]),
             "Final-Recipient" => check_typed(text, &["rfc822", "utf-8"]),
-            "Action" => {
-                assert!(["failed", "delayed", "relayed", "delivered"].contains(&text.as_str()))
-            }
+            "Action" => assert!(ACTIONS.contains(&text.as_str())),
             "Status" => check_status(text),
             "Remote-MTA" => check_typed(text, &["dns", "x-postern"]),
             "Diagnostic-Code" => check_typed(text, &["smtp", "x-postern"]),
