@@ -16,11 +16,15 @@ use crate::{ArcOutcome, ArcResult};
 const RESULTS: &str = "Authentication-Results";
 const ARC_RESULTS: &str = "ARC-Authentication-Results";
 
-/// Whether a field holds results in our name: `Authentication-Results`, or the
-/// `ARC-Authentication-Results` of an ARC set.
+/// Whether a field is an `Authentication-Results` field in our name.
+///
+/// Anybody can write one. It is to be believed only in a message that came through
+/// [`without_forged`] before our own field was put on top.
 pub fn is_ours(field: &Field<'_>, authserv_id: &str) -> bool {
-    let id = Identifier::new(authserv_id);
-    Kind::of(field.octets()).is_some_and(|(_, value)| id.is_claimed_by(value))
+    match Kind::of(field.octets()) {
+        Some((Kind::Plain, value)) => Identifier::new(authserv_id).is_claimed_by(value),
+        Some((Kind::Arc, _)) | None => false,
+    }
 }
 
 /// The message with all fields taken out that claim to be results of ours; all else stays octet
