@@ -1,9 +1,10 @@
 //! The canonical forms that signatures are made over: `relaxed` for the header (RFC 6376 §3.4.2)
 //! and for the body (§3.4.4), empty lines at its end left out (§3.4.3).
 //!
-//! They are our own because those of mail-auth 0.13.3 differ from what other verifiers compute:
-//! lines of white space alone stay at the end of a body, and form feeds vanish from a header.
-//! The tests at the end show both.
+//! They are our own because those of mail-auth 0.13.3 are not quite those of the RFC: lines of
+//! white space alone stay at the end of a body, and a form feed vanishes from a header. Bodies
+//! that end in such lines are common, and others compute what the RFC says; of form feeds every
+//! verifier makes something else. The tests show both.
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@
 //! they are there, and always the whole body: there is no `l=`.
 //!
 //! The fields are built here rather than by mail-auth. Its signer hashes the body once for each
-//! key, reads the clock itself, and has canonical forms of its own (see `canonical.rs`). What is
+//! key, reads the clock itself, and has canonical forms of its own (see `canonical`). What is
 //! left to do is small: one hash of the body for all keys, the list of signed fields, and one
 //! signature for each key.
 
