@@ -15,9 +15,9 @@ use crate::{
     reason::printable,
 };
 
-/// Larger messages are hashed on a thread of their own: 256 KiB take about a millisecond, and
+/// More octets than this are hashed on a thread of their own: they take about a millisecond, and
 /// other sessions should not wait longer than that.
-const LARGE: u64 = 256 * 1024;
+const MUCH: u64 = 256 * 1024;
 
 /// What is to be checked in a message.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ impl Checks {
 
     /// Checks everything, until `end` at the latest.
     pub(crate) async fn run(self, keys: Keys, end: Instant) -> Shown {
-        if self.message.length() <= LARGE {
+        if self.work() <= MUCH {
             return self.check(&keys);
         }
         let unchecked = self.shown_unchecked("there was no time left to check it");
@@ -79,6 +79,17 @@ impl Checks {
             Ok(Ok(shown)) => shown,
             Ok(Err(_)) | Err(_) => unchecked,
         }
+    }
+
+    /// About how many octets are hashed: the content once, and the header for each signature.
+    fn work(&self) -> u64 {
+        let sets = match &self.chain {
+            Some(Ok(chain)) => chain.sets.len() + 1,
+            Some(Err(_)) | None => 0,
+        };
+        let signatures = (self.candidates.len() + sets) as u64;
+        let header = self.message.header().len() as u64;
+        self.message.length() + header.saturating_mul(signatures)
     }
 
     /// What is said when nothing can be checked, and why.

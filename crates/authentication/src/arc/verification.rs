@@ -6,7 +6,7 @@ use postern_mail::{Domain, header::Field};
 
 use super::{
     ArcOutcome, ArcResult,
-    chain::{Broken, Chain},
+    chain::{Broken, Chain, Set},
     claims,
 };
 use crate::{
@@ -83,38 +83,58 @@ fn check(
 ) -> Result<(), Flaw> {
     let signature = &chain.signature;
     let at = chain.sets.last().map_or(0, |set| set.message_signature);
-    let key = key(keys, &signature.selector, &signature.domain);
-    key.and_then(|key| dkim::check(fields, bodies, at, signature, key))
+    key(keys, &signature.selector, &signature.domain)
+        .and_then(|key| dkim::check(fields, bodies, at, signature, key))
         .map_err(|flaw| of("the newest signature", &flaw))?;
-    for number in (1..=chain.sets.len()).rev() {
-        check_seal(chain, fields, keys, number)
-            .map_err(|flaw| of(&format!("the seal {number}"), &flaw))?;
+    let sealed = Sealed::new(chain, fields);
+    for (at, set) in chain.sets.iter().enumerate().rev() {
+        let seal = &set.sealed;
+        let octets = sealed.octets(at, set, fields);
+        key(keys, &seal.selector, &seal.domain)
+            .and_then(|key| key.check(seal.algorithm, &octets, &seal.signature))
+            .map_err(|flaw| of(&format!("the seal {}", at + 1), &flaw))?;
     }
     Ok(())
 }
 
-/// A seal is made over all sets up to its own (RFC 8617 §5.1.1).
-fn check_seal(chain: &Chain, fields: &[Field<'_>], keys: &Keys, number: usize) -> Result<(), Flaw> {
-    let mut sealed = Vec::new();
-    let mut last = None;
-    for (at, set) in chain.sets.iter().take(number).enumerate() {
-        let own = at + 1 == number;
-        for place in [set.results, set.message_signature, set.seal] {
-            let Some(field) = fields.get(place) else {
-                continue;
-            };
-            if own && place == set.seal {
-                relaxed_unended(&without_signature(field.octets()), &mut sealed);
-                last = Some(&set.sealed);
-            } else {
-                relaxed_field(field.octets(), &mut sealed);
-            }
-        }
-    }
-    let seal = last.ok_or_else(|| Flaw::new(DkimResult::PermError, "it is missing"))?;
-    key(keys, &seal.selector, &seal.domain)?.check(seal.algorithm, &sealed, &seal.signature)
+/// What seals are made over: all sets up to their own (RFC 8617 §5.1.1). Each field is brought
+/// into its form once, however many seals cover it.
+struct Sealed {
+    octets: Vec<u8>,
+    /// For each set, where its seal begins.
+    places: Vec<usize>,
 }
 
+impl Sealed {
+    fn new(chain: &Chain, fields: &[Field<'_>]) -> Self {
+        let mut octets = Vec::new();
+        let mut places = Vec::new();
+        let add = |at: usize, octets: &mut Vec<u8>| {
+            if let Some(field) = fields.get(at) {
+                relaxed_field(field.octets(), octets);
+            }
+        };
+        for set in &chain.sets {
+            add(set.results, &mut octets);
+            add(set.message_signature, &mut octets);
+            places.push(octets.len());
+            add(set.seal, &mut octets);
+        }
+        Self { octets, places }
+    }
+
+    /// What the seal of this set is made over: all before it, and itself without its signature.
+    fn octets(&self, at: usize, set: &Set, fields: &[Field<'_>]) -> Vec<u8> {
+        let end = self.places.get(at).copied().unwrap_or_default();
+        let mut octets = self.octets.get(..end).unwrap_or_default().to_vec();
+        if let Some(field) = fields.get(set.seal) {
+            relaxed_unended(&without_signature(field.octets()), &mut octets);
+        }
+        octets
+    }
+}
+
+/// The key of this selector and domain.
 pub(crate) fn key<'a>(keys: &'a Keys, selector: &Domain, domain: &Domain) -> Result<&'a Key, Flaw> {
     match keys.get(&(selector.clone(), domain.clone())) {
         Some(Ok(key)) => Ok(key),

@@ -46,10 +46,20 @@ impl FromFields {
     }
 }
 
-/// The lines up to the first empty one, with their ends.
+/// The lines up to the first empty one, with their ends. A CR alone ends a line for some readers.
 fn lines(header: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let lines = header.split_inclusive(|octet| *octet == b'\n');
-    lines.take_while(|line| !matches!(*line, b"\n" | b"\r\n"))
+    let mut rest = header;
+    let next = std::iter::from_fn(move || {
+        let end = rest.iter().position(|it| matches!(it, b'\r' | b'\n'))?;
+        let length = match rest.get(end..)? {
+            [b'\r', b'\n', ..] => end + 2,
+            _ => end + 1,
+        };
+        let (line, behind) = rest.split_at_checked(length)?;
+        rest = behind;
+        Some(line)
+    });
+    next.take_while(|line| !matches!(*line, b"\n" | b"\r\n"))
 }
 
 /// What stands behind the colon, if this line is a `From` field to anybody.

@@ -32,8 +32,8 @@ use crate::Author;
 
 /// The author domain of a message with this header. What stands behind the header does no harm.
 ///
-/// Exactly one `From` field is asked for, with one domain for every reader: several mailboxes of
-/// one domain will do (RFC 5322 §3.6.2 allows them, and RFC 9989 §5.3.1 can judge them).
+/// Exactly one `From` field is asked for, with one domain for every reader. Several mailboxes of
+/// one domain will do: RFC 5322 §3.6.2 allows them, and DMARC can judge them.
 pub fn author(header: &[u8]) -> Author {
     let found = fields::from(header);
     let domains = domains(&found.octets);

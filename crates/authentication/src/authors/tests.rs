@@ -135,7 +135,81 @@ fn display_names_with_an_address_name_nobody() {
     }
 }
 
+#[track_caller]
+fn check_author(header: &str, expected: Result<&str, &str>) {
+    let found = author(header.as_bytes());
+    let shown = match &found {
+        Author::One(domain) => Ok(domain.as_str()),
+        _ => Err(found.to_string()),
+    };
+    assert_eq!(
+        shown.as_ref().map_err(String::as_str),
+        expected.as_ref().map_err(|it| *it),
+        "{header:?}"
+    );
+}
+
+#[test]
+fn one_field_with_one_domain_is_an_author() {
+    for from in [
+        "From: jo@a.example",
+        "from : Jo <jo@A.Example.>",
+        "From: jo@a.example, mo@a.example",
+        "From: Jo\r\n\t<jo@a.example>",
+        "From: \"mo@b.example via list\" <jo@a.example>",
+        "Subject: x\r\n From: mo@b.example\r\nFrom: jo@a.example",
+        "From: jo@a.example\r\n\r\nFrom: mo@b.example",
+    ] {
+        check_author(&format!("{from}\r\n\r\n"), Ok("a.example"));
+    }
+}
+
+#[test]
+fn two_fields_are_none_however_they_are_hidden() {
+    let several = Err("the From field does not name one author domain: a.example, b.example");
+    for header in [
+        "From: jo@a.example\r\nFrom: mo@b.example",
+        "From: jo@a.example\r\nFrom : mo@b.example",
+        "From: jo@a.example\r\nFrom\t: mo@b.example",
+        "From: jo@a.example\r\nFROM: mo@b.example",
+        "From: jo@a.example\r\nno field\r\nFrom: mo@b.example",
+        "From: jo@a.example\r\n\x00From: mo@b.example",
+        "From: jo@a.example\rFrom: mo@b.example",
+        "From: jo@a.example\nFrom: mo@b.example",
+        " From: jo@a.example\r\nFrom: mo@b.example",
+        "Subject: x\rFrom: jo@a.example\r\nFrom: mo@b.example",
+    ] {
+        check_author(&format!("{header}\r\n\r\n"), several);
+    }
+    let same = "the From field does not name one author domain: a.example";
+    check_author(
+        "From: jo@a.example\r\nFrom: mo@a.example\r\n\r\n",
+        Err(same),
+    );
+}
+
+#[test]
+fn what_names_no_domain_is_no_author() {
+    check_author("", Err("no From field names an author"));
+    check_author(
+        "Subject: x\r\n\r\nFrom: jo@a.example\r\n",
+        Err("no From field names an author"),
+    );
+    let unusable = Err("the From field cannot be used: it names no domain");
+    check_author("From: undisclosed\r\n\r\n", unusable);
+    check_author("From: jo@[192.0.2.1]\r\n\r\n", unusable);
+    check_author("From:\r\n\r\n", unusable);
+}
+
 proptest! {
+    #[test]
+    fn a_second_field_is_never_overlooked(before in "[a-zA-Z<>():;@. \\t\\r\\n]{0,40}") {
+        let header = format!("X: {before}\r\nFrom: jo@a.example\r\nFrom: mo@b.example\r\n\r\n");
+        let ended = before.contains("\n\n") || before.contains("\n\r\n") || before.ends_with('\n') || before.contains("\r\r\n");
+        prop_assume!(!ended);
+        prop_assert!(author(header.as_bytes()).domain().is_none());
+    }
+
     #[test]
     fn a_mailbox_is_found_whatever_comes_before_it(before in "[a-z<>()\\[\\]\",;:@. \\\\]{0,30}") {
         let fields = format!("From: {before}\r\nFrom: Jo <ceo@p.example>\r\n");

@@ -1,8 +1,9 @@
 //! Which clients may speak for a domain (RFC 7208).
 //!
 //! The evaluation is our own. That of mail-auth 0.13.3 accepts records that are not of the
-//! grammar, takes the first of several records, does not count look-ups that find nothing, and
-//! takes for validated whatever name an address claims; `tests/gaps.rs` shows it.
+//! grammar, takes the first of several records, does not count look-ups that find nothing, takes
+//! for validated whatever name an address claims, and cannot be told by a cache that a name for
+//! `exists` has no address; `tests/gaps.rs` shows what can be shown without a name server.
 //!
 //! All of RFC 7208 is here, but for two things: explanations of a `fail` (`exp`, §6.2) are not
 //! got, since what a stranger writes is not for us to quote in replies, and records of the type
