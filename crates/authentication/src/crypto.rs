@@ -19,6 +19,9 @@ use crate::{
 /// other sessions should not wait longer than that.
 const MUCH: u64 = 256 * 1024;
 
+/// A selector and a domain.
+pub(crate) type KeyName = (Domain, Domain);
+
 /// What is to be checked in a message.
 #[derive(Debug)]
 pub(crate) struct Checks {
@@ -50,22 +53,24 @@ impl Checks {
         }
     }
 
-    /// The selectors and domains of the keys that are needed, each once.
-    pub(crate) fn keys(&self) -> Vec<(Domain, Domain)> {
-        let signatures = self
-            .candidates
-            .iter()
-            .filter_map(|it| it.signature.as_ref().ok());
-        let mut keys: BTreeSet<_> = signatures
+    /// The selectors and domains of the keys that are needed, each once: those of signatures, and
+    /// those of the chain besides.
+    pub(crate) fn keys(&self) -> (Vec<KeyName>, Vec<KeyName>) {
+        let signatures = self.candidates.iter();
+        let of_signatures: BTreeSet<_> = signatures
+            .filter_map(|it| it.signature.as_ref().ok())
             .map(|it| (it.selector.clone(), it.domain.clone()))
             .collect();
+        let mut of_chain = BTreeSet::new();
         if let Some(Ok(chain)) = &self.chain {
             let signature = &chain.signature;
-            keys.insert((signature.selector.clone(), signature.domain.clone()));
+            of_chain.insert((signature.selector.clone(), signature.domain.clone()));
             let seals = chain.sets.iter().map(|set| &set.sealed);
-            keys.extend(seals.map(|seal| (seal.selector.clone(), seal.domain.clone())));
+            of_chain.extend(seals.map(|seal| (seal.selector.clone(), seal.domain.clone())));
         }
-        keys.into_iter().collect()
+        of_chain.retain(|key| !of_signatures.contains(key));
+        let list = |keys: BTreeSet<_>| keys.into_iter().collect();
+        (list(of_signatures), list(of_chain))
     }
 
     /// Checks everything, until `end` at the latest.

@@ -26,9 +26,10 @@
 //! # What a message may cost
 //!
 //! Whoever writes to us decides what is looked up, of whom, and how slowly the answers come. So
-//! [`VerifierSettings`] bound one message by time and by questions to the DNS, of which keys get
-//! half; SPF has the bounds of RFC 7208 §4.6.4 besides. What is not known when a bound is reached
-//! is a `temperror`, and nothing that is not known ever passes. The bodies of messages are hashed
+//! [`VerifierSettings`] bound one message by time and by questions to the DNS, of which the client,
+//! the reverse-path, the signatures, the chain and the author domain have shares of their own; SPF
+//! has the bounds of RFC 7208 §4.6.4 besides. What is not known when a bound is reached is a
+//! `temperror`, and nothing that is not known ever passes. The bodies of messages are hashed
 //! at most twice, where they lie; large ones on a thread of their own. Content in files is read
 //! into memory for it, within a budget for all sessions ([`Verifier::reserve`]); of a message
 //! that has no room there, the header is judged, and its signatures are `temperror`

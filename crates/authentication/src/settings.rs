@@ -10,8 +10,8 @@ pub struct VerifierSettings {
     /// How long the verification of one message may take, whatever the DNS does. RFC 7208
     /// §4.6.4 asks for 20 seconds at least where a limit is set.
     pub time: Duration,
-    /// The most questions to the DNS for one message. Keys of signatures get no more than half
-    /// of them, so that a message with many signatures cannot hide what SPF and DMARC say.
+    /// The most questions to the DNS for one message. They are divided among what is asked for, so
+    /// that whoever has the say over some of the answers cannot hide the others.
     pub queries: usize,
     /// The most DKIM signatures that are checked, counted from the top: whoever handled the
     /// message last put theirs there (RFC 6376 §6.1).

@@ -18,7 +18,7 @@ use crate::{
     answers::Questions,
     arc::{ArcOutcome, ArcResult, Keys},
     authors,
-    crypto::{Checks, Shown},
+    crypto::{Checks, KeyName, Shown},
     dkim,
     dmarc::{self, Evidence},
     iprev,
@@ -85,11 +85,10 @@ impl Verifier {
     ) -> (SpfOutcome, Option<SpfOutcome>) {
         // Our name is asked for by explanations alone (`%{r}`), which are not got.
         let _: &Domain = hostname;
-        let time = Time::of(&self.settings);
-        let questions = self.questions(self.settings.queries, &time);
+        let shares = self.shares(&Time::of(&self.settings), 0);
         tokio::join!(
-            spf::helo(&questions, client, helo),
-            spf::mail_from(&questions, client, helo, reverse_path),
+            spf::helo(&shares.helo, client, helo),
+            spf::mail_from(&shares.mail_from, client, helo, reverse_path),
         )
     }
 
@@ -107,8 +106,6 @@ impl Verifier {
     ) -> Verdict {
         let now = SystemTime::now();
         let time = Time::of(&self.settings);
-        let for_keys = self.settings.queries / 2;
-        let questions = self.questions(self.settings.queries - for_keys, &time);
         let author = authors::author(message.header());
         let checks = Checks::new(
             message,
@@ -116,17 +113,25 @@ impl Verifier {
             self.settings.signatures,
             now,
         );
-        let names = match bodyless {
-            Some(_) => Vec::new(),
+        let (of_signatures, of_chain) = match bodyless {
+            Some(_) => (Vec::new(), Vec::new()),
             None => checks.keys(),
         };
-        let (helo, mail_from, iprev, keys, walked) = tokio::join!(
-            spf::helo(&questions, letter.client, letter.helo),
-            spf::mail_from(&questions, letter.client, letter.helo, letter.reverse_path),
-            iprev::check(&questions, letter.client),
-            self.keys(names, self.questions(for_keys, &time)),
-            walk(&questions, &author),
+        let shares = self.shares(&time, of_signatures.len());
+        let (helo, mail_from, iprev, mut keys, keys_of_chain, walked) = tokio::join!(
+            spf::helo(&shares.helo, letter.client, letter.helo),
+            spf::mail_from(
+                &shares.mail_from,
+                letter.client,
+                letter.helo,
+                letter.reverse_path
+            ),
+            iprev::check(&shares.helo, letter.client),
+            keys(of_signatures, &shares.signatures),
+            keys(of_chain, &shares.chain),
+            walk(&shares.dmarc, &author),
         );
+        keys.extend(keys_of_chain);
         let Shown { dkim, arc } = match bodyless {
             Some(why) => checks.unchecked(&why.to_string()),
             None => checks.run(keys, time.end).await,
@@ -136,7 +141,7 @@ impl Verifier {
             spf: mail_from.as_ref().unwrap_or(&helo),
             dkim: &dkim,
         };
-        let dmarc = dmarc::judge(&questions, evidence, walked.as_ref()).await;
+        let dmarc = dmarc::judge(&shares.dmarc, evidence, walked.as_ref()).await;
         Verdict {
             overridden: self.overriding(letter.client, &arc),
             client: letter.client,
@@ -148,23 +153,6 @@ impl Verifier {
             dmarc,
             author,
         }
-    }
-
-    /// Gets keys, all at once.
-    async fn keys(&self, names: Vec<(Domain, Domain)>, questions: Questions) -> Keys {
-        let mut asked = JoinSet::new();
-        for (selector, domain) in names {
-            let questions = questions.clone();
-            asked.spawn(async move {
-                let key = dkim::key::get(&questions, &selector, &domain).await;
-                ((selector, domain), key)
-            });
-        }
-        let mut keys = Keys::new();
-        while let Some(answered) = asked.join_next().await {
-            keys.extend(answered);
-        }
-        keys
     }
 
     fn overriding(&self, client: IpAddr, arc: &ArcOutcome) -> Option<Override> {
@@ -179,9 +167,50 @@ impl Verifier {
             .then(|| Override::TrustedSealer(sealer.clone()))
     }
 
+    /// Every signature has its one question. Of the rest, a fifth is for the name of the client,
+    /// as much for the author domain and for a chain, and two fifths for the reverse-path, whose
+    /// records may be the most.
+    fn shares(&self, time: &Time, signatures: usize) -> Shares {
+        let fifth = self.settings.queries.saturating_sub(signatures) / 5;
+        Shares {
+            helo: self.questions(fifth, time),
+            mail_from: self.questions(2 * fifth, time),
+            signatures: self.questions(signatures, time),
+            chain: self.questions(fifth, time),
+            dmarc: self.questions(fifth, time),
+        }
+    }
+
     fn questions(&self, number: usize, time: &Time) -> Questions {
         Questions::new(Arc::clone(&self.dns), number, time.of_questions)
     }
+}
+
+/// The questions for one message, divided: whoever writes to us has the say over some of them,
+/// and must not use up those that speak for somebody else.
+struct Shares {
+    helo: Questions,
+    mail_from: Questions,
+    signatures: Questions,
+    chain: Questions,
+    dmarc: Questions,
+}
+
+/// Gets keys, all at once.
+async fn keys(names: Vec<KeyName>, questions: &Questions) -> Keys {
+    let mut asked = JoinSet::new();
+    for (selector, domain) in names {
+        let questions = questions.clone();
+        asked.spawn(async move {
+            let key = dkim::key::get(&questions, &selector, &domain).await;
+            ((selector, domain), key)
+        });
+    }
+    let mut keys = Keys::new();
+    while let Some(answered) = asked.join_next().await {
+        keys.extend(answered);
+    }
+    keys
 }
 
 async fn walk(questions: &Questions, author: &Author) -> Option<Result<dmarc::Walk, String>> {

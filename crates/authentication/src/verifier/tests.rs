@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     Disposition, DkimResult, DmarcResult, IprevResult, SpfResult,
-    testing::{KEY, signed, verify, verify_by, verify_from, zone},
+    testing::{KEY, sealed, signed, verify, verify_by, verify_from, zone},
 };
 
 const TAGS: &str = "v=1; a=ed25519-sha256; c=relaxed/relaxed; d=author.example; s=s; h=from";
@@ -138,6 +138,48 @@ async fn a_message_causes_no_more_look_ups_than_the_settings_allow() {
     assert_eq!(found.spf().result, SpfResult::TempError);
     // The signature's own look-ups are not used up by those of SPF.
     assert_eq!(found.dkim[9].result, DkimResult::Pass);
+}
+
+/// Whoever sends in the name of another may burn look-ups on domains of their own.
+#[tokio::test]
+async fn nobody_uses_up_the_look_ups_of_the_author_domain() {
+    let mut records = RECORD.to_owned();
+    for host in 0..10 {
+        records += &format!("\nmx.sender.example MX 1 h{host}.burn.example");
+        records += &format!("\nh{host}.burn.example A 198.51.100.1");
+    }
+    records += "\nauthor.example TXT v=spf1 -all";
+    records += &format!("\nmx.sender.example TXT v=spf1{} -all", " mx".repeat(10));
+    records += "\n1.2.0.192.in-addr.arpa PTR h1.burn.example";
+    let mut message = "From: jo@author.example\r\nSubject: x\r\n\r\nHello\r\n".to_owned();
+    for at in 1..=50 {
+        let state = if at == 1 { "none" } else { "pass" };
+        message = sealed(
+            &KEY,
+            &format!("s{at}.burn.example"),
+            at,
+            state,
+            "x=y",
+            &message,
+        );
+    }
+    for at in 0..10 {
+        let tags = TAGS.replace("s=s", &format!("s=none{at}"));
+        message = signed(&KEY, &tags, &message);
+    }
+    let found = verify_from(zone(&records), "<jo@author.example>", &message).await;
+    assert_eq!(found.helo.result, SpfResult::TempError, "{:?}", found.helo);
+    assert_eq!(found.spf().result, SpfResult::Fail);
+    assert!(
+        found
+            .dkim
+            .iter()
+            .all(|it| it.result == DkimResult::PermError)
+    );
+    assert!(
+        matches!(found.disposition(), Disposition::Reject { .. }),
+        "{found:?}"
+    );
 }
 
 #[tokio::test]
