@@ -1,6 +1,6 @@
 //! What the sender is told: from what became of recipients to a message in the queue.
 
-use std::time::SystemTime;
+use std::{slice, time::SystemTime};
 
 use bytes::Bytes;
 use postern_authentication::{Signer, Unsigned};
@@ -95,7 +95,7 @@ pub(crate) async fn write(
 
 /// The notice with our signatures. Without them it is better than none.
 fn signed(content: Bytes, signer: Option<&Signer>, now: SystemTime) -> Content {
-    let signatures = signer.map(|signer| signer.sign_whole(&[content.clone()], now));
+    let signatures = signer.map(|signer| signer.sign_whole(slice::from_ref(&content), now));
     match signatures {
         Some(Ok(fields)) => Content::from_pieces([fields, content]),
         Some(Err(Unsigned::NoKey(_))) | None => Content::from_pieces([content]),

@@ -212,7 +212,10 @@ impl Tally {
         situation: &Situation,
         told: &[Told<'_>],
     ) -> Option<Submission> {
-        let sender = notice::wanted_by(&self.claim, told)?;
+        let Some(sender) = notice::wanted_by(&self.claim, told) else {
+            self.log_lost(told);
+            return None;
+        };
         if let BounceTo::Nobody(reason) = self.claim.bounce_to() {
             account::untold(&self.claim, told, reason);
             return None;
@@ -224,6 +227,16 @@ impl Tally {
             return None;
         }
         notice::write(&self.claim, &situation.settings, told, SystemTime::now()).await
+    }
+
+    /// A notice that cannot be delivered ends here, and nobody but the log will ever say so
+    /// (RFC 5321 §4.5.5).
+    fn log_lost(&self, told: &[Told<'_>]) {
+        let given_up = |told: &Told<'_>| matches!(told.event, Event::GivenUp(..));
+        let is_null = self.claim.envelope().reverse_path == ReversePath::Null;
+        if is_null && told.iter().any(given_up) {
+            account::untold(&self.claim, told, "the reverse-path is null");
+        }
     }
 
     fn fate(

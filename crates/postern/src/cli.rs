@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf, str::FromStr};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use postern_mail::{Domain, Host, Mailbox, QueueId, TlsWish};
-use postern_tls::ProfileName;
+use postern_tls::{ProfileName, RequestedName};
 
 /// How every command ends; `serve` as well.
 const EXIT_STATUS: &str = "\
@@ -65,6 +65,21 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: PartnerAction,
     },
+    /// Tell what the DNS should say of our domains, and whether it does.
+    Dns {
+        #[command(subcommand)]
+        action: DnsAction,
+    },
+    /// Make a private key, and tell what to do with it.
+    Key {
+        #[command(subcommand)]
+        kind: KeyKind,
+    },
+    /// Write a request for a certificate (PKCS #10) for a key of ours.
+    ///
+    /// The key stays where it is: what the authority gets is the public half, the names, and a
+    /// signature. A key that others can read is refused.
+    Csr(Csr),
     /// Tell how the running daemon is.
     Status(Format),
     /// Have the running daemon read its configuration and certificates anew.
@@ -97,6 +112,114 @@ pub(crate) enum PartnerAction {
         #[command(flatten)]
         format: Format,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DnsAction {
+    /// Print the records that our domains, hosts and addresses should have.
+    ///
+    /// Nobody is asked: they follow from the configuration, its keys and its certificates. Those
+    /// that [publish] leaves open get its defaults.
+    Records(DnsRecords),
+    /// Compare what is published with what should be, and tell how bad the differences are.
+    ///
+    /// Broken: mail is lost or refused, or what we sign cannot be verified. Weak: protection is not
+    /// asked for, or not used. Exit status 1 means that something is broken or weak; 3 that
+    /// nothing is, and something could not be looked up.
+    Check {
+        /// Only this domain, and our hosts.
+        domain: Option<Domain>,
+        #[command(flatten)]
+        format: Format,
+    },
+}
+
+/// Which records, and in which form.
+#[derive(Debug, Args)]
+pub(crate) struct DnsRecords {
+    /// Only for this domain, and our hosts.
+    pub(crate) domain: Option<Domain>,
+    /// Print zone files; what belongs to other zones stands in comments.
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) zone: bool,
+    #[command(flatten)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyKind {
+    /// Make a key that signs mail, and print its record and its place in the configuration.
+    Dkim(DkimKey),
+    /// Make a key for a certificate, and print its TLSA record and what to do next.
+    Tls(TlsKey),
+}
+
+/// A key that signs mail.
+#[derive(Debug, Args)]
+pub(crate) struct DkimKey {
+    /// Whose mail it signs.
+    #[arg(long)]
+    pub(crate) domain: Domain,
+    /// What the key is called: one label or several, such as 2026a.
+    #[arg(long)]
+    pub(crate) selector: Domain,
+    /// Which kind. Many verifiers do not know Ed25519: it is for a second key beside an RSA one.
+    #[arg(long = "type", value_name = "TYPE", default_value = "rsa")]
+    pub(crate) kind: DkimType,
+    /// The file to keep it in, mode 0600. It must not be there yet.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+/// The kinds of keys that sign mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DkimType {
+    /// RSA with 2048 bits.
+    Rsa,
+    /// RSA with 3072 bits.
+    Rsa3072,
+    /// Ed25519 (RFC 8463).
+    Ed25519,
+}
+
+/// A key for a certificate.
+#[derive(Debug, Args)]
+pub(crate) struct TlsKey {
+    /// Which kind.
+    #[arg(long = "type", value_name = "TYPE", default_value = "ecdsa")]
+    pub(crate) kind: TlsType,
+    /// How long: 2048, 3072 or 4096 for RSA, 256 or 384 for ECDSA. [default: 3072 or 256]
+    #[arg(long)]
+    pub(crate) bits: Option<u16>,
+    /// The host that it is for, as MX records name it. May be given several times.
+    #[arg(long = "name", value_name = "HOST")]
+    pub(crate) hosts: Vec<Domain>,
+    /// The file to keep it in, mode 0600. It must not be there yet.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+/// The kinds of keys for certificates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TlsType {
+    /// RSA.
+    Rsa,
+    /// ECDSA on P-256 or P-384.
+    Ecdsa,
+}
+
+/// A request for a certificate.
+#[derive(Debug, Args)]
+pub(crate) struct Csr {
+    /// The private key in PEM.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// A host to be certified, or *.DOMAIN. May be given several times.
+    #[arg(long = "name", value_name = "HOST", required = true)]
+    pub(crate) names: Vec<RequestedName>,
+    /// Where to write it; it must not be there yet. - is standard output.
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    pub(crate) out: PathBuf,
 }
 
 /// How the demonstration is given.

@@ -14,7 +14,7 @@
 //! | which setting becomes which argument? | [`wiring`] |
 //! | what is printed, and how does a failure look? | [`output`], [`words`], [`failure`] |
 //!
-//! Left out: `key`, `csr`, `dns`, `import` and `evidence`, which come with later versions.
+//! Left out: `import` and `evidence`, which come with later versions.
 
 mod certificates;
 mod cli;

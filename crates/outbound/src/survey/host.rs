@@ -3,7 +3,7 @@
 use postern_policy::{DaneFacts, DnsProof, Explanation, Provenance, Refusal};
 use serde::Serialize;
 
-use super::{age, left, words};
+use super::{Trouble, age, left, words};
 use crate::{attempt::status_of_refused, host, prospect::Prospect};
 
 /// A host, what is known of it, and what that comes to.
@@ -37,7 +37,7 @@ pub struct Address {
     /// Its addresses, in the order in which they are tried.
     pub usable: Vec<String>,
     /// Why it has none that may be used.
-    pub trouble: Option<String>,
+    pub trouble: Option<Trouble>,
     /// What DNS said, where it was asked.
     pub answer: Option<AddressAnswer>,
 }
@@ -152,7 +152,7 @@ impl Address {
         };
         let (usable, trouble) = match &prospect.located {
             Ok(located) => (words(&located.addresses), None),
-            Err(not_located) => (Vec::new(), Some(not_located.unreachable.text.clone())),
+            Err(not_located) => (Vec::new(), Some(Trouble::from(&not_located.unreachable))),
         };
         Self {
             usable,

@@ -9,6 +9,7 @@ mod channel;
 mod host;
 mod probe;
 mod sts;
+mod trouble;
 
 use std::{
     fmt,
@@ -34,6 +35,7 @@ pub use self::{
     host::{Address, AddressAnswer, Alias, Dane, HostSurvey, Judged, TlsaNote},
     probe::{AddressProbe, HostProbe, Link, Outcome, Probe, ProbeOptions, Rule, probe},
     sts::{Sts, StsPolicyNote},
+    trouble::Trouble,
 };
 
 /// What is asked about: mail that goes this way, whose sender wishes this.
@@ -66,7 +68,7 @@ pub struct Survey {
     /// What DNS said of its MX records, where it was asked.
     pub mx: Option<Mx>,
     /// Why no host was found.
-    pub trouble: Option<String>,
+    pub trouble: Option<Trouble>,
     /// The hosts, in the order in which they are tried.
     pub hosts: Vec<HostSurvey>,
 }
@@ -172,7 +174,7 @@ impl<'a> Look<'a> {
             break_glass: plan.broken_glass().map(BrokenGlass::from),
             mta_sts: by_mx.then(|| Sts::of(&self.planned.sts, clock::unix_time())),
             mx: self.mx.map(Mx::from),
-            trouble: self.trouble.as_ref().map(|it| it.text.clone()),
+            trouble: self.trouble.as_ref().map(Trouble::from),
             hosts: self.prospects.iter().map(HostSurvey::of).collect(),
         }
     }

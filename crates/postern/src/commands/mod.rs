@@ -1,8 +1,12 @@
 //! The commands, one file each.
 
 mod check;
+mod csr;
+mod dns;
 mod explain;
+mod key;
 mod live;
+mod new_file;
 mod partner;
 mod probe;
 mod queue;
@@ -28,6 +32,9 @@ pub(crate) fn run(line: CommandLine) -> Result<Exit, Failure> {
         Command::Probe(probe) => probe::run(config, &probe),
         Command::Queue { action } => queue::run(config, &action),
         Command::Partner { action } => partner::run(config, &action),
+        Command::Dns { action } => dns::run(config, &action),
+        Command::Key { kind } => key::run(&kind),
+        Command::Csr(request) => csr::run(&request),
         Command::Status(format) => status::run(config, format),
         Command::Reload(format) => reload::run(config, format),
         Command::Version(format) => version::run(format),

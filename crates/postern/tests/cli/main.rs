@@ -8,8 +8,10 @@
 
 mod daemon;
 mod home;
+mod keys;
 mod looking;
 mod partners;
+mod publishing;
 mod queue;
 mod reload;
 mod systemd;

@@ -2,14 +2,10 @@
 
 use std::fmt;
 
-use postern_outbound::survey::{Dane, HostSurvey, Judged, Survey};
+use postern_outbound::survey::{Dane, HostSurvey, Judged, Survey, Trouble};
 use serde::Serialize;
 
 use crate::failure::Exit;
-
-/// In the words of every trouble that leaves open what is the case. A survey has no other mark of
-/// it; what is known to be so has other words.
-const NOT_KNOWN: &str = "could not be found out";
 
 /// The level that every channel meets, so that no rule guards the destination.
 const ANY: &str = "any";
@@ -46,8 +42,8 @@ pub(super) enum Fate {
 
 impl Fate {
     pub(super) fn of(survey: &Survey) -> Self {
-        if let Some(because) = survey.trouble.clone() {
-            return Self::without_hosts(survey, because);
+        if let Some(trouble) = &survey.trouble {
+            return Self::without_hosts(survey, trouble);
         }
         let mut worst: Option<Self> = None;
         for host in &survey.hosts {
@@ -67,16 +63,15 @@ impl Fate {
 
     /// What nobody proves returns no mail that a rule guards: whoever forges an answer could have
     /// it returned.
-    fn without_hosts(survey: &Survey, because: String) -> Self {
+    fn without_hosts(survey: &Survey, trouble: &Trouble) -> Self {
         let requirement = &survey.requirement;
         let demanded = requirement.in_force.as_ref();
         let demanded = demanded.unwrap_or(&requirement.demanded);
-        if because.contains(NOT_KNOWN) {
-            Self::Waits { because }
-        } else if demanded.channel.demand == ANY {
-            Self::ComesBack { because }
-        } else {
-            Self::WaitsOrComesBack { because }
+        let because = trouble.to_string();
+        match trouble {
+            Trouble::NotKnown(_) => Self::Waits { because },
+            Trouble::Known(_) if demanded.channel.demand == ANY => Self::ComesBack { because },
+            Trouble::Known(_) => Self::WaitsOrComesBack { because },
         }
     }
 
@@ -89,12 +84,16 @@ impl Fate {
                 Self::Waits { because }
             };
         }
-        match host.address.trouble.clone() {
+        match &host.address.trouble {
             None => Self::Goes {
                 to: host.host.clone(),
             },
-            Some(because) if because.contains(NOT_KNOWN) => Self::Waits { because },
-            Some(because) => Self::WaitsOrComesBack { because },
+            Some(Trouble::NotKnown(text)) => Self::Waits {
+                because: text.clone(),
+            },
+            Some(Trouble::Known(text)) => Self::WaitsOrComesBack {
+                because: text.clone(),
+            },
         }
     }
 
@@ -123,10 +122,7 @@ pub(super) fn exit(survey: &Survey) -> Exit {
 
 /// Whether there is something that could not be found out.
 fn has_gaps(survey: &Survey) -> bool {
-    let not_known = |trouble: &Option<String>| {
-        let text = trouble.as_deref();
-        text.is_some_and(|text| text.contains(NOT_KNOWN))
-    };
+    let not_known = |trouble: &Option<Trouble>| matches!(trouble, Some(Trouble::NotKnown(_)));
     let sts = survey.mta_sts.as_ref();
     let host = |host: &HostSurvey| {
         not_known(&host.address.trouble) || matches!(host.dane, Dane::Unknown { .. })
