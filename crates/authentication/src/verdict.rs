@@ -150,15 +150,15 @@ impl Verdict {
             outcome.result == DkimResult::Pass
                 && outcome.domain.as_ref().map(Domain::as_str) == Some(spf.domain.as_str())
         };
-        if spf.result == SpfResult::Pass || self.dkim.iter().any(signed) {
-            return SenderStanding::Proven;
-        }
-        let forged = spf.result == SpfResult::Fail
+        let denied = spf.result == SpfResult::Fail
             || (self.dmarc.result == DmarcResult::Fail && self.dmarc.policy != DmarcPolicy::None);
-        if forged && self.overridden.is_none() {
-            SenderStanding::Forged
-        } else {
-            SenderStanding::Unknown
+        match spf.result {
+            SpfResult::Pass => SenderStanding::Proven,
+            // A signature says nothing of the reverse-path, under which anybody may send a signed
+            // message again; so it outweighs no denial.
+            _ if denied && self.overridden.is_none() => SenderStanding::Forged,
+            _ if !denied && self.dkim.iter().any(signed) => SenderStanding::Proven,
+            _ => SenderStanding::Unknown,
         }
     }
 

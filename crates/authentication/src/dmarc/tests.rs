@@ -256,6 +256,11 @@ async fn a_sender_stands_as_spf_and_signatures_say() {
             Some("none.example"),
             SenderStanding::Proven,
         ),
+        (
+            "<x@fail.example>",
+            Some("fail.example"),
+            SenderStanding::Forged,
+        ),
         ("<>", None, SenderStanding::Unknown),
     ] {
         let found = verdict(records, "org.example", signer, reverse_path).await;
