@@ -10,17 +10,8 @@ use std::{
 
 use arc_swap::ArcSwap;
 use postern_spool::{Spool, SpoolError};
-use tokio::sync::Semaphore;
 
 use crate::{Accounts, census::Census, deferrals::Deferrals, drain::Drain, situation::Situation};
-
-/// How much content may be read back into memory at one time to find out who wrote it, in
-/// [`READ_BACK_UNIT`]s: 64 MiB, all sessions together. Content that is in memory anyway does not
-/// count.
-pub(crate) const READ_BACK: usize = 1024;
-
-/// Octets of content for one permit to read it back.
-pub(crate) const READ_BACK_UNIT: u64 = 64 * 1024;
 
 /// What listeners and sessions have in common.
 #[derive(Debug)]
@@ -30,8 +21,6 @@ pub(crate) struct Shared {
     pub(crate) accounts: Arc<dyn Accounts>,
     pub(crate) census: Arc<Census>,
     pub(crate) deferrals: Deferrals,
-    /// A permit for every [`READ_BACK_UNIT`] of content that is read back from a file.
-    pub(crate) reading: Arc<Semaphore>,
     pub(crate) drain: Drain,
     pub(crate) figures: Figures,
     /// Whether it was told that the queue is out of service.
@@ -88,7 +77,6 @@ impl Shared {
             accounts,
             census: Census::new(listeners),
             deferrals: Deferrals::default(),
-            reading: Arc::new(Semaphore::new(READ_BACK)),
             drain: Drain::default(),
             figures: Figures::default(),
             told_of_poison: AtomicBool::new(false),

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use postern_inbound::{Accounts, Attempt, AttemptOutcome};
+use postern_inbound::{Accounts, Attempt, AttemptOutcome, JudgedMail};
 use postern_policy::{Exclusivity, Stage};
 use postern_testkit::Leaf;
 
@@ -23,6 +23,22 @@ impl Notes {
 }
 
 impl Accounts for Notes {
+    fn judged(&self, mail: &JudgedMail<'_>) {
+        let path = mail.reverse_path.to_string();
+        assert!(mail.header.ends_with(b"\r\n\r\n"));
+        self.0.lock().unwrap().push(format!(
+            "{} to {}, {}: {:?}{}",
+            path.trim_matches(['<', '>']),
+            mail.recipients.len(),
+            mail.verdict
+                .author
+                .domain()
+                .map_or("nobody", |it| it.as_str()),
+            mail.done,
+            mail.queue_id.map_or("", |_| ", queued"),
+        ));
+    }
+
     fn record(&self, attempt: &Attempt<'_>) {
         let outcome = match attempt.outcome {
             AttemptOutcome::Met => "met".to_owned(),

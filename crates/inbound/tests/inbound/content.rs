@@ -108,7 +108,7 @@ async fn a_client_that_leaves_in_content_leaves_nothing_behind() {
 }
 
 /// Files of content that has not been accepted.
-fn parts(house: &House) -> usize {
+pub(crate) fn parts(house: &House) -> usize {
     let incoming = house.pki.directory.path().join("spool/incoming");
     std::fs::read_dir(incoming).unwrap().count()
 }

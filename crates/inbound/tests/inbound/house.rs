@@ -66,6 +66,14 @@ impl Plan {
         self
     }
 
+    /// With strangers judged like this.
+    pub(crate) fn judging(mut self, judgement: Judgement) -> Self {
+        for listener in &mut self.settings.listeners {
+            listener.judgement = judgement;
+        }
+        self
+    }
+
     /// With other limits.
     pub(crate) fn limited(mut self, change: impl FnOnce(&mut Limits)) -> Self {
         change(&mut self.settings.limits);

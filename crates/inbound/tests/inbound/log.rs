@@ -39,7 +39,7 @@ impl Log {
 
     /// The one line with this text in it, which must also hold these.
     #[track_caller]
-    fn check(&self, text: &str, parts: &[&str]) {
+    pub(crate) fn check(&self, text: &str, parts: &[&str]) {
         let lines = self.lines();
         let found: Vec<_> = lines.iter().filter(|line| line.contains(text)).collect();
         assert_eq!(found.len(), 1, "{text}: {lines:#?}");

@@ -8,7 +8,6 @@
 mod head;
 mod policy;
 mod reading;
-mod unread;
 
 use std::{
     net::IpAddr,
@@ -17,18 +16,15 @@ use std::{
 
 use bytes::Bytes;
 use postern_authentication::{
-    ArcChain, AuthenticationResults, Letter, NullMx, SenderStanding, Unsealed, Unsigned, Verdict,
-    received_spf_field, without_forged,
+    ArcChain, AuthenticationResults, Letter, NoRoom, NullMx, SenderStanding, Unsealed, Unsigned,
+    Verdict, received_spf_field, without_forged,
 };
 use postern_mail::Reply;
 use postern_spool::{BounceTo, Content, SpoolError};
 use tokio::time::timeout;
 
 pub(super) use self::policy::Decision;
-use self::{
-    policy::decide,
-    reading::{Unread, Whole},
-};
+use self::{policy::decide, reading::Whole};
 use super::{journal, transaction::Transaction};
 use crate::{
     Authentication, Judgement, Quarantine, admission, deferrals::Patience, settings::Reach,
@@ -66,14 +62,14 @@ impl Case<'_> {
     pub(super) async fn judge(&self, content: &Content) -> Result<Judged, SpoolError> {
         let ours = self.received.len();
         let header = reading::header(content, ours).await?;
-        let whole = reading::whole(content, ours, &self.shared.reading).await?;
-        let (verdict, whole) = match whole {
-            Ok(whole) => {
-                let letter = self.letter(&whole.pieces);
-                let verdict = self.authentication.verifier.verify(&letter).await;
-                (verdict, Ok(whole))
+        let verifier = &self.authentication.verifier;
+        let whole = reading::whole(content, ours, verifier).await?;
+        let verdict = match &whole {
+            Ok(whole) => verifier.verify(&self.letter(&whole.pieces)).await,
+            Err(why) => {
+                let header = std::slice::from_ref(&header);
+                verifier.verify_header(&self.letter(header), *why).await
             }
-            Err(unread) => (self.verdict_unread(&header, unread).await, Err(unread)),
         };
         let decision = self.decide(&verdict, whole.as_ref().err().copied());
         let mut fields = self.results(&verdict);
@@ -131,12 +127,13 @@ impl Case<'_> {
         }
     }
 
-    fn decide(&self, verdict: &Verdict, unread: Option<Unread>) -> Decision {
+    fn decide(&self, verdict: &Verdict, no_room: Option<NoRoom>) -> Decision {
         let judgement = self.transaction.door.listener.judgement;
         decide(verdict.disposition(), judgement, || {
-            match (verdict.author.domain(), unread) {
-                (None, _) | (_, Some(Unread::TooLarge)) => Patience::Enough,
-                (Some(author), Some(Unread::NoRoom) | None) => {
+            match (verdict.author.domain(), no_room) {
+                // What is too large now will be so later.
+                (None, _) | (_, Some(NoRoom::TooLarge)) => Patience::Enough,
+                (Some(author), Some(NoRoom::Busy) | None) => {
                     let limit = self.authentication.temperror_limit;
                     let deferrals = &self.shared.deferrals;
                     deferrals.patience(self.client, author, limit, Instant::now())

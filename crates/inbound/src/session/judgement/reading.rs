@@ -1,15 +1,11 @@
 //! A message whose content has come in, read back for those who must see it whole.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use postern_authentication::{NoRoom, Share, Verifier};
 use postern_spool::{Content, SpoolError};
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::timeout,
-};
-
-use crate::shared::{READ_BACK, READ_BACK_UNIT};
+use tokio::time::timeout;
 
 /// How long a message waits for its share of the memory. Nobody holds a share for longer than a
 /// verification takes; the client that waits for our reply has ten minutes (RFC 5321 §4.5.3.2.6).
@@ -23,31 +19,22 @@ const HEADER: usize = 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Whole {
     pub(super) pieces: Vec<Bytes>,
-    _share: Option<OwnedSemaphorePermit>,
+    _share: Option<Share>,
 }
 
-/// Why a message was not read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Unread {
-    /// There is no use in trying again.
-    #[error("the message is too large to be verified")]
-    TooLarge,
-    /// Others are being read.
-    #[error("too many large messages are being verified")]
-    NoRoom,
-}
-
-/// The content behind its first `ours` octets.
+/// The content behind its first `ours` octets. What is in memory already counts there; what is not
+/// needs room among what is being verified.
 pub(super) async fn whole(
     content: &Content,
     ours: usize,
-    memory: &Arc<Semaphore>,
-) -> Result<Result<Whole, Unread>, SpoolError> {
+    verifier: &Verifier,
+) -> Result<Result<Whole, NoRoom>, SpoolError> {
     let share = match content.is_in_memory() {
         true => None,
-        false => match share(content.octets(), memory).await {
-            Ok(share) => Some(share),
-            Err(unread) => return Ok(Err(unread)),
+        false => match timeout(PATIENCE, verifier.reserve(content.octets())).await {
+            Ok(Ok(share)) => Some(share),
+            Ok(Err(why)) => return Ok(Err(why)),
+            Err(_) => return Ok(Err(NoRoom::Busy)),
         },
     };
     // The share is for all of it, so there is no other bound.
@@ -56,19 +43,6 @@ pub(super) async fn whole(
         pieces: behind(pieces, ours),
         _share: share,
     }))
-}
-
-async fn share(octets: u64, memory: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Unread> {
-    let units = u32::try_from(octets / READ_BACK_UNIT + 1).unwrap_or(u32::MAX);
-    if units as usize > READ_BACK {
-        return Err(Unread::TooLarge);
-    }
-    let share = Arc::clone(memory).acquire_many_owned(units);
-    match timeout(PATIENCE, share).await {
-        Ok(Ok(share)) => Ok(share),
-        // It is never closed.
-        Ok(Err(_)) | Err(_) => Err(Unread::NoRoom),
-    }
 }
 
 fn behind(mut pieces: Vec<Bytes>, ours: usize) -> Vec<Bytes> {
@@ -172,17 +146,6 @@ mod tests {
         assert_eq!(found.len(), HEADER / line.len() * line.len());
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_message_waits_for_room_and_not_for_ever() {
-        let memory = Arc::new(Semaphore::new(READ_BACK));
-        let largest = READ_BACK_UNIT * READ_BACK as u64;
-        assert_eq!(share(largest, &memory).await.err(), Some(Unread::TooLarge));
-        let all = share(largest - 1, &memory).await.unwrap();
-        assert_eq!(share(1, &memory).await.err(), Some(Unread::NoRoom));
-        drop(all);
-        assert!(share(1, &memory).await.is_ok());
-    }
-
     proptest! {
         #[test]
         fn header_and_rest_are_the_content(
@@ -201,9 +164,8 @@ mod tests {
             let behind = &text.as_bytes()[ours..];
             let expected = end_of_header(behind, 0).unwrap_or(behind.len());
             prop_assert_eq!(&found[..], &behind[..expected]);
-            let memory = Arc::new(Semaphore::new(0));
-            let whole = run(whole(&content, ours, &memory)).unwrap().unwrap();
-            prop_assert_eq!(whole.pieces.concat(), behind);
+            let whole = super::behind(run(content.pieces(100)).unwrap().unwrap(), ours);
+            prop_assert_eq!(whole.concat(), behind);
         }
     }
 }
