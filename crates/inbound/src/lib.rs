@@ -10,9 +10,10 @@
 //!    octets that wait behind the command end it.
 //! 3. **Admit.** At MAIL the policy judges the channel: by the reverse-path, or where that is null,
 //!    by the name that the client greeted with. The sender's domain must be a full one
-//!    (RFC 5321 §2.3.5), and the queue must have room for the announced size (RFC 1870 §6.1). At
-//!    RCPT the domain must be ours, or the client's address in a relay listener's networks. A
-//!    client of a relay listener that is not in its networks is a stranger like any other.
+//!    (RFC 5321 §2.3.5) and must not say that it takes no mail (RFC 7505 §4.2), and the queue must
+//!    have room for the announced size (RFC 1870 §6.1). At RCPT the domain must be ours, or the client's address in a relay listener's networks. A
+//!    client of a relay listener that is not in its networks is a stranger like any other. Aliases
+//!    are looked up here, and addresses of SRS turned back into those they were made of.
 //! 4. **Collect.** Our `Received` field (RFC 5321 §4.4) goes first, and content follows as it
 //!    comes, into memory or a file as the queue sees fit. The header is watched as it streams by:
 //!    more than a hundred `Received` fields are a loop (§6.3), and a header of a megabyte is no
@@ -20,7 +21,14 @@
 //!    had REQUIRETLS.
 //! 5. **Look at the authors.** When the content has come in, the domains of its `From` fields are
 //!    held against the partners' rules as the reverse-path was at MAIL: `From` is what people see.
-//! 6. **Keep.** 250 is said when the queue has made the message durable, and it names the id that
+//! 6. **Judge or sign.** What our own hosts send is signed while it streams by (RFC 6376). What
+//!    strangers send is held against SPF, DKIM, DMARC and ARC, and the listener's [`Judgement`]
+//!    says what follows: refusal, suspicion, or another try where something cannot be found out,
+//!    for [`Authentication::temperror_limit`] and no longer. What was found out is put on top of
+//!    the header, and fields that claim to be ours are taken out (RFC 8601 §5); all else stays
+//!    octet for octet. Content that lies in a file is copied for that, once. A client that leaves
+//!    meanwhile leaves nothing behind.
+//! 7. **Keep.** 250 is said when the queue has made the message durable, and it names the id that
 //!    the `Received` field, the queue and the log have as well. What the queue refuses is answered
 //!    452 or 451, and whatever ends before that leaves nothing behind.
 //!
@@ -87,8 +95,8 @@
 //! # Left out
 //!
 //! Names of clients are not looked up, so the `Received` field has their addresses only. There is
-//! no submission with AUTH. SPF, DKIM and DMARC do not take part yet; their place is between the
-//! last octet of content and its acceptance. XCLIENT, XFORWARD and the PROXY protocol are not
+//! no submission with AUTH. What our own hosts send is not judged, and what strangers send is not
+//! signed. XCLIENT, XFORWARD and the PROXY protocol are not
 //! understood, so nobody can claim to come from somewhere else. Listeners that a reload adds or
 //! takes away wait for a restart: [`Replaced`] names them.
 
