@@ -94,7 +94,13 @@ fn compare(wanted: &[String], host: &Domain, place: &Name, records: &[Caa], at: 
             .iter()
             .any(|issuer| issuer.eq_ignore_ascii_case(&authority(it.as_bytes())))
     };
-    let shut_out: Vec<_> = wanted.iter().filter(shut_out).cloned().collect();
+    let shut_out: Vec<_> = wanted.iter().filter(shut_out).collect();
+    for authority in &shut_out {
+        at.weak(
+            format!("CAA at {place} keeps {authority} from certifying {host}: renewal will fail"),
+            format!("publish CAA 0 issue {authority:?} at {host}, or change publish.caa"),
+        );
+    }
     if shut_out.is_empty() {
         let issuers = issuers
             .iter()
@@ -104,12 +110,6 @@ fn compare(wanted: &[String], host: &Domain, place: &Name, records: &[Caa], at: 
             "CAA at {place}: {} may certify {host}",
             issuers.join(", ")
         ));
-    } else {
-        let shut_out = shut_out.join(", ");
-        at.weak(
-            format!("CAA at {place} keeps {shut_out} from certifying {host}: renewal will fail"),
-            format!("publish CAA 0 issue {shut_out:?} at {host}, or change publish.caa"),
-        );
     }
 }
 

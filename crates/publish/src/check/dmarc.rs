@@ -1,6 +1,6 @@
 //! The DMARC policy (RFC 9989): whether there is one, asks for something, and reports come back.
 
-use postern_dns::Name;
+use postern_dns::{Failure, Name};
 use postern_mail::{Domain, Mailbox};
 
 use super::{At, Findings, Look, below, publish, shown};
@@ -27,14 +27,15 @@ pub(super) async fn check(look: &Look<'_>, domain: &OurDomain) -> Findings {
     match records.as_deref() {
         Err(failure) => at.unknown(failure),
         Ok([]) => match inherited(look, &domain.name).await {
-            Some(above) => at.note(
+            Ok(Some(above)) => at.note(
                 format!("there is no DMARC record; that of {above} counts, with its sp="),
                 publish(&wanted),
             ),
-            None => at.weak(
+            Ok(None) => at.weak(
                 "there is no DMARC record: anybody can write as the domain",
                 publish(&wanted),
             ),
+            Err(failure) => at.unknown(&failure),
         },
         Ok([text]) => {
             let places = judge(text, &wanted, &mut at);
@@ -50,22 +51,23 @@ pub(super) async fn check(look: &Look<'_>, domain: &OurDomain) -> Findings {
     findings
 }
 
-async fn records(look: &Look<'_>, owner: &Name) -> Result<Vec<Vec<u8>>, postern_dns::Failure> {
+async fn records(look: &Look<'_>, owner: &Name) -> Result<Vec<Vec<u8>>, Failure> {
     look.texts(owner, |text| has_version(text, "DMARC1")).await
 }
 
 /// The nearest domain above with a record.
-async fn inherited(look: &Look<'_>, domain: &Domain) -> Option<Domain> {
+async fn inherited(look: &Look<'_>, domain: &Domain) -> Result<Option<Domain>, Failure> {
     let mut above = domain.parent();
     for _ in 1..MOST_STEPS {
-        let here = above?;
-        let owner = below("_dmarc", &here)?;
-        if records(look, &owner).await.is_ok_and(|it| it.len() == 1) {
-            return Some(here);
+        let Some(here) = above else { break };
+        if let Some(owner) = below("_dmarc", &here)
+            && records(look, &owner).await?.len() == 1
+        {
+            return Ok(Some(here));
         }
         above = here.parent();
     }
-    None
+    Ok(None)
 }
 
 /// Judges a record, and tells to which domains it has reports sent.

@@ -528,3 +528,14 @@ async fn what_cannot_be_looked_up_is_neither_fine_nor_wrong() {
         assert!(report.is_incomplete() && report.worst().is_none());
     }
 }
+
+#[tokio::test]
+async fn a_policy_above_that_cannot_be_looked_up_is_not_called_absent() {
+    let facts = facts();
+    let mut lines = printed(&facts);
+    lines.retain(|line| !line.starts_with(DMARC));
+    lines.push("_dmarc.org TXT FAIL timeout".to_owned());
+    let report = look_at(&facts, &lines, "secure").await;
+    let expected = "unknown _dmarc.example.org TXT: no answer in time: TXT of _dmarc.org";
+    assert_eq!(wrong(&report), [expected]);
+}
