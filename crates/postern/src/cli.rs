@@ -118,8 +118,8 @@ pub(crate) enum PartnerAction {
 pub(crate) enum DnsAction {
     /// Print the records that our domains, hosts and addresses should have.
     ///
-    /// Nobody is asked: they follow from the configuration, its keys and its certificates. Those
-    /// that [publish] leaves open get its defaults.
+    /// Nobody is asked: they follow from the configuration, its keys and its certificates. What
+    /// the section `publish` leaves open gets its default.
     Records(DnsRecords),
     /// Compare what is published with what should be, and tell how bad the differences are.
     ///
