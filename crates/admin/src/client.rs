@@ -19,7 +19,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::{net::UnixStream, time};
 
 use crate::{
-    Change, Listing, Message, Page, Partner, PartnerPage, Reloaded, Status,
+    Change, Listing, Message, Page, Partner, PartnerPage, Reloaded, Report, ReportOrder,
+    ReportPage, ReportsSent, Status,
     partner::escaped,
     problem::{Code, Problem},
     routes::{Nothing, PATIENCE, WhyHold},
@@ -84,6 +85,9 @@ pub enum ClientError {
     /// There is no such partner; the text names it, and those that may be meant.
     #[error("{0}")]
     NoSuchPartner(String),
+    /// There is no such report; the text names it.
+    #[error("{0}")]
+    NoSuchReport(String),
     /// Postern refused, and says why.
     #[error("{0}")]
     Refused(String),
@@ -133,6 +137,30 @@ impl Client {
     pub async fn partner(&self, name: &str) -> Result<Partner, ClientError> {
         self.look(&format!("/v1/partner?name={}", escaped(name)))
             .await
+    }
+
+    /// The reports from the place `from` on.
+    ///
+    /// # Errors
+    /// The daemon cannot be asked, or cannot read them.
+    pub async fn reports(&self, from: usize) -> Result<ReportPage, ClientError> {
+        self.look(&format!("/v1/reports?from={from}")).await
+    }
+
+    /// One report.
+    ///
+    /// # Errors
+    /// The daemon cannot be asked, or has no such report.
+    pub async fn report(&self, id: &str) -> Result<Report, ClientError> {
+        self.look(&format!("/v1/report?name={}", escaped(id))).await
+    }
+
+    /// Has the daemon send reports, or tell which it would send.
+    ///
+    /// # Errors
+    /// The daemon cannot be asked, or sends none.
+    pub async fn send_reports(&self, order: &ReportOrder) -> Result<ReportsSent, ClientError> {
+        self.act("/v1/reports/send", order).await
     }
 
     /// The messages that `listing` asks for.
@@ -263,6 +291,7 @@ impl From<Problem> for ClientError {
         match problem.code {
             Code::NoSuchMessage => Self::NoSuchMessage(problem.message),
             Code::NoSuchPartner => Self::NoSuchPartner(problem.message),
+            Code::NoSuchReport => Self::NoSuchReport(problem.message),
             Code::BadRequest
             | Code::Forbidden
             | Code::NotFound
@@ -270,6 +299,7 @@ impl From<Problem> for ClientError {
             | Code::TooLarge
             | Code::NotJson
             | Code::QueueFailed
+            | Code::ReportsFailed
             | Code::TimedOut => Self::Refused(problem.message),
         }
     }

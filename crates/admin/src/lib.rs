@@ -31,18 +31,23 @@
 //! Left out: HTTP over TCP, metrics and a page for browsers, which come with authorisation of
 //! their own.
 
+mod authentication;
 mod client;
 mod message;
 mod partner;
 mod problem;
 mod protection;
 mod queue;
+mod report;
 mod routes;
 mod server;
 mod socket;
 mod status;
 mod timestamp;
 
+pub use authentication::{
+    AuthenticationStatus, KeyState, ReportsStatus, SigningKeyStatus, VerdictCount,
+};
 pub use client::{Client, ClientError};
 pub use message::{Failure, Message, Origin, Page, Recipient, RecipientState};
 pub use partner::{
@@ -54,6 +59,10 @@ pub use protection::{
     ProtectionStatus, RevocationListStatus, SessionCount, StsTroubleStatus, TlsSessionsStatus,
 };
 pub use queue::{Change, Hold, Listing, Queue};
+pub use report::{
+    Report, ReportFact, ReportFailure, ReportKind, ReportLine, ReportOrder, ReportPage,
+    ReportPolicy, ReportSent, ReportSource, ReportTrouble, ReportWay, ReportsSent,
+};
 pub use socket::{ControlSocket, SocketError};
 pub use status::{
     CertificateStatus, ConfigurationStatus, Daemon, ListenerStatus, QueueHealth, QueueStatus,

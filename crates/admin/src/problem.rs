@@ -9,7 +9,7 @@ use axum::{
 use postern_spool::SpoolError;
 use serde::{Deserialize, Serialize};
 
-use crate::NoSuchPartner;
+use crate::{NoSuchPartner, ReportTrouble};
 
 /// Why a request is not carried out, as the body of the answer has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,8 @@ pub(crate) enum Code {
     NoSuchMessage,
     /// There is no such partner in the configuration.
     NoSuchPartner,
+    /// There is no such report.
+    NoSuchReport,
     /// The path takes another method.
     MethodNotAllowed,
     /// The body is too long.
@@ -41,6 +43,8 @@ pub(crate) enum Code {
     NotJson,
     /// The queue could not do it.
     QueueFailed,
+    /// Reports could not be read or sent.
+    ReportsFailed,
     /// It took too long. It may yet happen.
     TimedOut,
 }
@@ -50,11 +54,13 @@ impl Code {
         match self {
             Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::NotFound | Self::NoSuchMessage | Self::NoSuchPartner => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::NoSuchMessage | Self::NoSuchPartner | Self::NoSuchReport => {
+                StatusCode::NOT_FOUND
+            }
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::QueueFailed => StatusCode::SERVICE_UNAVAILABLE,
+            Self::QueueFailed | Self::ReportsFailed => StatusCode::SERVICE_UNAVAILABLE,
             Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -95,6 +101,17 @@ impl From<SpoolError> for Problem {
 impl From<NoSuchPartner> for Problem {
     fn from(nobody: NoSuchPartner) -> Self {
         Self::new(Code::NoSuchPartner, nobody.to_string())
+    }
+}
+
+impl From<ReportTrouble> for Problem {
+    fn from(trouble: ReportTrouble) -> Self {
+        let code = match &trouble {
+            ReportTrouble::NoSuchReport(_) => Code::NoSuchReport,
+            ReportTrouble::BadOrder(_) => Code::BadRequest,
+            ReportTrouble::Failed(_) => Code::ReportsFailed,
+        };
+        Self::new(code, trouble.to_string())
     }
 }
 

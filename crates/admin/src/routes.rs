@@ -6,6 +6,9 @@
 //! | `POST /v1/reload` | `{}` | [`Reloaded`](crate::Reloaded) |
 //! | `GET /v1/partners?from=N` | | [`PartnerPage`](crate::PartnerPage) |
 //! | `GET /v1/partner?name=NAME` | | [`Partner`](crate::Partner) |
+//! | `GET /v1/reports?from=N` | | [`ReportPage`](crate::ReportPage) |
+//! | `GET /v1/report?name=ID` | | [`Report`](crate::Report) |
+//! | `POST /v1/reports/send` | [`ReportOrder`] | [`ReportsSent`](crate::ReportsSent) |
 //! | `GET /v1/queue?…` | | [`Page`](crate::Page) of a [`Listing`] |
 //! | `GET /v1/queue/ID?from=N` | | [`Message`](crate::Message) |
 //! | `POST /v1/queue/ID/retry`, `release`, `remove` | `{}` | `{}` |
@@ -34,7 +37,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tracing::info;
 
 use crate::{
-    Change, Daemon, Listing, Queue,
+    Change, Daemon, Listing, Queue, ReportOrder,
     problem::{Code, Problem},
 };
 
@@ -63,7 +66,7 @@ pub(crate) struct WhyHold {
     pub(crate) reason: String,
 }
 
-/// Which part of a message's recipients, or of the partners, is asked for.
+/// Which part of a message's recipients, of the partners, or of the reports is asked for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Part {
@@ -71,7 +74,7 @@ struct Part {
     from: usize,
 }
 
-/// Which partner is asked for.
+/// Which partner or report is asked for.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Named {
@@ -84,6 +87,9 @@ pub(crate) fn router(subject: Subject) -> Router {
         .route("/v1/reload", post(reload))
         .route("/v1/partners", get(partners))
         .route("/v1/partner", get(partner))
+        .route("/v1/reports", get(reports))
+        .route("/v1/report", get(report))
+        .route("/v1/reports/send", post(send_reports))
         .route("/v1/queue", get(list))
         .route("/v1/queue/{id}", get(show))
         .route("/v1/queue/{id}/{change}", post(change))
@@ -150,6 +156,30 @@ async fn partner(
 ) -> Result<impl IntoResponse, Problem> {
     let Query(Named { name }) = named?;
     Ok(Json(subject.daemon.partner(&name)?))
+}
+
+async fn reports(
+    State(subject): State<Subject>,
+    part: Result<Query<Part>, QueryRejection>,
+) -> Result<impl IntoResponse, Problem> {
+    let Query(Part { from }) = part?;
+    Ok(Json(subject.daemon.reports(from).await?))
+}
+
+async fn report(
+    State(subject): State<Subject>,
+    named: Result<Query<Named>, QueryRejection>,
+) -> Result<impl IntoResponse, Problem> {
+    let Query(Named { name }) = named?;
+    Ok(Json(subject.daemon.report(&name).await?))
+}
+
+async fn send_reports(
+    State(subject): State<Subject>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<impl IntoResponse, Problem> {
+    let order: ReportOrder = parse(&body?)?;
+    Ok(Json(subject.daemon.send_reports(&order).await?))
 }
 
 async fn list(

@@ -3,7 +3,10 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::{NoSuchPartner, Partner, PartnerPage, ProtectionStatus, Timestamp};
+use crate::{
+    AuthenticationStatus, NoSuchPartner, Partner, PartnerPage, ProtectionStatus, Report,
+    ReportOrder, ReportPage, ReportTrouble, ReportsSent, Timestamp,
+};
 
 /// What the control interface needs of the daemon besides its queue.
 #[async_trait]
@@ -19,6 +22,24 @@ pub trait Daemon: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// There is none of this name.
     fn partner(&self, name: &str) -> Result<Partner, NoSuchPartner>;
+
+    /// The reports from the place `from` on, as many as an answer may hold.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    async fn reports(&self, from: usize) -> Result<ReportPage, ReportTrouble>;
+
+    /// One report.
+    ///
+    /// # Errors
+    /// There is none of this name, or it cannot be read.
+    async fn report(&self, id: &str) -> Result<Report, ReportTrouble>;
+
+    /// Sends the reports of an order, or tells which they are.
+    ///
+    /// # Errors
+    /// The order makes no sense, or cannot be carried out.
+    async fn send_reports(&self, order: &ReportOrder) -> Result<ReportsSent, ReportTrouble>;
 
     /// Reads the configuration and the certificates anew.
     async fn reload(&self) -> Reloaded;
@@ -46,6 +67,9 @@ pub struct Status {
     pub certificates: Vec<CertificateStatus>,
     /// What protects mail, and what does not at present.
     pub protection: ProtectionStatus,
+    /// How mail was judged and signed.
+    #[serde(default)]
+    pub authentication: AuthenticationStatus,
     /// How many of its tasks ended in a panic: each is a mistake in the program.
     pub panics: u64,
     /// How the configuration was last read.

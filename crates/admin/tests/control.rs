@@ -14,10 +14,11 @@ use std::{
 
 use async_trait::async_trait;
 use postern_admin::{
-    Change, Client, ClientError, ConfigurationStatus, ControlSocket, Daemon, DirectionLine, Hold,
-    Listing, NoSuchPartner, Origin, Partner, PartnerDirection, PartnerLine, PartnerPage,
-    ProtectionStatus, QueueStatus, Readiness, ReadinessVerdict, RecipientState, Reloaded,
-    SocketError, Status,
+    AuthenticationStatus, Change, Client, ClientError, ConfigurationStatus, ControlSocket, Daemon,
+    DirectionLine, Hold, Listing, NoSuchPartner, Origin, Partner, PartnerDirection, PartnerLine,
+    PartnerPage, ProtectionStatus, QueueStatus, Readiness, ReadinessVerdict, RecipientState,
+    Reloaded, Report, ReportKind, ReportLine, ReportOrder, ReportPage, ReportTrouble, ReportWay,
+    ReportsSent, SocketError, Status,
 };
 use postern_mail::{BodyType, Envelope, ForwardPath, QueueId, Recipient, ReversePath, TlsWish};
 use postern_spool::{LocalSpool, Settings, Spool, Submission};
@@ -47,6 +48,7 @@ impl Daemon for Idle {
             destinations: 0,
             certificates: Vec::new(),
             protection: ProtectionStatus::default(),
+            authentication: AuthenticationStatus::default(),
             panics: 0,
             configuration: ConfigurationStatus {
                 file: "postern.toml".to_owned(),
@@ -76,6 +78,43 @@ impl Daemon for Idle {
         })
     }
 
+    /// Three reports, two to a page.
+    async fn reports(&self, from: usize) -> Result<ReportPage, ReportTrouble> {
+        let ids = ["d-1", "t/2", "d-3"];
+        let shown = ids.iter().skip(from).take(2);
+        Ok(ReportPage {
+            reports: shown.map(|id| report_line(id)).collect(),
+            next: (from + 2 < ids.len()).then_some(from + 2),
+        })
+    }
+
+    async fn report(&self, id: &str) -> Result<Report, ReportTrouble> {
+        if id != "t/2" {
+            return Err(ReportTrouble::NoSuchReport(id.to_owned()));
+        }
+        Ok(Report {
+            line: report_line(id),
+            facts: Vec::new(),
+            sources: Vec::new(),
+            policies: Vec::new(),
+            left_out: 0,
+        })
+    }
+
+    /// What was ordered comes back as a note.
+    async fn send_reports(&self, order: &ReportOrder) -> Result<ReportsSent, ReportTrouble> {
+        match &order.day {
+            None => Ok(ReportsSent {
+                reports: Vec::new(),
+                notes: vec![format!("{:?} {}", order.domain, order.dry_run)],
+            }),
+            Some(day) if day == "yesterday" => {
+                Err(ReportTrouble::BadOrder("yesterday is no day".to_owned()))
+            }
+            Some(_) => Err(ReportTrouble::Failed("the disk is full".to_owned())),
+        }
+    }
+
     async fn reload(&self) -> Reloaded {
         let errors = vec!["postern.toml:1:1: no".to_owned()];
         Reloaded::Refused { errors }
@@ -103,6 +142,22 @@ fn line(name: &str) -> PartnerLine {
         stage: "observe".to_owned(),
         outbound: direction.clone(),
         inbound: direction,
+    }
+}
+
+fn report_line(id: &str) -> ReportLine {
+    let now = SystemTime::UNIX_EPOCH.into();
+    ReportLine {
+        id: id.to_owned(),
+        kind: ReportKind::Tls,
+        way: ReportWay::Received,
+        domain: "example.org".to_owned(),
+        other: "reporter.example".to_owned(),
+        begin: now,
+        end: now,
+        state: "kept".to_owned(),
+        passed: 7,
+        failed: 1,
     }
 }
 
@@ -520,4 +575,53 @@ async fn partners_are_listed_page_by_page_and_shown_by_name() {
     );
     let expected = "there is no partner \"Bänk/1\"; did you mean \"Bank\"?";
     assert_eq!(unknown.to_string(), expected);
+}
+
+#[tokio::test]
+async fn reports_are_listed_page_by_page_and_shown_by_name() {
+    let running = Running::start().await;
+    let first = running.client.reports(0).await.unwrap();
+    let names: Vec<_> = first.reports.iter().map(|it| it.id.as_str()).collect();
+    assert_eq!(
+        (names.as_slice(), first.next),
+        (&["d-1", "t/2"][..], Some(2))
+    );
+    let second = running.client.reports(2).await.unwrap();
+    assert_eq!((second.reports.len(), second.next), (1, None));
+
+    let shown = running.client.report("t/2").await.unwrap();
+    assert_eq!(shown.line, report_line("t/2"));
+    let missing = running.client.report("../../etc/passwd").await.unwrap_err();
+    assert!(
+        matches!(&missing, ClientError::NoSuchReport(_)),
+        "{missing:?}"
+    );
+    assert_eq!(
+        missing.to_string(),
+        "there is no report \"../../etc/passwd\""
+    );
+}
+
+#[tokio::test]
+async fn an_order_for_reports_says_which() {
+    let running = Running::start().await;
+    let order = ReportOrder {
+        domain: Some("example.org".to_owned()),
+        dry_run: true,
+        ..ReportOrder::default()
+    };
+    let sent = running.client.send_reports(&order).await.unwrap();
+    assert_eq!(sent.notes, ["Some(\"example.org\") true"]);
+    for (day, expected) in [
+        ("yesterday", "yesterday is no day"),
+        ("2026-11-22", "the disk is full"),
+    ] {
+        let order = ReportOrder {
+            day: Some(day.to_owned()),
+            ..ReportOrder::default()
+        };
+        let refused = running.client.send_reports(&order).await.unwrap_err();
+        assert!(matches!(&refused, ClientError::Refused(_)), "{refused:?}");
+        assert_eq!(refused.to_string(), expected);
+    }
 }
