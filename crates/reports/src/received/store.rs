@@ -14,7 +14,7 @@ use std::{
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use postern_mail::Domain;
@@ -82,6 +82,12 @@ pub struct Summary {
     pub reporter: String,
     /// About which domain.
     pub domain: String,
+    /// The first moment that it tells of.
+    #[serde(with = "moment")]
+    pub begin: SystemTime,
+    /// The last one.
+    #[serde(with = "moment")]
+    pub end: SystemTime,
     /// How many messages, sessions or incidents it tells of.
     pub total: u64,
     /// How many of them failed.
@@ -218,7 +224,12 @@ impl ReceivedReports {
     pub fn list(&self) -> Result<Vec<Summary>, StoreError> {
         let names = self.files()?.into_keys().rev();
         let reports = names.filter_map(|name| self.load(&name).ok());
-        Ok(reports.map(|report| summary(&report)).collect())
+        Ok(reports.map(|report| report.summary()).collect())
+    }
+
+    /// How many there are, as far as the directory can be read.
+    pub fn count(&self) -> u64 {
+        self.files().map_or(0, |files| files.len() as u64)
     }
 
     /// One report, if there is one that we call so. Waits for the disk.
@@ -264,7 +275,15 @@ fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreE
     }
 }
 
+impl ReceivedReport {
+    /// What a list says of it.
+    pub fn summary(&self) -> Summary {
+        summary(self)
+    }
+}
+
 fn summary(report: &ReceivedReport) -> Summary {
+    let (begin, end) = period(report);
     let (kind, reporter, domain, total, failed) = match &report.report {
         Report::Dmarc(it) => {
             let counts = it.rows.iter().map(|row| (row, row.count));
@@ -314,8 +333,31 @@ fn summary(report: &ReceivedReport) -> Summary {
         proof: report.proof,
         reporter,
         domain,
+        begin,
+        end,
         total,
         failed,
+    }
+}
+
+/// What a report covers; a moment that no clock can show is that of its coming.
+fn period(report: &ReceivedReport) -> (SystemTime, SystemTime) {
+    let at = |seconds: u64| {
+        let since = Duration::from_secs(seconds);
+        let moment = SystemTime::UNIX_EPOCH.checked_add(since);
+        // Year 9999 is the last that is written.
+        moment
+            .filter(|_| seconds < 253_402_300_800)
+            .unwrap_or(report.received_at)
+    };
+    match &report.report {
+        Report::Dmarc(it) => (at(it.metadata.begin), at(it.metadata.end)),
+        Report::Tls(it) => (it.date_range.start_datetime, it.date_range.end_datetime),
+        Report::Failure(it) => {
+            let arrival = it.arrival.and_then(|at| u64::try_from(at).ok());
+            let arrival = arrival.map_or(report.received_at, at);
+            (arrival, arrival)
+        }
     }
 }
 
