@@ -80,6 +80,13 @@ pub(crate) enum Command {
     /// The key stays where it is: what the authority gets is the public half, the names, and a
     /// signature. A key that others can read is refused.
     Csr(Csr),
+    /// Look at reports on authentication and TLS, ours and those of others, and send ours.
+    ///
+    /// The daemon must run: it keeps and sends them.
+    Report {
+        #[command(subcommand)]
+        action: ReportAction,
+    },
     /// Tell how the running daemon is.
     Status(Format),
     /// Have the running daemon read its configuration and certificates anew.
@@ -129,6 +136,35 @@ pub(crate) enum DnsAction {
     Check {
         /// Only this domain, and our hosts.
         domain: Option<Domain>,
+        #[command(flatten)]
+        format: Format,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReportAction {
+    /// List reports, the newest first: ours that are due or were sent, and those received.
+    List(Format),
+    /// Show all about one report: who sent mail and how it fared, or which sessions failed.
+    Show {
+        /// The report's name, as a list tells it.
+        id: String,
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Send our reports now, rather than when the daemon would.
+    ///
+    /// Exit status 1 means that one could not be sent.
+    Send {
+        /// Only those of this day in UTC, as 2026-11-22.
+        #[arg(long, value_name = "DAY")]
+        day: Option<String>,
+        /// Only those about this domain.
+        #[arg(long, value_name = "DOMAIN")]
+        domain: Option<Domain>,
+        /// Tell what would be sent, and send nothing.
+        #[arg(long)]
+        dry_run: bool,
         #[command(flatten)]
         format: Format,
     },

@@ -24,6 +24,7 @@ mod demo;
 mod failure;
 mod load;
 mod output;
+mod signing_keys;
 mod wiring;
 mod words;
 

@@ -47,7 +47,7 @@ impl Live {
     ) -> Result<Self, Failure> {
         // Where a listener has a port of the system's choice, nobody knows it here.
         let bound: Vec<_> = settings.listeners.iter().map(|it| it.address).collect();
-        let wiring = Wiring::from(settings);
+        let wiring = Wiring::to_look(settings);
         let way = wiring.delivery.routes.way(path);
         let way = way.map_err(|error| Failure::new(path, &error))?;
         let resolver = wiring::resolver(&wiring.dns)?;

@@ -11,6 +11,7 @@ mod partner;
 mod probe;
 mod queue;
 mod reload;
+mod report;
 mod serve;
 mod status;
 mod surveyed;
@@ -35,6 +36,7 @@ pub(crate) fn run(line: CommandLine) -> Result<Exit, Failure> {
         Command::Dns { action } => dns::run(config, &action),
         Command::Key { kind } => key::run(&kind),
         Command::Csr(request) => csr::run(&request),
+        Command::Report { action } => report::run(config, &action),
         Command::Status(format) => status::run(config, format),
         Command::Reload(format) => reload::run(config, format),
         Command::Version(format) => version::run(format),

@@ -22,7 +22,7 @@ pub(crate) fn run(config: &Path) -> Result<Exit, Failure> {
         .thread_name("postern")
         .build()
         .map_err(|error| Failure::new("no runtime", &error))?;
-    let wiring = Wiring::from(loaded.settings);
+    let wiring = Wiring::try_from(loaded.settings).map_err(Failure::plain)?;
     // What was cut off ends with the runtime, and the queue closes with the last that held it.
     let announce = |line: &str| output::print(format_args!("{line}\n"));
     runtime.block_on(Box::pin(daemon::run(config, wiring, log, announce)))

@@ -18,11 +18,14 @@
 
 mod alarm;
 mod dns_test;
+mod figures;
 mod holdings;
+mod key_watch;
 mod log;
 pub(crate) mod panics;
 mod parts;
 mod reload;
+mod reporting;
 mod status;
 mod systemd;
 mod view;
@@ -88,9 +91,13 @@ async fn start(
     let wiring = Arc::new(wiring);
     let queue = parts::open_queue(wiring.spool.clone()).await?;
     let resolver = wiring::resolver(&wiring.dns)?;
-    let holdings = parts::open_holdings(&wiring, &resolver).await?;
+    let holdings = parts::open_holdings(&wiring, &queue, &resolver).await?;
     let outside = Outside {
-        reception: parts::bind(&wiring.reception, &queue, holdings.books())?,
+        reception: parts::bind(
+            &wiring.judging(Arc::clone(&resolver) as _),
+            &queue,
+            holdings.books(),
+        )?,
         socket: parts::bind_control(&wiring.control_socket).await?,
         web: Web::bind(wiring.serving.as_ref())?,
     };

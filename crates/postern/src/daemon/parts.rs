@@ -70,10 +70,13 @@ pub(super) async fn open_queue(
 /// Opens what is held beside the queue, which blocks while files are read.
 pub(super) async fn open_holdings(
     wiring: &Arc<Wiring>,
+    queue: &Arc<dyn Spool>,
     resolver: &Arc<Resolver>,
 ) -> Result<Arc<Holdings>, Failure> {
     let (wiring, resolver) = (Arc::clone(wiring), Arc::clone(resolver));
-    let opened = tokio::task::spawn_blocking(move || Holdings::open(&wiring, resolver)).await;
+    let queue = Arc::clone(queue);
+    let open = move || Holdings::open(&wiring, queue, resolver);
+    let opened = tokio::task::spawn_blocking(open).await;
     let opened = opened.map_err(|error| Failure::new("what is held beside the queue", &error))?;
     Ok(Arc::new(opened?))
 }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use postern_admin::Reloaded;
-use postern_config::{Errors, Loaded, LogFormat};
+use postern_config::{CrlRegistry, LogFormat};
 use postern_dns::Resolver;
 use postern_fetch::StsPolicies;
 use postern_inbound::Replaced;
@@ -26,12 +26,13 @@ use super::{
     alarm::{self, Alarm},
     dns_test::{DnsTest, Finding},
     holdings::Holdings,
+    key_watch::KeyWatch,
     parts::Parts,
     systemd, website,
 };
 use crate::{
     failure::{Failure, chain},
-    wiring::{self, Wiring},
+    wiring::{self, Unusable, Wiring},
 };
 
 /// A request to reload: where the answer goes.
@@ -49,6 +50,7 @@ pub(super) struct Reloader {
     /// What was at the start.
     fixed: Fixed,
     alarm: Alarm,
+    key_watch: KeyWatch,
     dns_test: DnsTest,
 }
 
@@ -60,10 +62,10 @@ pub(super) fn situation(
     holdings: &Holdings,
     sts: Arc<dyn StsPolicies>,
 ) -> Situation {
-    Situation {
-        accounts: Arc::new(holdings.ledger.clone()),
-        ..wiring::situation(wiring, bound, resolver, sts)
-    }
+    let mut situation = wiring::situation(wiring, bound, resolver, sts);
+    situation.accounts = Arc::new(holdings.ledger.clone());
+    situation.settings.local = Some(holdings.reporting.receiver(wiring));
+    situation
 }
 
 impl Reloader {
@@ -80,6 +82,7 @@ impl Reloader {
             fixed: Fixed::of(&wiring),
             wiring,
             alarm: Alarm::default(),
+            key_watch: KeyWatch::default(),
             dns_test: DnsTest::default(),
         }
     }
@@ -103,22 +106,24 @@ impl Reloader {
         let entries = self.wiring.policy.exceptions();
         let entries = entries.into_iter().cloned().collect();
         alarm::tell(&self.alarm.watch(entries, UnixTime::now()));
+        self.key_watch.begin(&self.wiring.keys);
     }
 
     /// Tells what has become due.
     pub(super) fn look(&mut self, parts: &Parts) {
         self.dns_test.look(|| parts.core.holdings.resolver());
         alarm::tell(&self.alarm.look(UnixTime::now()));
+        self.key_watch.look(&self.wiring.keys);
     }
 
     /// Reads the configuration, puts it in force or leaves the old one, and tells of it.
     pub(super) async fn reload(&mut self, parts: &Parts) -> Reloaded {
         systemd::reloading();
         let (path, crls) = (self.config.clone(), self.wiring.crls.clone());
-        let read = task::spawn_blocking(move || postern_config::reload(&path, &crls)).await;
+        let read = task::spawn_blocking(move || read(&path, &crls)).await;
         let reloaded = match read {
-            Ok(Ok(loaded)) => self.replace(parts, loaded).await,
-            Ok(Err(errors)) => Err(lines(&errors)),
+            Ok(Ok(read)) => self.replace(parts, read).await,
+            Ok(Err(errors)) => Err(errors),
             // A panic, which was logged.
             Err(error) => Err(vec![format!("the configuration cannot be read: {error}")]),
         };
@@ -140,9 +145,9 @@ impl Reloader {
     }
 
     /// Puts settings in force. The notes say what to look at.
-    async fn replace(&mut self, parts: &Parts, loaded: Loaded) -> Result<Vec<String>, Vec<String>> {
+    async fn replace(&mut self, parts: &Parts, read: Read) -> Result<Vec<String>, Vec<String>> {
         let told = |failure: Failure| vec![failure.text().to_owned()];
-        let wiring = Arc::new(Wiring::from(loaded.settings));
+        let Read { wiring, warnings } = read;
         let resolver = wiring::resolver(&wiring.dns).map_err(told)?;
         let web = match &parts.web {
             Some(web) => Some((
@@ -153,7 +158,8 @@ impl Reloader {
         };
         let holdings = &parts.core.holdings;
         let prepared = holdings.prepare(&wiring).await.map_err(told)?;
-        let replaced = match parts.reception.replace(&wiring.reception) {
+        let reception = wiring.judging(Arc::clone(&resolver) as _);
+        let replaced = match parts.reception.replace(&reception) {
             Ok(replaced) => replaced,
             Err(faults) => {
                 holdings.give_up(prepared, &self.wiring).await;
@@ -168,7 +174,7 @@ impl Reloader {
         self.log.set_level(wiring.log.level);
         self.wiring = Arc::clone(&wiring);
         parts.face.applied(&wiring);
-        let mut notes: Vec<_> = loaded.warnings.iter().map(ToString::to_string).collect();
+        let mut notes = warnings;
         notes.extend(unbound(&replaced));
         notes.extend(self.fixed.changed(&wiring));
         notes.extend(served.err().map(|failure| failure.text().to_owned()));
@@ -204,8 +210,25 @@ fn tell_certificates(faults: &[CertificateError], errors: &[String]) {
     }
 }
 
-fn lines(errors: &Errors) -> Vec<String> {
-    errors.problems().iter().map(ToString::to_string).collect()
+/// A configuration that can be put in force.
+struct Read {
+    wiring: Arc<Wiring>,
+    warnings: Vec<String>,
+}
+
+/// Reads it, and the keys that it names, or tells all that is wrong with either.
+fn read(config: &Path, crls: &CrlRegistry) -> Result<Read, Vec<String>> {
+    let loaded = postern_config::reload(config, crls);
+    let loaded = loaded.map_err(|errors| told(errors.problems()))?;
+    let wiring = Wiring::try_from(loaded.settings);
+    Ok(Read {
+        wiring: Arc::new(wiring.map_err(|Unusable(faults)| told(&faults))?),
+        warnings: told(&loaded.warnings),
+    })
+}
+
+fn told(lines: &[impl ToString]) -> Vec<String> {
+    lines.iter().map(ToString::to_string).collect()
 }
 
 fn tell(reloaded: &Reloaded) {

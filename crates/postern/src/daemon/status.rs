@@ -9,8 +9,9 @@ use std::{
 
 use async_trait::async_trait;
 use postern_admin::{
-    ConfigurationStatus, Daemon, ListenerStatus, NoSuchPartner, Partner, PartnerPage, QueueStatus,
-    Reloaded, Status, Timestamp,
+    AuthenticationStatus, ConfigurationStatus, Daemon, ListenerStatus, NoSuchPartner, Partner,
+    PartnerPage, QueueStatus, Reloaded, Report, ReportOrder, ReportPage, ReportTrouble,
+    ReportsSent, Status, Timestamp,
 };
 use postern_config::StsServing;
 use postern_inbound::Listener;
@@ -106,6 +107,23 @@ impl Face {
         })
     }
 
+    /// How mail was judged and signed.
+    fn authentication(&self, wiring: &Wiring) -> AuthenticationStatus {
+        let holdings = &self.core.holdings;
+        let counted = holdings.figures.verdicts();
+        let now = SystemTime::now();
+        AuthenticationStatus {
+            judged: counted.judged,
+            dispositions: counted.dispositions.counts(),
+            spf: counted.spf.counts(),
+            dkim: counted.dkim.counts(),
+            dmarc: counted.dmarc.counts(),
+            arc: counted.arc.counts(),
+            keys: wiring.keys.describe(now),
+            reports: holdings.reporting.status(now),
+        }
+    }
+
     /// A panic in between leaves nothing half changed.
     fn current(&self) -> MutexGuard<'_, Current> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
@@ -151,6 +169,7 @@ impl Daemon for Face {
             destinations: self.core.outbound.destinations(),
             certificates: certificates::describe(&current.wiring.certificates),
             protection,
+            authentication: self.authentication(&current.wiring),
             panics: panics::total(),
             configuration: ConfigurationStatus {
                 file: self.config.clone(),
@@ -166,6 +185,21 @@ impl Daemon for Face {
 
     fn partner(&self, name: &str) -> Result<Partner, NoSuchPartner> {
         self.see(|view| view.partner(name))
+    }
+
+    async fn reports(&self, from: usize) -> Result<ReportPage, ReportTrouble> {
+        let reporting = &self.core.holdings.reporting;
+        reporting.page(from, SystemTime::now()).await
+    }
+
+    async fn report(&self, id: &str) -> Result<Report, ReportTrouble> {
+        let reporting = &self.core.holdings.reporting;
+        reporting.one(id, SystemTime::now()).await
+    }
+
+    async fn send_reports(&self, order: &ReportOrder) -> Result<ReportsSent, ReportTrouble> {
+        let reporting = &self.core.holdings.reporting;
+        reporting.carry_out(order, SystemTime::now()).await
     }
 
     async fn reload(&self) -> Reloaded {

@@ -194,7 +194,7 @@ mod tests {
             "#
         );
         match postern_config::parse(&text, &home.join("postern.toml")) {
-            Ok(loaded) => Wiring::from(loaded.settings),
+            Ok(loaded) => Wiring::try_from(loaded.settings).unwrap(),
             Err(errors) => panic!("{errors}"),
         }
     }

@@ -34,7 +34,8 @@ impl Relay {
             let _ = tell.send(());
             Ok(())
         };
-        let wiring = Wiring::from(settings);
+        let wiring = Wiring::try_from(settings);
+        let wiring = wiring.map_err(|error| Failure::new("the relay", &error))?;
         let running = async move { daemon::run(&config, wiring, log, announce).await };
         let mut relay = Self(tokio::spawn(Box::pin(running)));
         tokio::select! {

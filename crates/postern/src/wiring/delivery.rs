@@ -15,10 +15,10 @@ use postern_outbound::{
     Situation, TlsClients,
 };
 
-use super::Wiring;
+use super::{Wiring, keys::Keys, reception::own_domains};
 
 /// What delivery goes by. Where our own listeners are is added once they are bound.
-pub(super) fn settings(written: &postern_config::Settings) -> Settings {
+pub(super) fn settings(written: &postern_config::Settings, keys: &Keys) -> Settings {
     let delivery = &written.delivery;
     Settings {
         routes: routes(written),
@@ -38,6 +38,10 @@ pub(super) fn settings(written: &postern_config::Settings) -> Settings {
             postern_config::PrivateTargets::Refused => PrivateTargets::Refused,
             postern_config::PrivateTargets::Allowed => PrivateTargets::Allowed,
         },
+        own_domains: own_domains(&written.domains),
+        srs: keys.srs.clone(),
+        quarantine: written.authentication.quarantine_next_hops.clone(),
+        local_addresses: written.reports.receive.clone(),
         ..Settings::new(written.hostname.clone())
     }
 }
@@ -70,7 +74,10 @@ pub(crate) fn routes(written: &postern_config::Settings) -> Routes {
         let route = Route {
             next_hops: domain.next_hops.clone(),
             floor: Some(domain.floor.clone()),
-            senders: Senders::Kept,
+            senders: match domain.srs {
+                true => Senders::Rewritten,
+                false => Senders::Kept,
+            },
         };
         routes.add_own(domain.pattern.clone(), route);
     }

@@ -3,15 +3,21 @@
 //! Nothing is decided here: a number keeps its value, a word its meaning. What one setting means
 //! for two parts is the only thing worth a second look.
 
+mod authentication;
 mod delivery;
 mod dns;
 mod fetching;
+mod keys;
+mod ready;
 mod reception;
+mod rewriting;
 mod spool;
 
 use std::{path::PathBuf, sync::Arc};
 
+use postern_authentication::Signer;
 use postern_config::{CrlRegistry, HonourSts, Settings, StsServing};
+use postern_dns::Dns;
 use postern_fetch::{CrlSubscription, Targets};
 use postern_policy::Policy;
 use postern_tls::{CertificateFiles, CertificateStore, TrustAnchors};
@@ -20,6 +26,8 @@ pub(crate) use self::{
     delivery::{routes, situation},
     dns::resolver,
     fetching::http_client,
+    keys::Keys,
+    ready::{Fault, Ready, Unusable},
     reception::{floor, own_domains, role_word, tls_word},
     spool::settings as spool,
 };
@@ -46,17 +54,43 @@ pub(crate) struct Wiring {
     pub(crate) crls: CrlRegistry,
     /// The same, for who fetches them.
     pub(crate) revocation: Vec<CrlSubscription>,
+    /// What signs.
+    pub(crate) keys: Keys,
+    /// Who signs our mail with it.
+    pub(crate) signer: Arc<Signer>,
+    /// How mail of strangers is judged.
+    authentication: postern_config::Authentication,
+    /// What domains are told, and what they tell us.
+    pub(crate) reports: postern_config::Reports,
     pub(crate) delivery: postern_outbound::Settings,
+    /// Without who judges: that takes a resolver ([`Wiring::judging`]).
     pub(crate) reception: postern_inbound::Settings,
     pub(crate) control_socket: PathBuf,
     pub(crate) log: postern_config::Log,
 }
 
-impl From<Settings> for Wiring {
-    fn from(settings: Settings) -> Self {
+impl TryFrom<Settings> for Wiring {
+    type Error = Unusable;
+
+    /// Reads the keys that the settings name, and so blocks.
+    fn try_from(settings: Settings) -> Result<Self, Unusable> {
+        let ready = Ready::of(&settings)?;
+        Ok(Self::new(settings, ready))
+    }
+}
+
+impl Wiring {
+    /// The settings, for who signs nothing and takes nothing in.
+    pub(crate) fn to_look(settings: Settings) -> Self {
+        Self::new(settings, Ready::default())
+    }
+
+    fn new(settings: Settings, ready: Ready) -> Self {
+        let Ready { keys, rewriting } = ready;
         let spool = spool(&settings.spool);
         let dns = dns::settings(&settings.dns);
-        let delivery = delivery::settings(&settings);
+        let signer = Arc::new(Signer::new(keys.mail.clone()));
+        let delivery = delivery::settings(&settings, &keys);
         let domains = own_domains(&settings.domains);
         let listeners = settings.listeners.iter().map(reception::listener);
         let listeners = listeners.collect();
@@ -71,7 +105,7 @@ impl From<Settings> for Wiring {
             certificates: Arc::clone(&certificates),
             domains,
             authentication: None,
-            rewriting: Arc::default(),
+            rewriting: Arc::new(rewriting),
             listeners,
             limits,
         };
@@ -88,6 +122,10 @@ impl From<Settings> for Wiring {
             serving: settings.mta_sts.serving,
             revocation: fetching::subscriptions(&settings.crls),
             crls: settings.crls,
+            keys,
+            signer,
+            authentication: settings.authentication,
+            reports: settings.reports,
             delivery,
             reception,
             control_socket: settings.admin.socket,
@@ -97,6 +135,27 @@ impl From<Settings> for Wiring {
 }
 
 impl Wiring {
+    /// What reception goes by, where `dns` is asked about who wrote a message.
+    pub(crate) fn judging(&self, dns: Arc<dyn Dns>) -> postern_inbound::Settings {
+        let Self {
+            authentication,
+            keys,
+            signer,
+            reception,
+            ..
+        } = self;
+        let authentication = authentication::authentication(authentication, keys, signer, dns);
+        postern_inbound::Settings {
+            authentication: Some(Arc::new(authentication)),
+            ..reception.clone()
+        }
+    }
+
+    /// The name under which our results stand in messages.
+    pub(crate) fn authserv_id(&self) -> String {
+        self.authentication.authserv_id.to_string()
+    }
+
     /// Who vouches for hosts whose policy or revocation lists are fetched: those who vouch for
     /// mail hosts.
     pub(crate) fn trust(&self) -> &TrustAnchors {

@@ -11,7 +11,7 @@ use super::{delivery::own_addresses, *};
 fn wiring(text: &str) -> Wiring {
     let loaded = postern_config::parse(text, Path::new("/etc/postern/postern.toml"));
     match loaded {
-        Ok(loaded) => Wiring::from(loaded.settings),
+        Ok(loaded) => Wiring::try_from(loaded.settings).unwrap(),
         Err(errors) => panic!("{errors}"),
     }
 }
@@ -230,7 +230,7 @@ fn a_listener_has_its_own_profile() {
         "{text}\n[[tls.certificate]]\nname = \"default\"\nchain = \"mx.pem\"\nkey = \"mx.key\"\n"
     );
     let loaded = postern_config::parse(&text, &home.path().join("postern.toml"));
-    let wiring = loaded.map(|loaded| Wiring::from(loaded.settings)).unwrap();
+    let wiring = Wiring::try_from(loaded.unwrap().settings).unwrap();
     let profile = wiring.reception.listeners[0].profile.map(|it| it.name());
     assert_eq!(profile, Some(postern_tls::ProfileName::Modern));
 }

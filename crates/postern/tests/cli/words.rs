@@ -104,9 +104,9 @@ warning: postern.toml:12:7: listener.tls: the mail of your own hosts comes in cl
 \"starttls\" or \"required\"
 postern.toml: no errors, 2 warnings
 
-LISTENER        ROLE   TLS   PROFILE  MAY SEND ANYWHERE
-0.0.0.0:25      mx     none  general  nobody
-127.0.0.1:2525  relay  none  general  127.0.0.0/8, 10.0.0.0/8
+LISTENER        ROLE   TLS   PROFILE  STRANGERS  MAY SEND ANYWHERE
+0.0.0.0:25      mx     none  general  enforce    nobody
+127.0.0.1:2525  relay  none  general  enforce    127.0.0.0/8, 10.0.0.0/8
 
 MAIL FOR        IS      GOES TO
 example.org     ours    mail.internal:24
@@ -115,6 +115,10 @@ example.org     ours    mail.internal:24
 PARTNER               STAGE    DOMAINS                               OUTBOUND                               INBOUND
 Ministry of Examples  enforce  ministry.example, *.ministry.example  authenticated as mx1.ministry.example  encrypted
 Bank                  observe  bank.example                          encrypted                              encrypted
+
+AUTHENTICATION  IS
+results         told as mx1.example.org
+reports         dmarc, tls sent by postmaster@example.org
 ";
     assert_eq!(ran.out, expected);
     assert_eq!((ran.status, ran.err.as_str()), (0, ""));

@@ -1,27 +1,29 @@
 //! `postern check`: everything that loading a configuration finds out, and no more.
 
+mod authenticity;
 mod spool;
 mod summary;
 
-use std::path::Path;
+use std::{fmt, path::Path, time::SystemTime};
 
 use postern_config::{Errors, Loaded, Problem};
 use serde::Serialize;
 
-use self::{spool::Unusable, summary::Summary};
+use self::{spool::Unfit, summary::Summary};
 use crate::{
     cli::Format,
     failure::{Exit, Failure},
-    output,
+    output, signing_keys,
+    wiring::{Fault, Ready, Unusable},
 };
 
 /// What is printed for programs.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Report<'a> {
+struct Report {
     file: String,
-    errors: Vec<Found<'a>>,
-    warnings: Vec<Found<'a>>,
+    errors: Vec<Found>,
+    warnings: Vec<Found>,
     #[serde(skip_serializing_if = "Option::is_none")]
     means: Option<Summary>,
 }
@@ -29,12 +31,15 @@ struct Report<'a> {
 /// An error or a warning.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Found<'a> {
+struct Found {
     line: Option<usize>,
     column: Option<usize>,
-    key: &'a str,
-    wrong: &'a str,
-    right: &'a str,
+    key: String,
+    wrong: String,
+    right: String,
+    /// All of it in one line, for people.
+    #[serde(skip)]
+    text: String,
 }
 
 pub(crate) fn run(config: &Path, format: Format) -> Result<Exit, Failure> {
@@ -61,49 +66,61 @@ fn tell_errors(config: &Path, errors: &Errors, format: Format) -> Result<Exit, F
 }
 
 fn tell_meaning(config: &Path, loaded: &Loaded, format: Format) -> Result<Exit, Failure> {
-    let summary = Summary::of(&loaded.settings);
-    let unusable = spool::look(&loaded.settings.spool.path);
-    let exit = match unusable {
-        None | Some(Unusable::ByThisUser(_)) => Exit::Fine,
-        Some(Unusable::ByAnybody(_)) => Exit::Negative,
+    let report = report(config, loaded);
+    let exit = if report.errors.is_empty() {
+        Exit::Fine
+    } else {
+        Exit::Negative
     };
     if format.json {
-        let mut report = Report {
-            file: config.display().to_string(),
-            errors: Vec::new(),
-            warnings: loaded.warnings.iter().map(Found::of).collect(),
-            means: Some(summary),
-        };
-        match &unusable {
-            None => {}
-            Some(Unusable::ByThisUser(wrong)) => report.warnings.push(Found::spool(wrong)),
-            Some(Unusable::ByAnybody(wrong)) => report.errors.push(Found::spool(wrong)),
-        }
         output::print_json(&report)?;
     } else {
-        let mut text = String::new();
-        for warning in &loaded.warnings {
-            text.push_str(&format!("warning: {warning}\n"));
-        }
-        let spool = match &unusable {
-            None => (0, 0),
-            Some(Unusable::ByThisUser(wrong)) => {
-                text.push_str(&format!("warning: spool.path: {wrong}\n"));
-                (0, 1)
-            }
-            Some(Unusable::ByAnybody(wrong)) => {
-                text.push_str(&format!("spool.path: {wrong}\n"));
-                (1, 0)
-            }
-        };
-        let errors = number(spool.0, "error");
-        let warnings = number(loaded.warnings.len() + spool.1, "warning");
-        let file = config.display();
-        output::print(format_args!(
-            "{text}{file}: {errors}, {warnings}\n{summary}"
-        ))?;
+        output::print(report)?;
     }
     Ok(exit)
+}
+
+/// What the configuration means, and what else is found out by looking at what it names.
+fn report(config: &Path, loaded: &Loaded) -> Report {
+    let settings = &loaded.settings;
+    let mut errors = Vec::new();
+    let mut warnings: Vec<_> = loaded.warnings.iter().map(Found::of).collect();
+    let keys = match Ready::of(settings) {
+        Ok(ready) => ready.keys.describe(SystemTime::now()),
+        Err(Unusable(faults)) => {
+            errors.extend(faults.iter().map(Found::fault));
+            Vec::new()
+        }
+    };
+    let troubles = signing_keys::troubles(&keys).into_iter();
+    warnings.extend(troubles.map(Found::of_keys));
+    match spool::look(&settings.spool.path) {
+        None => {}
+        Some(Unfit::ForThisUser(wrong)) => warnings.push(Found::spool(&wrong)),
+        Some(Unfit::ForAnybody(wrong)) => errors.push(Found::spool(&wrong)),
+    }
+    Report {
+        file: config.display().to_string(),
+        errors,
+        warnings,
+        means: Some(Summary::of(settings, keys)),
+    }
+}
+
+/// For people.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for warning in &self.warnings {
+            writeln!(f, "warning: {}", warning.text)?;
+        }
+        for error in &self.errors {
+            writeln!(f, "{}", error.text)?;
+        }
+        let errors = number(self.errors.len(), "error");
+        let warnings = number(self.warnings.len(), "warning");
+        writeln!(f, "{}: {errors}, {warnings}", self.file)?;
+        self.means.iter().try_for_each(|means| write!(f, "{means}"))
+    }
 }
 
 /// `no errors`, `1 error`, `2 errors`.
@@ -115,25 +132,54 @@ fn number(number: usize, what: &str) -> String {
     }
 }
 
-impl<'a> Found<'a> {
-    /// That the queue cannot be kept where it is to be kept.
-    fn spool(wrong: &'a str) -> Self {
-        Self {
-            line: None,
-            column: None,
-            key: "spool.path",
-            wrong,
-            right: "give a directory that belongs to the user that postern runs as",
-        }
-    }
-
-    fn of(problem: &'a Problem) -> Self {
+impl Found {
+    fn of(problem: &Problem) -> Self {
         Self {
             line: problem.position().map(|position| position.line),
             column: problem.position().map(|position| position.column),
-            key: problem.key(),
-            wrong: problem.wrong(),
-            right: problem.right(),
+            key: problem.key().to_owned(),
+            wrong: problem.wrong().to_owned(),
+            right: problem.right().to_owned(),
+            text: problem.to_string(),
+        }
+    }
+
+    /// That something cannot be made which the configuration names.
+    fn fault(fault: &Fault) -> Self {
+        Self {
+            text: fault.to_string(),
+            ..Self::nowhere(fault.key, &fault.wrong, fault.right)
+        }
+    }
+
+    /// That a key has to be exchanged.
+    fn of_keys(trouble: String) -> Self {
+        let key = "domain.dkim";
+        Self {
+            text: format!("{key}: {trouble}"),
+            ..Self::nowhere(key, &trouble, "have a key for every moment")
+        }
+    }
+
+    /// That the queue cannot be kept where it is to be kept.
+    fn spool(wrong: &str) -> Self {
+        let key = "spool.path";
+        let right = "give a directory that belongs to the user that postern runs as";
+        Self {
+            text: format!("{key}: {wrong}"),
+            ..Self::nowhere(key, wrong, right)
+        }
+    }
+
+    /// What has no place in the file.
+    fn nowhere(key: &str, wrong: &str, right: &str) -> Self {
+        Self {
+            line: None,
+            column: None,
+            key: key.to_owned(),
+            wrong: wrong.to_owned(),
+            right: right.to_owned(),
+            text: String::new(),
         }
     }
 }

@@ -9,33 +9,33 @@ use rustix::{
 
 /// Why the queue cannot be kept there.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Unusable {
+pub(super) enum Unfit {
     /// This user cannot write there. The daemon may run as another one.
-    ByThisUser(String),
+    ForThisUser(String),
     /// Nobody can.
-    ByAnybody(String),
+    ForAnybody(String),
 }
 
 /// Looks at the directory, or where it is missing, at the one above that there is: the daemon
 /// makes what is missing below.
-pub(super) fn look(path: &Path) -> Option<Unusable> {
+pub(super) fn look(path: &Path) -> Option<Unfit> {
     let exists = |it: &&Path| it.symlink_metadata().is_ok();
     let absolute = std::path::absolute(path).ok()?;
     let there = absolute.ancestors().find(exists)?;
     let shown = there.display();
     if !there.is_dir() {
         let why = format!("{shown} is not a folder");
-        return Some(Unusable::ByAnybody(why));
+        return Some(Unfit::ForAnybody(why));
     }
     match access(there, Access::WRITE_OK | Access::EXEC_OK) {
         Ok(()) => None,
         Err(Errno::ROFS) => {
             let why = format!("{shown} is on a file system that cannot be written");
-            Some(Unusable::ByAnybody(why))
+            Some(Unfit::ForAnybody(why))
         }
         Err(error) => {
             let why = format!("this user may not write in {shown} ({error})");
-            Some(Unusable::ByThisUser(why))
+            Some(Unfit::ForThisUser(why))
         }
     }
 }
@@ -59,7 +59,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let file = home.path().join("queue");
         fs::write(&file, "").unwrap();
-        let expected = Unusable::ByAnybody(format!("{} is not a folder", file.display()));
+        let expected = Unfit::ForAnybody(format!("{} is not a folder", file.display()));
         assert_eq!(look(&file.join("below")), Some(expected));
     }
 }

@@ -2,14 +2,16 @@
 
 use std::fmt;
 
-use postern_admin::CertificateStatus;
+use postern_admin::{CertificateStatus, SigningKeyStatus};
 use postern_config::{Listener, ListenerTls, LocalDomain, Role, Route, RouteBy, Settings};
 use postern_policy::{ChannelLevel, Dane, Exclusivity, IdentityTerms, Partner};
 use serde::Serialize;
 
+use super::authenticity::{Authenticity, judgement};
 use crate::{
     certificates,
     output::{self, Table},
+    signing_keys,
 };
 
 /// What a configuration comes to.
@@ -22,6 +24,7 @@ pub(super) struct Summary {
     routes: Vec<WaySummary>,
     partners: Vec<PartnerSummary>,
     certificates: Vec<CertificateStatus>,
+    authentication: Authenticity,
 }
 
 #[derive(Debug, Serialize)]
@@ -30,6 +33,8 @@ struct ListenerSummary {
     address: String,
     role: &'static str,
     tls: &'static str,
+    /// What follows for strangers from who wrote their mail.
+    authentication: &'static str,
     /// Its own crypto profile, which is joined with the general one.
     profile: Option<&'static str>,
     networks: Vec<String>,
@@ -71,7 +76,7 @@ struct Demand {
 }
 
 impl Summary {
-    pub(super) fn of(settings: &Settings) -> Self {
+    pub(super) fn of(settings: &Settings, keys: Vec<SigningKeyStatus>) -> Self {
         Self {
             hostname: settings.hostname.to_string(),
             listeners: settings.listeners.iter().map(listener).collect(),
@@ -79,6 +84,7 @@ impl Summary {
             routes: settings.routes.iter().map(route).collect(),
             partners: settings.policy.partners().map(partner).collect(),
             certificates: certificates::describe(&settings.certificates.store),
+            authentication: Authenticity::of(settings, keys),
         }
     }
 }
@@ -97,6 +103,7 @@ fn listener(written: &Listener) -> ListenerSummary {
             ListenerTls::Implicit => "implicit",
             ListenerTls::None => "none",
         },
+        authentication: judgement(written.authentication),
         profile: written.profile.map(|profile| profile.name().as_str()),
         networks,
     }
@@ -161,7 +168,9 @@ fn domains(partner: &PartnerSummary) -> String {
     format!("{domains}, but not {}", partner.except.join(" or "))
 }
 
-fn strings<'a, T: ToString + 'a>(values: impl IntoIterator<Item = &'a T>) -> Vec<String> {
+pub(super) fn strings<'a, T: ToString + 'a>(
+    values: impl IntoIterator<Item = &'a T>,
+) -> Vec<String> {
     values.into_iter().map(T::to_string).collect()
 }
 
@@ -191,7 +200,9 @@ impl fmt::Display for Summary {
         section(f, &self.listeners())?;
         section(f, &self.ways())?;
         section(f, &self.partners())?;
-        section(f, &certificates::table(&self.certificates))
+        section(f, &certificates::table(&self.certificates))?;
+        section(f, &self.authentication.table())?;
+        section(f, &signing_keys::table(&self.authentication.keys))
     }
 }
 
@@ -203,8 +214,16 @@ fn section<const N: usize>(f: &mut fmt::Formatter<'_>, table: &Table<N>) -> fmt:
 }
 
 impl Summary {
-    fn listeners(&self) -> Table<5> {
-        let mut table = Table::new(["LISTENER", "ROLE", "TLS", "PROFILE", "MAY SEND ANYWHERE"]);
+    fn listeners(&self) -> Table<6> {
+        let head = [
+            "LISTENER",
+            "ROLE",
+            "TLS",
+            "PROFILE",
+            "STRANGERS",
+            "MAY SEND ANYWHERE",
+        ];
+        let mut table = Table::new(head);
         for it in &self.listeners {
             let networks = output::list(&it.networks, "nobody");
             table.row([
@@ -212,6 +231,7 @@ impl Summary {
                 it.role.into(),
                 it.tls.into(),
                 it.profile.unwrap_or("general").to_owned(),
+                it.authentication.to_owned(),
                 networks,
             ]);
         }

@@ -27,7 +27,7 @@ pub(super) fn run(config: &Path, only: Option<&Domain>, format: Format) -> Resul
     let settings = load_to_start(config)?.settings;
     let facts = facts(&settings)?;
     let domains: Vec<_> = chosen(&facts, only)?.into_iter().cloned().collect();
-    let wiring = Wiring::from(settings);
+    let wiring = Wiring::to_look(settings);
     let parts = super::super::wait_for(async {
         let dns = resolver(&wiring.dns)?;
         look(dns, facts, domains).await

@@ -65,6 +65,7 @@ fn refused(error: &ClientError) -> Failure {
     match error {
         ClientError::NoSuchPartner(_) => failure.negative(),
         ClientError::NoSuchMessage(_)
+        | ClientError::NoSuchReport(_)
         | ClientError::NotRunning { .. }
         | ClientError::NotPermitted(_)
         | ClientError::Connection { .. }

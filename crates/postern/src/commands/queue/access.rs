@@ -111,6 +111,7 @@ fn refused(error: &ClientError) -> Failure {
         | ClientError::TimedOut(_)
         | ClientError::NotUnderstood { .. }
         | ClientError::NoSuchPartner(_)
+        | ClientError::NoSuchReport(_)
         | ClientError::Refused(_) => failure,
     }
 }

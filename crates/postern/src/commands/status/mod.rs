@@ -1,5 +1,6 @@
 //! `postern status`.
 
+mod authentication;
 mod protection;
 
 use std::{fmt::Write as _, path::Path};
@@ -13,6 +14,7 @@ use crate::{
     failure::{Exit, Failure},
     load::whereabouts,
     output::{self, Table},
+    signing_keys,
 };
 
 pub(crate) fn run(config: &Path, format: Format) -> Result<Exit, Failure> {
@@ -83,6 +85,9 @@ fn text(status: &Status) -> String {
     for (name, value) in protection::lines(&status.protection) {
         line(name, &value);
     }
+    for (name, value) in authentication::lines(&status.authentication) {
+        line(name, &value);
+    }
     if status.panics > 0 {
         line(
             "panics",
@@ -97,13 +102,16 @@ fn text(status: &Status) -> String {
             listener.tls.clone(),
         ]);
     }
-    let certificates = certificates::table(&status.certificates);
-    let separator = if certificates.is_empty() { "" } else { "\n" };
-    format!(
-        "{text}\n{listeners}{separator}{}",
-        match separator {
-            "" => String::new(),
-            _ => certificates.to_string(),
-        }
-    )
+    let _ = write!(text, "\n{listeners}");
+    section(&mut text, &certificates::table(&status.certificates));
+    section(&mut text, &signing_keys::table(&status.authentication.keys));
+    text
+}
+
+/// A table below what was said, if there is something in it.
+fn section<const N: usize>(text: &mut String, table: &Table<N>) {
+    if !table.is_empty() {
+        // Writing to a string does not fail.
+        let _ = write!(text, "\n{table}");
+    }
 }

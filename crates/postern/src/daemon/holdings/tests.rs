@@ -1,3 +1,4 @@
+use postern_spool::{LocalSpool, Settings};
 use postern_testkit::Authority;
 
 use super::*;
@@ -30,9 +31,16 @@ fn wiring(home: &Path, trust: &str, honour: bool) -> Arc<Wiring> {
         "#
     );
     match postern_config::parse(&text, &home.join("postern.toml")) {
-        Ok(loaded) => Arc::new(Wiring::from(loaded.settings)),
+        Ok(loaded) => Arc::new(Wiring::try_from(loaded.settings).unwrap()),
         Err(errors) => panic!("{errors}"),
     }
+}
+
+/// What is held beside a queue of its own.
+fn open(home: &tempfile::TempDir, wiring: &Wiring) -> Result<Holdings, Failure> {
+    let queue = tempfile::tempdir_in(home.path()).unwrap().keep();
+    let queue = LocalSpool::open(&Settings::at(queue)).unwrap().spool;
+    Holdings::open(wiring, Arc::new(queue), resolver(&wiring.dns).unwrap())
 }
 
 async fn go_on(holdings: &Holdings, wiring: &Arc<Wiring>) {
@@ -44,7 +52,7 @@ async fn go_on(holdings: &Holdings, wiring: &Arc<Wiring>) {
 async fn what_need_not_change_goes_on_with_all_that_it_knows() {
     let home = home();
     let first = wiring(home.path(), "public", true);
-    let holdings = Holdings::open(&first, resolver(&first.dns).unwrap()).unwrap();
+    let holdings = open(&home, &first).unwrap();
     let at_start = Arc::clone(&holdings.fetchers.borrow());
     let same_policies = |other: &Fetchers| match (&at_start.policies, &other.policies) {
         (Some(one), Some(other)) => Arc::ptr_eq(one, other),
@@ -70,7 +78,7 @@ async fn what_need_not_change_goes_on_with_all_that_it_knows() {
 async fn a_configuration_that_is_given_up_leaves_what_was() {
     let home = home();
     let first = wiring(home.path(), "public", true);
-    let holdings = Holdings::open(&first, resolver(&first.dns).unwrap()).unwrap();
+    let holdings = open(&home, &first).unwrap();
     let before = Arc::clone(&holdings.fetchers.borrow());
     let other = wiring(home.path(), "ca.pem", false);
     let prepared = holdings.prepare(&other).await.unwrap();
@@ -82,8 +90,8 @@ async fn a_configuration_that_is_given_up_leaves_what_was() {
 async fn one_daemon_at_a_time_measures() {
     let home = home();
     let wiring = wiring(home.path(), "public", true);
-    let first = Holdings::open(&wiring, resolver(&wiring.dns).unwrap()).unwrap();
-    let second = Holdings::open(&wiring, resolver(&wiring.dns).unwrap()).unwrap_err();
+    let first = open(&home, &wiring).unwrap();
+    let second = open(&home, &wiring).unwrap_err();
     let text = second.text();
     assert!(text.contains("is in use by another process"), "{text}");
     drop(first);
@@ -93,10 +101,11 @@ async fn one_daemon_at_a_time_measures() {
 async fn the_keepers_end_when_they_are_asked_to() {
     let home = home();
     let wiring = wiring(home.path(), "public", true);
-    let holdings = Holdings::open(&wiring, resolver(&wiring.dns).unwrap()).unwrap();
+    let holdings = open(&home, &wiring).unwrap();
     let mut keepers = holdings.keep();
     go_on(&holdings, &wiring).await;
     keepers.finish().await;
-    assert!(keepers.fetching.is_finished() && keepers.writing.is_finished());
+    assert!(keepers.fetching.is_finished() && keepers.sending.is_finished());
+    assert!(keepers.writing.is_finished() && keepers.writing_counts.is_finished());
     assert!(home.path().join("queue/ledger").is_dir());
 }
