@@ -4,6 +4,8 @@
 //! honest message takes a dozen questions and well under a second; what needs more than the
 //! settings allow is *not known*, which never turns into a pass.
 
+pub(crate) mod library;
+
 use std::{
     net::IpAddr,
     sync::{
