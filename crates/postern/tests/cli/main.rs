@@ -14,6 +14,8 @@ mod partners;
 mod publishing;
 mod queue;
 mod reload;
+mod reports;
+mod signing;
 mod systemd;
 mod words;
 mod world;

@@ -47,6 +47,7 @@ path = "queue"
 [[listener]]
 address = "127.0.0.1:0"
 role = "mx"
+authentication = "off"
 [tls]
 trust = ["public"]
 [[tls.certificate]]

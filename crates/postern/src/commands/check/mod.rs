@@ -92,8 +92,8 @@ fn report(config: &Path, loaded: &Loaded) -> Report {
             Vec::new()
         }
     };
-    let troubles = signing_keys::troubles(&keys).into_iter();
-    warnings.extend(troubles.map(Found::of_keys));
+    let troubles = signing_keys::troubles(&keys);
+    warnings.extend(troubles.iter().map(|it| Found::of_keys(it)));
     match spool::look(&settings.spool.path) {
         None => {}
         Some(Unfit::ForThisUser(wrong)) => warnings.push(Found::spool(&wrong)),
@@ -153,11 +153,11 @@ impl Found {
     }
 
     /// That a key has to be exchanged.
-    fn of_keys(trouble: String) -> Self {
+    fn of_keys(trouble: &str) -> Self {
         let key = "domain.dkim";
         Self {
             text: format!("{key}: {trouble}"),
-            ..Self::nowhere(key, &trouble, "have a key for every moment")
+            ..Self::nowhere(key, trouble, "have a key for every moment")
         }
     }
 

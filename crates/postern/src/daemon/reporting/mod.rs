@@ -19,6 +19,9 @@ mod receiving;
 mod theirs;
 mod view;
 
+#[cfg(test)]
+mod tests;
+
 use std::{path::Path, sync::Arc, time::Duration};
 
 use postern_dns::Dns;

@@ -41,7 +41,7 @@ impl Reporting {
             .spawn(async move { send(&sending, &meant, now).await });
         let sent = work.await;
         let sent = sent.map_err(|_| ReportTrouble::Failed("sending failed: see the log".into()))?;
-        Ok(self.told(&in_force, sent, now))
+        Ok(self.told(&in_force, &sent, now))
     }
 
     fn would_send(&self, sending: &Sending, meant: &Meant, now: SystemTime) -> ReportsSent {
@@ -64,7 +64,7 @@ impl Reporting {
     fn told(
         &self,
         in_force: &Arc<InForce>,
-        sent: Vec<(ReportKey, Progress)>,
+        sent: &[(ReportKey, Progress)],
         now: SystemTime,
     ) -> ReportsSent {
         let lines = sent.iter().map(|(key, progress)| {

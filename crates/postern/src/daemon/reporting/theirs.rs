@@ -83,7 +83,7 @@ fn line(summary: &Summary) -> ReportLine {
     }
 }
 
-fn fact(name: &str, value: impl ToString) -> ReportFact {
+fn fact(name: &str, value: &impl ToString) -> ReportFact {
     ReportFact {
         name: name.to_owned(),
         value: value.to_string(),
@@ -93,10 +93,10 @@ fn fact(name: &str, value: impl ToString) -> ReportFact {
 fn dmarc(bare: admin::Report, report: &AggregateReport, found: &ReceivedReport) -> admin::Report {
     let metadata = &report.metadata;
     let mut facts = vec![
-        fact("received", Timestamp::from(found.received_at)),
+        fact("received", &Timestamp::from(found.received_at)),
         fact("contact", &metadata.email),
         fact("name", &metadata.report_id),
-        fact("policy", report.policy.p),
+        fact("policy", &report.policy.p),
     ];
     facts.extend(metadata.error.iter().map(|error| fact("error", error)));
     let cut = report.rows.len().saturating_sub(view::ROWS);
@@ -169,7 +169,7 @@ fn failure(bare: admin::Report, facts: &FailureFacts) -> admin::Report {
     }
     let arrival = facts.arrival.and_then(|at| u64::try_from(at).ok());
     let arrival = arrival.and_then(|at| UNIX_EPOCH.checked_add(Duration::from_secs(at)));
-    told.extend(arrival.map(|at: SystemTime| fact("arrived", Timestamp::from(at))));
+    told.extend(arrival.map(|at: SystemTime| fact("arrived", &Timestamp::from(at))));
     let results = facts.authentication_results.iter();
     told.extend(results.map(|text| fact("results", text)));
     admin::Report {
