@@ -7,6 +7,9 @@
 #[path = "house/dependencies.rs"]
 mod dependencies;
 #[cfg(test)]
+#[path = "house/documents.rs"]
+mod documents;
+#[cfg(test)]
 #[path = "house/files.rs"]
 mod files;
 #[cfg(test)]

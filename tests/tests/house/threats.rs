@@ -468,7 +468,7 @@ fn missing_tests_are_noticed() {
 }
 
 /// Those of `tests` that do not exist.
-fn missing(tests: &[&str]) -> Vec<String> {
+pub(crate) fn missing(tests: &[&str]) -> Vec<String> {
     let exists = |test: &&&str| {
         let (file, name) = test.split_once(' ').unwrap_or((test, ""));
         match fs::read_to_string(project().join(file)) {
