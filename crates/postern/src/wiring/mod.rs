@@ -90,7 +90,10 @@ impl Wiring {
         let spool = spool(&settings.spool);
         let dns = dns::settings(&settings.dns);
         let signer = Arc::new(Signer::new(keys.mail.clone()));
-        let delivery = delivery::settings(&settings, &keys);
+        let delivery = postern_outbound::Settings {
+            signer: Some(Arc::clone(&signer)),
+            ..delivery::settings(&settings, &keys)
+        };
         let domains = own_domains(&settings.domains);
         let listeners = settings.listeners.iter().map(reception::listener);
         let listeners = listeners.collect();

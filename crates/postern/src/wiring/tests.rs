@@ -246,3 +246,74 @@ role = "relay"
 tls = "none"
 networks = ["127.0.0.0/8"]
 "#;
+
+#[test]
+fn who_wrote_a_message_is_judged_and_said_as_the_configuration_has_it() {
+    let home = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let file = home.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(&file, mode).unwrap();
+    };
+    let key = postern_authentication::make_dkim_key(postern_authentication::DkimKeyKind::Ed25519);
+    write("dkim.key", &key.unwrap());
+    write("srs.secret", "0123456789abcdef0123456789abcdef");
+    let text = format!(
+        r#"{HEAD}
+        [[listener]]
+        address = "127.0.0.1:0"
+        role = "mx"
+        tls = "none"
+        quarantine = "redirect"
+        [[domain]]
+        name = "example.org"
+        next-hop = ["192.0.2.1:2525"]
+        [[domain.dkim]]
+        selector = "s1"
+        key = "dkim.key"
+        [[alias]]
+        address = "sales@example.org"
+        to = ["jo@example.org", "mo@example.net"]
+        [authentication]
+        authserv-id = "example.org"
+        received-spf = true
+        temperror-limit = "10m"
+        quarantine-next-hop = ["quarantine.internal:26"]
+        [authentication.arc]
+        domain = "example.org"
+        selector = "s1"
+        key = "dkim.key"
+        [srs]
+        domain = "example.org"
+        secret = ["srs.secret"]
+        [reports]
+        receive = ["dmarc@example.org"]
+        "#
+    );
+    let loaded = postern_config::parse(&text, &home.path().join("postern.toml"));
+    let settings = loaded.unwrap_or_else(|errors| panic!("{errors}")).settings;
+    let wiring = Wiring::try_from(settings).unwrap();
+
+    let dns = Arc::new(postern_dns::FixedZone::default());
+    let reception = wiring.judging(dns);
+    let judged = reception.authentication.unwrap();
+    assert_eq!(judged.authserv_id, "example.org");
+    assert!(judged.received_spf);
+    assert_eq!(judged.temperror_limit.as_secs(), 600);
+    assert!(judged.sealer.is_some());
+    let own: Domain = "example.org".parse().unwrap();
+    let now = std::time::SystemTime::now();
+    assert_eq!(judged.signer.keys_for(&own, now).len(), 1);
+    let apart = postern_inbound::Judgement::Enforce(postern_inbound::Quarantine::Redirect);
+    assert_eq!(reception.listeners[0].judgement, apart);
+    let (sales, _) = ForwardPath::parse_prefix("<sales@example.org>").unwrap();
+    let behind = reception.rewriting.recipient(&sales, now).unwrap();
+    assert_eq!(behind.to.len(), 2);
+
+    let delivery = &wiring.delivery;
+    assert!(delivery.srs.is_some() && delivery.signer.is_some());
+    assert_eq!(delivery.quarantine[0].to_string(), "quarantine.internal:26");
+    assert_eq!(delivery.local_addresses[0].to_string(), "dmarc@example.org");
+    assert!(delivery.own_domains.find(&own).is_some());
+}
