@@ -1,14 +1,23 @@
-//! `check_host()` (RFC 7208 §4).
+//! `check_host()` (RFC 7208 §4): which records are read, in which order, and what it may cost.
+//!
+//! What a record says is for mail-auth to tell. Here is what it needs for that: every question is
+//! put to our own DNS when the evaluation comes to it, and no earlier, so that the first one that
+//! fails ends it, and the limits on look-ups are met at the term where they belong. Records that
+//! others include or redirect to are evaluated by themselves: mail-auth leaves two records that
+//! include each other at once, with the qualifier of the inner one, and counts terms and nothing
+//! else.
 
-use std::{net::IpAddr, pin::Pin};
+use std::{collections::HashMap, net::IpAddr, pin::Pin};
 
+use mail_auth::SpfResult as Library;
 use postern_dns::Name;
 use postern_mail::Foreign;
 
 use super::{
     SpfResult,
-    macros::{DomainSpec, Meaning},
-    record::{self, Lengths, Mechanism, Record, agree},
+    library::{Answers, Question},
+    names::Identity,
+    record::{self, Kind, Record, Target},
 };
 use crate::answers::{self, Missing, Questions};
 
@@ -20,16 +29,6 @@ const VOIDS: usize = 2;
 
 /// The most hosts of one `mx`, and the most names of one address (RFC 7208 §4.6.4).
 const HOSTS: usize = 10;
-
-/// Who is judged.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Identity<'a> {
-    /// In canonical form: an IPv4 address is never written as an IPv6 one.
-    pub(super) client: IpAddr,
-    pub(super) helo: &'a str,
-    pub(super) local_part: &'a str,
-    pub(super) domain: &'a str,
-}
 
 /// What a record says, and which of its directives did.
 #[derive(Debug)]
@@ -57,6 +56,17 @@ pub(super) struct Evaluation<'a> {
     validated: Option<Vec<String>>,
 }
 
+/// One record on the way to its result.
+struct Progress<'a> {
+    domain: &'a str,
+    record: Record,
+    answers: Answers,
+    /// The hosts of the terms that ask for some.
+    hosts: HashMap<usize, Vec<Name>>,
+    /// What the record says that stands in for this one.
+    redirected: Option<Finding>,
+}
+
 type Checked<'a> = Pin<Box<dyn Future<Output = Result<Finding, Stop>> + Send + 'a>>;
 
 impl<'a> Evaluation<'a> {
@@ -74,30 +84,26 @@ impl<'a> Evaluation<'a> {
     /// times, which bounds the depth as well.
     pub(super) fn check_host<'b>(&'b mut self, domain: &'b str) -> Checked<'b> {
         Box::pin(async move {
-            let record = self.record(domain).await?;
-            for directive in &record.directives {
-                if self.matches(&directive.mechanism, domain).await? {
-                    return Ok(Finding {
-                        result: directive.result,
-                        reason: format!(
-                            "{} in the record of {}",
-                            directive.text,
-                            Foreign::new(domain)
-                        ),
-                    });
+            let mut progress = Progress {
+                domain,
+                record: self.record(domain).await?,
+                answers: Answers::new(),
+                hosts: HashMap::new(),
+                redirected: None,
+            };
+            let given = progress.record.given(self.identity.client);
+            loop {
+                let client = self.identity.client;
+                let result = progress.answers.evaluate(&given, domain, client);
+                match progress.answers.missing() {
+                    Some(question) => self.answer(question, &mut progress).await?,
+                    None => return progress.finding(result, client),
                 }
-            }
-            match &record.redirect {
-                Some(target) => self.redirect(target, domain).await,
-                None => Ok(Finding {
-                    result: SpfResult::Neutral,
-                    reason: format!("nothing in the record of {} matches", Foreign::new(domain)),
-                }),
             }
         })
     }
 
-    /// The one record of a domain (RFC 7208 §4.3 to §4.6).
+    /// The one record of a domain (RFC 7208 §4.3 to §4.6). mail-auth takes the first of several.
     async fn record(&self, domain: &str) -> Result<Record, Stop> {
         let shown = Foreign::new(domain);
         let none = || Stop::None(format!("{shown} has no record"));
@@ -113,142 +119,134 @@ impl<'a> Evaluation<'a> {
         if records.next().is_some() {
             return Err(Stop::Permanent(format!("{shown} has several records")));
         }
-        Record::parse(record).map_err(|fault| Stop::Permanent(format!("{shown}: {fault}")))
+        Record::read(record).map_err(|fault| Stop::Permanent(format!("{shown}: {fault}")))
     }
 
-    async fn matches(&mut self, mechanism: &Mechanism, domain: &str) -> Result<bool, Stop> {
-        match mechanism {
-            Mechanism::All => Ok(true),
-            Mechanism::Ip(address, length) => Ok(agree(*address, self.identity.client, *length)),
-            Mechanism::Include(target) => self.include(target, domain).await,
-            Mechanism::A(target, lengths) => self.a(target.as_ref(), *lengths, domain).await,
-            Mechanism::Mx(target, lengths) => self.mx(target.as_ref(), *lengths, domain).await,
-            Mechanism::Ptr(target) => self.ptr(target.as_ref(), domain).await,
-            Mechanism::Exists(target) => self.exists(target, domain).await,
-        }
-    }
-
-    /// RFC 7208 §5.2.
-    async fn include(&mut self, target: &DomainSpec, domain: &str) -> Result<bool, Stop> {
-        self.count_term()?;
-        let Some(target) = self.expand(target, domain).await else {
-            return Ok(false);
-        };
-        match self.check_host(&target).await {
-            Ok(finding) => Ok(finding.result == SpfResult::Pass),
-            Err(Stop::None(why)) => Err(Stop::Permanent(why)),
-            Err(stop) => Err(stop),
-        }
-    }
-
-    /// RFC 7208 §6.1.
-    async fn redirect(&mut self, target: &DomainSpec, domain: &str) -> Result<Finding, Stop> {
-        self.count_term()?;
-        let target = self.expand(target, domain).await;
-        let target = target
-            .ok_or_else(|| Stop::Permanent("redirect needs a local-part of ASCII".to_owned()))?;
-        match self.check_host(&target).await {
-            Err(Stop::None(why)) => Err(Stop::Permanent(why)),
-            checked => checked,
-        }
-    }
-
-    /// RFC 7208 §5.3.
-    async fn a(
+    /// Finds out what mail-auth wants to know.
+    async fn answer(
         &mut self,
-        target: Option<&DomainSpec>,
-        lengths: Lengths,
-        domain: &str,
-    ) -> Result<bool, Stop> {
-        self.count_term()?;
-        match self.target(target, domain).await {
-            Some(host) => self.host_agrees(&host, lengths).await,
-            None => Ok(false),
+        question: Question,
+        progress: &mut Progress<'_>,
+    ) -> Result<(), Stop> {
+        if let Some(host) = question.host {
+            let hosts = progress.hosts.get(&question.term);
+            let host = hosts.and_then(|it| it.get(host)).cloned();
+            let addresses = self.addresses(host, self.identity.client).await?;
+            progress.answers.learn_addresses(question, &addresses);
+            return Ok(());
         }
+        self.count_term()?;
+        let nowhere = || Stop::Permanent("a question comes from no term".to_owned());
+        let target = progress.record.target(question.term).cloned();
+        let target = target.ok_or_else(nowhere)?;
+        let name = self.expand(&target, progress.domain).await;
+        match target.kind {
+            Kind::Include | Kind::Redirect => self.follow(question, target, name, progress).await,
+            Kind::Mx => self.mx(question, name, progress).await,
+            Kind::A | Kind::Exists | Kind::Ptr => {
+                let addresses = self.matched(target.kind, name).await?;
+                progress.answers.learn_addresses(question, &addresses);
+                Ok(())
+            }
+        }
+    }
+
+    /// Evaluates another record (RFC 7208 §5.2, §6.1). mail-auth is told what that one says.
+    async fn follow(
+        &mut self,
+        question: Question,
+        target: Target,
+        name: Option<String>,
+        progress: &mut Progress<'_>,
+    ) -> Result<(), Stop> {
+        let Some(name) = name else {
+            if target.kind == Kind::Redirect {
+                let why = "redirect needs a local-part of ASCII";
+                return Err(Stop::Permanent(why.to_owned()));
+            }
+            progress.answers.learn_record(question.term, '?');
+            return Ok(());
+        };
+        let finding = match self.check_host(&name).await {
+            Err(Stop::None(why)) => return Err(Stop::Permanent(why)),
+            checked => checked?,
+        };
+        let qualifier = finding.qualifier();
+        progress.answers.learn_record(question.term, qualifier);
+        if target.kind == Kind::Redirect {
+            progress.redirected = Some(finding);
+        }
+        Ok(())
     }
 
     /// RFC 7208 §5.4.
     async fn mx(
         &mut self,
-        target: Option<&DomainSpec>,
-        lengths: Lengths,
-        domain: &str,
-    ) -> Result<bool, Stop> {
-        self.count_term()?;
-        let Some(name) = self.target(target, domain).await else {
-            return Ok(false);
-        };
-        let hosts = self.questions.mx(&name).await;
-        let hosts = self.found(hosts)?;
-        if hosts.len() > HOSTS {
-            return Err(Stop::Permanent(format!(
-                "{name} has more than {HOSTS} MX hosts"
-            )));
-        }
-        for host in hosts.iter().filter(|host| !host.exchange.is_root()) {
-            if self.host_agrees(&host.exchange, lengths).await? {
-                return Ok(true);
+        question: Question,
+        name: Option<String>,
+        progress: &mut Progress<'_>,
+    ) -> Result<(), Stop> {
+        let mut hosts = Vec::new();
+        if let Some(name) = name.and_then(|it| answers::name(&it).ok()) {
+            let found = self.questions.mx(&name).await;
+            hosts = self.found(&name, found)?;
+            if hosts.len() > HOSTS {
+                let why = format!("{name} has more than {HOSTS} MX hosts");
+                return Err(Stop::Permanent(why));
             }
         }
-        Ok(false)
+        let hosts = hosts.into_iter().map(|it| it.exchange);
+        let hosts: Vec<_> = hosts.filter(|it| !it.is_root()).collect();
+        progress.answers.learn_hosts(question.term, hosts.len());
+        progress.hosts.insert(question.term, hosts);
+        Ok(())
     }
 
-    /// RFC 7208 §5.5: an error is no match.
-    async fn ptr(&mut self, target: Option<&DomainSpec>, domain: &str) -> Result<bool, Stop> {
-        self.count_term()?;
-        let Some(name) = self.target(target, domain).await else {
-            return Ok(false);
-        };
-        let name = name.to_string();
-        let validated = self.validated().await;
-        Ok(validated.iter().any(|it| is_at_or_below(it, &name)))
-    }
-
-    /// RFC 7208 §5.7: asks for A, whatever the address of the client is.
-    async fn exists(&mut self, target: &DomainSpec, domain: &str) -> Result<bool, Stop> {
-        self.count_term()?;
-        let Some(name) = self.target(Some(target), domain).await else {
-            return Ok(false);
-        };
-        let like = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
-        let addresses = self.questions.addresses(&name, like).await;
-        Ok(!self.found(addresses)?.is_empty())
-    }
-
-    async fn host_agrees(&mut self, host: &Name, lengths: Lengths) -> Result<bool, Stop> {
+    /// The addresses of which one must be like the client's. Those of terms that ask for nothing
+    /// of the kind are the client's, if they match.
+    async fn matched(&mut self, kind: Kind, name: Option<String>) -> Result<Vec<IpAddr>, Stop> {
+        let name = name.and_then(|it| answers::name(&it).ok());
         let client = self.identity.client;
-        let addresses = self.questions.addresses(host, client).await;
-        let addresses = self.found(addresses)?;
-        Ok(addresses.iter().any(|it| lengths.agree(*it, client)))
-    }
-
-    /// The name a mechanism speaks of. One that cannot be a name matches nothing
-    /// (RFC 7208 §4.8).
-    async fn target(&mut self, target: Option<&DomainSpec>, domain: &str) -> Option<Name> {
-        let name = match target {
-            Some(target) => self.expand(target, domain).await?,
-            None => domain.to_owned(),
+        let matches = match (kind, name) {
+            // RFC 7208 §5.5: an error is no match.
+            (Kind::Ptr, Some(name)) => {
+                let domain = name.to_string();
+                let validated = self.validated().await;
+                validated.iter().any(|it| is_at_or_below(it, &domain))
+            }
+            // RFC 7208 §5.7: asks for A, whatever the address of the client is.
+            (Kind::Exists, name) => {
+                let like = std::net::Ipv4Addr::UNSPECIFIED.into();
+                !self.addresses(name, like).await?.is_empty()
+            }
+            (_, name) => return self.addresses(name, client).await,
         };
-        answers::name(&name).ok()
+        Ok(matches.then_some(client).into_iter().collect())
     }
 
-    async fn expand(&mut self, spec: &DomainSpec, domain: &str) -> Option<String> {
-        let validated_name = match spec.needs_validated_name() {
+    /// The addresses of a name. One that cannot be a name has none (RFC 7208 §4.8).
+    async fn addresses(&mut self, name: Option<Name>, like: IpAddr) -> Result<Vec<IpAddr>, Stop> {
+        let Some(name) = name else {
+            return Ok(Vec::new());
+        };
+        let addresses = self.questions.addresses(&name, like).await;
+        self.found(&name, addresses)
+    }
+
+    /// The name that a term of the record of `domain` speaks of.
+    async fn expand(&mut self, target: &Target, domain: &str) -> Option<String> {
+        let Some(name) = &target.name else {
+            return Some(domain.to_owned());
+        };
+        let validated_name = match name.needs_ptr() {
             true => self.validated_name(domain).await,
             false => String::new(),
         };
-        spec.expand(&Meaning {
-            local_part: self.identity.local_part,
-            sender_domain: self.identity.domain,
-            domain,
-            client: self.identity.client,
-            validated_name: &validated_name,
-            helo: self.identity.helo,
-        })
+        self.identity.expand(name, domain, &validated_name)
     }
 
     /// What `p` stands for: a name of the client that is the domain, else one below it, else any
-    /// (RFC 7208 §7.3).
+    /// (RFC 7208 §7.3). mail-auth takes the first name that the client's address claims.
     async fn validated_name(&mut self, domain: &str) -> String {
         let validated = self.validated().await;
         let same = validated.iter().find(|it| it.eq_ignore_ascii_case(domain));
@@ -278,28 +276,76 @@ impl<'a> Evaluation<'a> {
     fn count_term(&mut self) -> Result<(), Stop> {
         self.terms += 1;
         if self.terms > TERMS {
-            return Err(Stop::Permanent(format!(
-                "more than {TERMS} terms cause look-ups"
-            )));
+            return Err(too_many_terms());
         }
         Ok(())
     }
 
     /// What a look-up brought; nothing, where there is nothing, which is counted.
-    fn found<T>(&mut self, looked_up: Result<Vec<T>, Missing>) -> Result<Vec<T>, Stop> {
-        match looked_up {
+    fn found<T>(&mut self, name: &Name, found: Result<Vec<T>, Missing>) -> Result<Vec<T>, Stop> {
+        match found {
             Ok(records) => Ok(records),
             Err(Missing::Unknown(why)) => Err(Stop::Temporary(why)),
             Err(Missing::NoSuchName | Missing::NoData) => {
                 self.voids += 1;
                 if self.voids > VOIDS {
-                    let why = format!("more than {VOIDS} look-ups find nothing");
+                    let why = format!("more than {VOIDS} look-ups find nothing, as that of {name}");
                     return Err(Stop::Permanent(why));
                 }
                 Ok(Vec::new())
             }
         }
     }
+}
+
+impl Progress<'_> {
+    /// What mail-auth found, once it knows all it asked for.
+    fn finding(mut self, result: Option<Library>, client: IpAddr) -> Result<Finding, Stop> {
+        let result = match result {
+            Some(Library::Pass) => SpfResult::Pass,
+            Some(Library::Fail) => SpfResult::Fail,
+            Some(Library::SoftFail) => SpfResult::SoftFail,
+            Some(Library::Neutral) => SpfResult::Neutral,
+            // All records are read by now, so one of them has too many terms by itself.
+            Some(Library::PermError) => return Err(too_many_terms()),
+            Some(Library::None) => return Err(Stop::None("there is no such domain".to_owned())),
+            Some(Library::TempError) | None => {
+                let why = "the evaluation does not end";
+                return Err(Stop::Temporary(why.to_owned()));
+            }
+        };
+        if let Some(finding) = self.redirected {
+            return Ok(finding);
+        }
+        let passes = |record: &str| {
+            let result = self.answers.evaluate(record, self.domain, client);
+            result == Some(Library::Pass)
+        };
+        let shown = Foreign::new(self.domain);
+        let reason = match self.record.matching(client, passes) {
+            Some(directive) => format!("{directive} in the record of {shown}"),
+            None => format!("nothing in the record of {shown} matches"),
+        };
+        Ok(Finding { result, reason })
+    }
+}
+
+impl Finding {
+    /// The qualifier that stands for the result.
+    fn qualifier(&self) -> char {
+        match self.result {
+            SpfResult::Pass => '+',
+            SpfResult::Fail => '-',
+            SpfResult::SoftFail => '~',
+            SpfResult::Neutral | SpfResult::None | SpfResult::TempError | SpfResult::PermError => {
+                '?'
+            }
+        }
+    }
+}
+
+fn too_many_terms() -> Stop {
+    Stop::Permanent(format!("more than {TERMS} terms cause look-ups"))
 }
 
 fn is_at_or_below(name: &str, domain: &str) -> bool {

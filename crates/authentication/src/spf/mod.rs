@@ -1,16 +1,24 @@
 //! Which clients may speak for a domain (RFC 7208).
 //!
-//! The evaluation is our own. That of mail-auth 0.13.3 accepts records that are not of the
-//! grammar, takes the first of several records, does not count look-ups that find nothing, takes
-//! for validated whatever name an address claims, and cannot be told by a cache that a name for
-//! `exists` has no address; `tests/gaps.rs` shows what can be shown without a name server.
+//! mail-auth reads records, expands macros and says what a record says. It gets its answers from
+//! our own DNS, one after another as it comes to them. What it does otherwise than RFC 7208 is put
+//! right around it, as these say:
+//! - [`grammar`]: records that are not of the grammar are refused;
+//! - [`record`]: terms are written so that mail-auth asks for what they mean;
+//! - [`names`]: what macros stand for;
+//! - [`evaluation`]: several records at a name, records within records, look-ups that find
+//!   nothing or fail, MX hosts, and names of the client.
+//!
+//! `tests/gaps.rs` shows what the library does by itself.
 //!
 //! All of RFC 7208 is here, but for two things: explanations of a `fail` (`exp`, §6.2) are not
 //! got, since what a stranger writes is not for us to quote in replies, and records of the type
 //! SPF are not asked for (§3.1).
 
 mod evaluation;
-mod macros;
+mod grammar;
+mod library;
+mod names;
 mod outcome;
 mod record;
 
@@ -21,8 +29,11 @@ use std::net::IpAddr;
 
 use postern_mail::{Domain, Host, ReversePath};
 
-use self::evaluation::{Evaluation, Identity, Stop};
 pub use self::outcome::{SpfOutcome, SpfResult};
+use self::{
+    evaluation::{Evaluation, Stop},
+    names::Identity,
+};
 use crate::{answers::Questions, reason::printable};
 
 /// Judges the name that a client calls itself by (RFC 7208 §2.3).

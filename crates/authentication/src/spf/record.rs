@@ -1,4 +1,4 @@
-//! The text of a record (RFC 7208 §12).
+//! The text of a record, as it is published and as mail-auth is given it.
 //!
 //! ```abnf
 //! record    = "v=spf1" *( 1*SP ( directive / modifier ) ) *SP
@@ -11,48 +11,68 @@
 //! modifier  = ( "redirect=" / "exp=" ) domain-spec / name "=" macro-string
 //! dual-cidr-length = [ ip4-cidr-length ] [ "/" ip6-cidr-length ]
 //! ```
-//! A record is read as a whole before anything in it counts: a mistake anywhere is a
-//! `permerror` (RFC 7208 §4.6).
+//! A mistake anywhere in a record is a `permerror` before anything in it counts (RFC 7208 §4.6);
+//! mail-auth passes over some, so the terms are held against the grammar first. Then the record is
+//! written anew for mail-auth to read:
+//!
+//! | published | given | because |
+//! |---|---|---|
+//! | `a:%{d2}/24` | `a:0/24` | the term is named by its number, so that a question tells which term it comes from; the macro is expanded when the term is reached, with its `%{p}` validated |
+//! | `include:x.example` | `include:1` | the same; the answer is a record that says what the one at `x.example` says of the client |
+//! | `exists:x.example` | `a:2/0//0` | no cache can tell mail-auth that a name does not exist |
+//! | `ptr:x.example` | `a:3/0//0` | mail-auth counts every name of the client as a term |
+//! | `ip6:::/0`, if the client has an IPv4 address | nothing | mail-auth takes that for a mapped IPv6 address |
+//! | `exp=x.example` | nothing | explanations are not got |
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-use super::{
-    SpfResult,
-    macros::{DomainSpec, Letters, MacroString},
+use std::{
+    fmt::Write as _,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
+
+use mail_auth::{common::parse::TxtRecordParser, spf::Macro};
+
+use super::grammar::{is_domain_spec, is_macro_string, is_modifier_name, is_network};
 
 /// What a record says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Record {
-    pub(super) directives: Vec<Directive>,
-    pub(super) redirect: Option<DomainSpec>,
-}
-
-/// A mechanism, and the result when it matches.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Directive {
-    pub(super) result: SpfResult,
-    pub(super) mechanism: Mechanism,
-    /// As it is written.
-    pub(super) text: String,
+    directives: Vec<Directive>,
+    redirect: Option<Target>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Mechanism {
-    All,
-    Include(DomainSpec),
-    A(Option<DomainSpec>, Lengths),
-    Mx(Option<DomainSpec>, Lengths),
-    Ptr(Option<DomainSpec>),
-    Ip(IpAddr, u8),
-    Exists(DomainSpec),
+struct Directive {
+    /// As it is published.
+    text: String,
+    qualifier: char,
+    mechanism: Mechanism,
 }
 
-/// How many leading bits of an address must agree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Mechanism {
+    /// What takes no look-up, as it is published.
+    Plain(String),
+    /// What takes one, and how many bits of addresses count.
+    LooksUp(Target, String),
+}
+
+/// What a term looks up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Target {
+    pub(super) kind: Kind,
+    /// The name; `None` is the domain of the record.
+    pub(super) name: Option<Macro>,
+}
+
+/// The terms that cause look-ups (RFC 7208 §4.6.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Lengths {
-    ipv4: u8,
-    ipv6: u8,
+pub(super) enum Kind {
+    Include,
+    A,
+    Mx,
+    Ptr,
+    Exists,
+    Redirect,
 }
 
 /// What is wrong with a record.
@@ -73,7 +93,7 @@ pub(super) fn is_spf(text: &[u8]) -> bool {
 }
 
 impl Record {
-    pub(super) fn parse(text: &[u8]) -> Result<Self, Fault> {
+    pub(super) fn read(text: &[u8]) -> Result<Self, Fault> {
         let printable = text.iter().all(|it| *it == b' ' || it.is_ascii_graphic());
         let text = str::from_utf8(text).map_err(|_| Fault::NotAscii)?;
         if !printable {
@@ -85,7 +105,7 @@ impl Record {
         };
         let mut explained = false;
         for term in text.split(' ').skip(1).filter(|term| !term.is_empty()) {
-            match Term::parse(term).ok_or_else(|| Fault::Term(term.to_owned()))? {
+            match Term::read(term).ok_or_else(|| Fault::Term(term.to_owned()))? {
                 Term::Directive(directive) => record.directives.push(directive),
                 Term::Redirect(target) => {
                     if record.redirect.replace(target).is_some() {
@@ -102,11 +122,72 @@ impl Record {
         }
         Ok(record)
     }
+
+    /// The record as it is given to mail-auth.
+    pub(super) fn given(&self, client: IpAddr) -> String {
+        let mut text = "v=spf1".to_owned();
+        for (number, directive) in self.directives.iter().enumerate() {
+            directive.give(number, directive.qualifier, client, &mut text);
+        }
+        if self.redirect.is_some() {
+            let _ = write!(text, " redirect={}", self.directives.len());
+        }
+        text
+    }
+
+    /// What the term of a number looks up.
+    pub(super) fn target(&self, number: usize) -> Option<&Target> {
+        match self.directives.get(number).map(|it| &it.mechanism) {
+            Some(Mechanism::LooksUp(target, _)) => Some(target),
+            Some(Mechanism::Plain(_)) => None,
+            None => self.redirect.as_ref(),
+        }
+    }
+
+    /// The directive that matches first, as it is published, where `matches` tells whether a
+    /// record passes. The first directives match if one of them does, so it takes but few
+    /// questions to find it among thousands.
+    pub(super) fn matching(
+        &self,
+        client: IpAddr,
+        mut matches: impl FnMut(&str) -> bool,
+    ) -> Option<&str> {
+        let mut first_do_not = |last: usize| {
+            let mut text = "v=spf1".to_owned();
+            for (number, directive) in self.directives.iter().enumerate().take(last + 1) {
+                directive.give(number, '+', client, &mut text);
+            }
+            !matches(&text)
+        };
+        let numbers: Vec<_> = (0..self.directives.len()).collect();
+        let first = numbers.partition_point(|last| first_do_not(*last));
+        self.directives.get(first).map(|it| it.text.as_str())
+    }
+}
+
+impl Directive {
+    fn give(&self, number: usize, qualifier: char, client: IpAddr, text: &mut String) {
+        let _ = match &self.mechanism {
+            Mechanism::Plain(plain) if client.is_ipv4() && is_ip6(plain) => Ok(()),
+            Mechanism::Plain(plain) => write!(text, " {qualifier}{plain}"),
+            Mechanism::LooksUp(target, lengths) => match target.kind {
+                Kind::A => write!(text, " {qualifier}a:{number}{lengths}"),
+                Kind::Mx => write!(text, " {qualifier}mx:{number}{lengths}"),
+                Kind::Ptr | Kind::Exists => write!(text, " {qualifier}a:{number}/0//0"),
+                Kind::Include | Kind::Redirect => write!(text, " {qualifier}include:{number}"),
+            },
+        };
+    }
+}
+
+fn is_ip6(mechanism: &str) -> bool {
+    let name = mechanism.split(':').next();
+    name.is_some_and(|it| it.eq_ignore_ascii_case("ip6"))
 }
 
 enum Term {
     Directive(Directive),
-    Redirect(DomainSpec),
+    Redirect(Target),
     /// Where an explanation of a `fail` could be got, which we do not quote.
     Exp,
     /// A modifier that we need not know (RFC 7208 §6).
@@ -114,143 +195,81 @@ enum Term {
 }
 
 impl Term {
-    fn parse(term: &str) -> Option<Self> {
-        if let Some((name, value)) = term.split_once('=')
+    fn read(text: &str) -> Option<Self> {
+        if let Some((name, value)) = text.split_once('=')
             && is_modifier_name(name)
         {
             return Self::modifier(name, value);
         }
-        let (result, mechanism) = match term.as_bytes().first()? {
-            b'+' => (SpfResult::Pass, term.get(1..)?),
-            b'-' => (SpfResult::Fail, term.get(1..)?),
-            b'~' => (SpfResult::SoftFail, term.get(1..)?),
-            b'?' => (SpfResult::Neutral, term.get(1..)?),
-            _ => (SpfResult::Pass, term),
+        let (qualifier, mechanism) = match text.strip_prefix(['+', '-', '~', '?']) {
+            Some(mechanism) => (text.chars().next()?, mechanism),
+            None => ('+', text),
         };
         Some(Self::Directive(Directive {
-            result,
-            mechanism: Mechanism::parse(mechanism)?,
-            text: term.to_owned(),
+            text: text.to_owned(),
+            qualifier,
+            mechanism: Mechanism::read(mechanism)?,
         }))
     }
 
     fn modifier(name: &str, value: &str) -> Option<Self> {
         if name.eq_ignore_ascii_case("redirect") {
-            return Some(Self::Redirect(DomainSpec::parse(value)?));
+            return Target::read(Kind::Redirect, value).map(Self::Redirect);
         }
         if name.eq_ignore_ascii_case("exp") {
-            DomainSpec::parse(value)?;
-            return Some(Self::Exp);
+            return is_domain_spec(value).then_some(Self::Exp);
         }
-        MacroString::parse(value, Letters::OfExplanations)?;
-        Some(Self::Unknown)
+        is_macro_string(value).then_some(Self::Unknown)
     }
-}
-
-/// `name = ALPHA *( ALPHA / DIGIT / "-" / "_" / "." )`
-fn is_modifier_name(name: &str) -> bool {
-    let rest = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(rest)
 }
 
 impl Mechanism {
-    fn parse(text: &str) -> Option<Self> {
+    fn read(text: &str) -> Option<Self> {
         let end = text.find([':', '/']).unwrap_or(text.len());
         let (name, rest) = text.split_at_checked(end)?;
         let argument = rest.strip_prefix(':');
-        Some(match name.to_ascii_lowercase().as_str() {
-            "all" if rest.is_empty() => Self::All,
-            "include" => Self::Include(DomainSpec::parse(argument?)?),
-            "exists" => Self::Exists(DomainSpec::parse(argument?)?),
-            "ptr" if rest.is_empty() => Self::Ptr(None),
-            "ptr" => Self::Ptr(Some(DomainSpec::parse(argument?)?)),
-            "a" => {
-                let (target, lengths) = target_and_lengths(rest)?;
-                Self::A(target, lengths)
-            }
-            "mx" => {
-                let (target, lengths) = target_and_lengths(rest)?;
-                Self::Mx(target, lengths)
-            }
-            "ip4" => {
-                let (address, length) = network(argument?, 32)?;
-                Self::Ip(address.parse::<Ipv4Addr>().ok()?.into(), length)
-            }
-            "ip6" => {
-                let (address, length) = network(argument?, 128)?;
-                Self::Ip(address.parse::<Ipv6Addr>().ok()?.into(), length)
-            }
-            _ => return None,
+        match name.to_ascii_lowercase().as_str() {
+            "all" if rest.is_empty() => Some(Self::Plain(text.to_owned())),
+            "ip4" if is_network::<Ipv4Addr>(argument?) => Some(Self::Plain(text.to_owned())),
+            "ip6" if is_network::<Ipv6Addr>(argument?) => Some(Self::Plain(text.to_owned())),
+            "include" => Self::look_up(Kind::Include, argument?),
+            "exists" => Self::look_up(Kind::Exists, argument?),
+            "ptr" if rest.is_empty() => Some(Self::LooksUp(Target::own(Kind::Ptr), String::new())),
+            "ptr" => Self::look_up(Kind::Ptr, argument?),
+            "a" => Self::with_lengths(Kind::A, rest),
+            "mx" => Self::with_lengths(Kind::Mx, rest),
+            _ => None,
+        }
+    }
+
+    fn look_up(kind: Kind, name: &str) -> Option<Self> {
+        Some(Self::LooksUp(Target::read(kind, name)?, String::new()))
+    }
+
+    fn with_lengths(kind: Kind, rest: &str) -> Option<Self> {
+        let (name, lengths) = super::grammar::target_and_lengths(rest)?;
+        let target = match name {
+            Some(name) => Target::read(kind, name)?,
+            None => Target::own(kind),
+        };
+        Some(Self::LooksUp(target, lengths.to_owned()))
+    }
+}
+
+impl Target {
+    fn own(kind: Kind) -> Self {
+        Self { kind, name: None }
+    }
+
+    /// mail-auth reads what is of the grammar.
+    fn read(kind: Kind, name: &str) -> Option<Self> {
+        if !is_domain_spec(name) {
+            return None;
+        }
+        let name = Macro::parse(name.as_bytes()).ok()?;
+        Some(Self {
+            kind,
+            name: Some(name),
         })
     }
-}
-
-impl Lengths {
-    pub(super) fn agree(self, one: IpAddr, other: IpAddr) -> bool {
-        let length = match one {
-            IpAddr::V4(_) => self.ipv4,
-            IpAddr::V6(_) => self.ipv6,
-        };
-        agree(one, other, length)
-    }
-}
-
-/// Whether two addresses of one family share their first bits.
-pub(super) fn agree(one: IpAddr, other: IpAddr, length: u8) -> bool {
-    match (one, other) {
-        (IpAddr::V4(one), IpAddr::V4(other)) => {
-            let differing = u32::from(one) ^ u32::from(other);
-            differing.leading_zeros() >= u32::from(length)
-        }
-        (IpAddr::V6(one), IpAddr::V6(other)) => {
-            let differing = u128::from(one) ^ u128::from(other);
-            differing.leading_zeros() >= u32::from(length)
-        }
-        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
-    }
-}
-
-/// `[ ":" domain-spec ] [ dual-cidr-length ]`. A slash may stand in a `domain-spec` too, so the
-/// lengths are looked for at the end.
-fn target_and_lengths(text: &str) -> Option<(Option<DomainSpec>, Lengths)> {
-    let mut rest = text;
-    let mut lengths = Lengths {
-        ipv4: 32,
-        ipv6: 128,
-    };
-    if let Some((before, digits)) = trailing_number(rest, "//") {
-        lengths.ipv6 = cidr_length(digits, 128)?;
-        rest = before;
-    }
-    if let Some((before, digits)) = trailing_number(rest, "/") {
-        lengths.ipv4 = cidr_length(digits, 32)?;
-        rest = before;
-    }
-    if rest.is_empty() {
-        return Some((None, lengths));
-    }
-    let target = DomainSpec::parse(rest.strip_prefix(':')?)?;
-    Some((Some(target), lengths))
-}
-
-fn trailing_number<'a>(text: &'a str, mark: &str) -> Option<(&'a str, &'a str)> {
-    let (before, digits) = text.rsplit_once(mark)?;
-    let is_number = !digits.is_empty() && digits.bytes().all(|it| it.is_ascii_digit());
-    is_number.then_some((before, digits))
-}
-
-fn network(text: &str, longest: u8) -> Option<(&str, u8)> {
-    match text.split_once('/') {
-        Some((address, digits)) => Some((address, cidr_length(digits, longest)?)),
-        None => Some((text, longest)),
-    }
-}
-
-/// Digits without a leading zero, no more than `longest`.
-fn cidr_length(digits: &str, longest: u8) -> Option<u8> {
-    let plain = digits.bytes().all(|it| it.is_ascii_digit());
-    if !plain || (digits.len() > 1 && digits.starts_with('0')) {
-        return None;
-    }
-    digits.parse().ok().filter(|length| *length <= longest)
 }

@@ -108,7 +108,7 @@ async fn a_mistake_anywhere_is_a_permanent_error() {
         }
         check_record(&format!("v=spf1 +all {term}"), SpfResult::PermError).await;
     }
-    let tab = record::Record::parse(b"v=spf1 a\tmx -all");
+    let tab = record::Record::read(b"v=spf1 a\tmx -all");
     assert!(tab.is_err(), "{tab:?}");
 }
 
@@ -398,8 +398,8 @@ proptest! {
     fn no_record_makes_a_panic(record in proptest::collection::vec(any::<u8>(), 0..100)) {
         let mut text = b"v=spf1 ".to_vec();
         text.extend(&record);
-        let _ = record::Record::parse(&text);
-        let _ = record::Record::parse(&record);
+        let _ = record::Record::read(&text);
+        let _ = record::Record::read(&record);
     }
 
     #[test]
