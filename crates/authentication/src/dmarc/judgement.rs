@@ -1,11 +1,14 @@
 //! From what SPF and DKIM found to what DMARC says (RFC 9989 §4.10, §5).
 
-use std::collections::HashMap;
-
-use postern_mail::Domain;
+use mail_auth::{
+    DkimOutput, DmarcResult as Library, DnsError, Error, SpfOutput, SpfResult as LibrarySpf,
+    dkim::Signature,
+};
 
 use super::{
-    Alignment, DmarcOutcome, DmarcPolicy, DmarcRecordFacts, DmarcResult, Walk, record::Record, walk,
+    DmarcOutcome, DmarcPolicy, DmarcResult,
+    record::asked,
+    records::{Claims, Judged, Records},
 };
 use crate::{
     Author,
@@ -19,56 +22,80 @@ use crate::{
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Evidence<'a> {
     pub(crate) author: &'a Author,
+    /// SPF for the reverse-path, or for the name of the client where that is null
+    /// (RFC 9989 §4.4.2).
     pub(crate) spf: &'a SpfOutcome,
     pub(crate) dkim: &'a [DkimOutcome],
 }
 
-/// What the author domain says. `walked` is the way up from it, if there is one author domain.
+/// What the author domain says. `records` are those on the way up from it, if there is one author
+/// domain.
 pub(crate) async fn judge(
     questions: &Questions,
     evidence: Evidence<'_>,
-    walked: Option<&Result<Walk, String>>,
+    records: Option<Records>,
 ) -> DmarcOutcome {
-    let (author, walked) = match (evidence.author.domain(), walked) {
-        (Some(author), Some(Ok(walked))) => (author, walked),
-        (Some(_), Some(Err(why))) => return without_record(DmarcResult::TempError, why),
-        // Nobody may pass who cannot be named (RFC 9989 §5.3.1).
-        (None, _) | (_, None) => {
-            return without_record(DmarcResult::Fail, &evidence.author.to_string());
-        }
+    // Nobody may pass who cannot be named (RFC 9989 §5.3.1). For mail-auth such a message has no
+    // policy at all.
+    let Some(mut records) = records else {
+        return without_record(DmarcResult::Fail, &evidence.author.to_string());
     };
-    let Some(record) = walked.record() else {
-        return without_record(DmarcResult::None, "the author domain has no record");
+    let signatures = signatures(evidence.dkim);
+    let dkim: Vec<_> = signatures
+        .iter()
+        .map(|(it, result)| result.of(it))
+        .collect();
+    let spf = spf(evidence.spf);
+    let claims = Claims {
+        spf: &spf,
+        dkim: &dkim,
     };
-    if !record.applies {
-        let why = "the record has neither a valid policy nor an address for reports";
-        return without_record(DmarcResult::PermError, why);
+    match records.judge(questions, &claims).await {
+        Some(judged) => outcome(questions, judged, &records, evidence.spf).await,
+        None => without_record(DmarcResult::TempError, "the evaluation does not end"),
     }
-    let mut comparison = Comparison {
-        questions,
-        author,
-        organisation: walked.organisation(),
-        organisations: HashMap::new(),
-    };
-    let spf = comparison.spf(evidence.spf, record.facts.aspf).await;
-    let dkim = comparison.dkim(evidence.dkim, record.facts.adkim).await;
-    let (result, reason) = match (&spf, &dkim) {
-        (Agreement::Passes, _) | (_, Agreement::Passes) => (DmarcResult::Pass, None),
-        (Agreement::Unknown(why), _) | (_, Agreement::Unknown(why)) => {
-            (DmarcResult::TempError, Some(printable(why)))
-        }
-        (Agreement::Absent, Agreement::Absent) => {
+}
+
+async fn outcome(
+    questions: &Questions,
+    judged: Judged,
+    records: &Records,
+    spf: &SpfOutcome,
+) -> DmarcOutcome {
+    let output = &judged.output;
+    let record = output.dmarc_record_cloned();
+    let found = record.as_ref().and_then(|it| records.find(it));
+    let (result, reason) = match output.result() {
+        Library::Pass => (DmarcResult::Pass, None),
+        Library::TempError(error) => (DmarcResult::TempError, Some(unknown(&error, spf))),
+        Library::PermError(error) => (DmarcResult::PermError, Some(error.to_string())),
+        Library::Fail(_) => {
             let why = "neither SPF nor DKIM passes for the author domain";
             (DmarcResult::Fail, Some(why.to_owned()))
         }
+        // Without a policy and without an address for reports, mail-auth knows no record.
+        Library::None if records.any_for_author() => {
+            let why = "the record has neither a valid policy nor an address for reports";
+            (DmarcResult::PermError, Some(why.to_owned()))
+        }
+        Library::None => {
+            let why = "the author domain has no record";
+            (DmarcResult::None, Some(why.to_owned()))
+        }
+    };
+    let policy = match found {
+        Some((_, record)) if judged.depends_on_existence && !exists(questions, records).await => {
+            record.policy_for_nothing()
+        }
+        Some(_) | None => asked(output.policy()),
     };
     DmarcOutcome {
         result,
-        policy: policy(questions, record, author).await,
-        reason,
-        record: Some(record.facts.clone()),
-        spf_aligned: matches!(spf, Agreement::Passes),
-        dkim_aligned: matches!(dkim, Agreement::Passes),
+        policy,
+        reason: reason.as_deref().map(printable),
+        record: found.map(|(domain, record)| record.facts(domain.clone())),
+        spf_aligned: *output.spf_result() == Library::Pass,
+        dkim_aligned: *output.dkim_result() == Library::Pass,
     }
 }
 
@@ -83,129 +110,79 @@ fn without_record(result: DmarcResult, reason: &str) -> DmarcOutcome {
     }
 }
 
-/// What one method says for the author domain.
-enum Agreement {
-    /// It passes, for a domain that is aligned.
+/// Whether there is anything at the author domain. Where that is not known, there is.
+async fn exists(questions: &Questions, records: &Records) -> bool {
+    let Ok(name) = answers::name(records.author().as_str()) else {
+        return true;
+    };
+    match questions.txt(&name).await {
+        Err(Missing::NoSuchName) => false,
+        Ok(_) | Err(Missing::NoData | Missing::Unknown(_)) => true,
+    }
+}
+
+/// What could not be found out. mail-auth does not say why SPF could not.
+fn unknown(error: &Error, spf: &SpfOutcome) -> String {
+    match error {
+        Error::Dns(DnsError::Resolver(why)) if why.is_empty() => {
+            format!("SPF: {}", spf.reason.as_deref().unwrap_or_default())
+        }
+        Error::Dns(DnsError::Resolver(why)) => why.clone(),
+        error => error.to_string(),
+    }
+}
+
+/// A result of DKIM that DMARC asks about.
+enum Held {
     Passes,
-    Absent,
-    /// It might pass, had we been able to find out.
+    /// It may pass, for all that is known.
     Unknown(String),
 }
 
-struct Comparison<'a> {
-    questions: &'a Questions,
-    author: &'a Domain,
-    organisation: Domain,
-    /// The organisations of other domains, each found out once.
-    organisations: HashMap<Domain, Result<Domain, String>>,
-}
-
-impl Comparison<'_> {
-    async fn spf(&mut self, spf: &SpfOutcome, alignment: Alignment) -> Agreement {
-        let Ok(domain) = spf.domain.parse() else {
-            return Agreement::Absent;
+impl Held {
+    fn of<'a>(&self, signature: &'a Signature) -> DkimOutput<'a> {
+        let output = match self {
+            Self::Passes => DkimOutput::pass(),
+            Self::Unknown(why) => {
+                DkimOutput::temp_err(Error::Dns(DnsError::Resolver(format!("DKIM: {why}"))))
+            }
         };
-        match spf.result {
-            SpfResult::Pass => self.passes(&domain, alignment).await,
-            SpfResult::TempError if self.may_be_aligned(&domain, alignment) => {
-                let why = spf.reason.as_deref().unwrap_or_default();
-                Agreement::Unknown(format!("SPF: {why}"))
-            }
-            SpfResult::TempError
-            | SpfResult::Fail
-            | SpfResult::SoftFail
-            | SpfResult::Neutral
-            | SpfResult::None
-            | SpfResult::PermError => Agreement::Absent,
-        }
+        output.with_signature(signature)
     }
+}
 
-    async fn dkim(&mut self, signatures: &[DkimOutcome], alignment: Alignment) -> Agreement {
-        let mut unknown = None;
-        for signature in signatures {
-            let Some(domain) = &signature.domain else {
-                continue;
+/// The signatures that may speak for the author domain, those that hold first: the look-ups that
+/// others cause must not be missed by them. What covers a part of the body only, or breaks
+/// another rule of ours, is not among them.
+fn signatures(outcomes: &[DkimOutcome]) -> Vec<(Signature, Held)> {
+    let held = |outcome: &DkimOutcome| match outcome.result {
+        DkimResult::Pass => Some(Held::Passes),
+        DkimResult::TempError => Some(Held::Unknown(outcome.reason.clone().unwrap_or_default())),
+        DkimResult::Fail | DkimResult::Policy | DkimResult::Neutral | DkimResult::PermError => None,
+    };
+    let mut signatures: Vec<_> = outcomes
+        .iter()
+        .filter_map(|outcome| {
+            let signature = Signature {
+                d: outcome.domain.as_ref()?.to_string(),
+                ..Signature::default()
             };
-            match signature.result {
-                DkimResult::Pass => match self.passes(domain, alignment).await {
-                    Agreement::Passes => return Agreement::Passes,
-                    Agreement::Unknown(why) => unknown = Some(why),
-                    Agreement::Absent => {}
-                },
-                DkimResult::TempError if self.may_be_aligned(domain, alignment) => {
-                    let why = signature.reason.as_deref().unwrap_or_default();
-                    unknown = Some(format!("DKIM: {why}"));
-                }
-                DkimResult::TempError
-                | DkimResult::Fail
-                | DkimResult::Policy
-                | DkimResult::Neutral
-                | DkimResult::PermError => {}
-            }
-        }
-        unknown.map_or(Agreement::Absent, Agreement::Unknown)
-    }
-
-    /// Whether a domain can be aligned at all, told without asking anybody: it belongs to no
-    /// organisation that it is not below. Whoever only claims a domain causes no more look-ups.
-    fn may_be_aligned(&self, domain: &Domain, alignment: Alignment) -> bool {
-        let may_belong = || *domain == self.organisation || domain.is_below(&self.organisation);
-        domain == self.author || (alignment == Alignment::Relaxed && may_belong())
-    }
-
-    /// Whether a domain is aligned with the author domain (RFC 9989 §4.10.2).
-    async fn passes(&mut self, domain: &Domain, alignment: Alignment) -> Agreement {
-        if domain == self.author {
-            return Agreement::Passes;
-        }
-        if !self.may_be_aligned(domain, alignment) {
-            return Agreement::Absent;
-        }
-        if !self.organisations.contains_key(domain) {
-            let walked = walk(self.questions, domain).await;
-            let organisation = walked.map(|walked| walked.organisation());
-            self.organisations.insert(domain.clone(), organisation);
-        }
-        match self.organisations.get(domain) {
-            Some(Ok(organisation)) if *organisation == self.organisation => Agreement::Passes,
-            Some(Err(why)) => Agreement::Unknown(why.clone()),
-            Some(Ok(_)) | None => Agreement::Absent,
-        }
-    }
+            Some((signature, held(outcome)?))
+        })
+        .collect();
+    signatures.sort_by_key(|(_, held)| !matches!(held, Held::Passes));
+    signatures
 }
 
-/// What is asked for this author domain (RFC 9989 §4.7).
-async fn policy(questions: &Questions, record: &Record, author: &Domain) -> DmarcPolicy {
-    let facts = &record.facts;
-    let asked = if facts.domain == *author {
-        facts.p
-    } else {
-        of_subdomain(questions, facts, author).await
+fn spf(outcome: &SpfOutcome) -> SpfOutput {
+    let result = match outcome.result {
+        SpfResult::Pass => LibrarySpf::Pass,
+        SpfResult::Fail => LibrarySpf::Fail,
+        SpfResult::SoftFail => LibrarySpf::SoftFail,
+        SpfResult::Neutral => LibrarySpf::Neutral,
+        SpfResult::None => LibrarySpf::None,
+        SpfResult::TempError => LibrarySpf::TempError,
+        SpfResult::PermError => LibrarySpf::PermError,
     };
-    match (facts.testing, asked) {
-        (true, DmarcPolicy::Reject) => DmarcPolicy::Quarantine,
-        (true, DmarcPolicy::Quarantine | DmarcPolicy::None) => DmarcPolicy::None,
-        (false, asked) => asked,
-    }
-}
-
-/// `np` where the author domain does not exist, else `sp`, else `p`. Whether it exists is asked
-/// only where that makes a difference, and where it is not known, it does.
-async fn of_subdomain(
-    questions: &Questions,
-    facts: &DmarcRecordFacts,
-    author: &Domain,
-) -> DmarcPolicy {
-    let existing = facts.sp.unwrap_or(facts.p);
-    let absent = facts.np.unwrap_or(existing);
-    if absent == existing {
-        return existing;
-    }
-    let Ok(name) = answers::name(author.as_str()) else {
-        return existing;
-    };
-    match questions.txt(&name).await {
-        Err(Missing::NoSuchName) => absent,
-        Ok(_) | Err(Missing::NoData | Missing::Unknown(_)) => existing,
-    }
+    SpfOutput::new(outcome.domain.clone()).with_result(result)
 }

@@ -1,18 +1,24 @@
 //! Whether an author domain stands behind a message (RFC 9989).
 //!
-//! The tree walk and the reading of records are our own: mail-auth 0.13.3 refuses a whole record
-//! for a tag it need not have understood, takes the first of several records, and cannot tell
-//! a domain that does not exist from what a cache remembers; `tests/gaps.rs` shows it.
+//! mail-auth walks the tree, chooses the record, compares domains and says what is asked for. It
+//! gets records from our own DNS, and of SPF and DKIM what we found. What it does otherwise than
+//! RFC 9989 is put right around it, as these say:
+//! - [`record`]: tags that need not be understood, policies that are not right;
+//! - [`records`]: several records at a name;
+//! - [`judgement`]: messages without one author, signatures that must not count, records without
+//!   a policy, author domains that do not exist.
+//!
+//! `tests/gaps.rs` shows what the library does by itself.
 
 mod judgement;
 mod outcome;
 mod record;
+mod records;
 #[cfg(test)]
 mod tests;
-mod walk;
 
 pub(crate) use judgement::{Evidence, judge};
 pub use outcome::{
     Alignment, DmarcOutcome, DmarcPolicy, DmarcRecordFacts, DmarcResult, FailureOption,
 };
-pub(crate) use walk::{Walk, walk};
+pub(crate) use records::Records;

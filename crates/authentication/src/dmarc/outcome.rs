@@ -113,9 +113,9 @@ pub struct DmarcRecordFacts {
     pub domain: Domain,
     /// `p`; none where it is missing or not valid.
     pub p: DmarcPolicy,
-    /// `sp`, where it is there.
+    /// `sp`, where it is another than `p`.
     pub sp: Option<DmarcPolicy>,
-    /// `np`, where it is there.
+    /// `np`, where it is another than `sp`.
     pub np: Option<DmarcPolicy>,
     /// `adkim`.
     pub adkim: Alignment,
@@ -125,9 +125,9 @@ pub struct DmarcRecordFacts {
     pub testing: bool,
     /// Whether `psd=y` is there: a public suffix, which gets no failure reports (RFC 9991 §2).
     pub public_suffix: bool,
-    /// Where aggregate reports go: URIs, at most ten, without sizes.
+    /// Where aggregate reports go: `mailto` URIs, at most ten, without sizes.
     pub rua: Vec<String>,
-    /// Where failure reports go: URIs, at most ten, without sizes.
+    /// Where failure reports go: `mailto` URIs, at most ten, without sizes.
     pub ruf: Vec<String>,
     /// `fo`, in its order.
     pub fo: Vec<FailureOption>,

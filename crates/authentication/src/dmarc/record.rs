@@ -1,10 +1,17 @@
-//! The text of a record (RFC 9989 §4.7, §4.8).
+//! The text of a record, as it is published and as mail-auth is given it (RFC 9989 §4.7, §4.8).
 //!
 //! ```abnf
 //! dmarc-record = "v" *WSP "=" *WSP %s"DMARC1" *( *WSP ";" *WSP tag *WSP "=" *WSP value ) [ ";" ]
 //! ```
-//! A tag that cannot be understood is as if it were not there; only the policies must be right.
+//! A tag that cannot be understood is as if it were not there, and only the policies must be
+//! right: where one of them is not, a record is worth its reports alone (RFC 9989 §4.10.1).
+//! mail-auth refuses the whole record for any such tag, so those it cannot read are left out of
+//! what it is given, and with a policy that is not right, all policies.
 
+use mail_auth::{
+    common::parse::TxtRecordParser,
+    dmarc::{self, Dmarc, Policy, Psd},
+};
 use postern_mail::Domain;
 
 use super::{Alignment, DmarcPolicy, DmarcRecordFacts, FailureOption};
@@ -12,135 +19,107 @@ use super::{Alignment, DmarcPolicy, DmarcRecordFacts, FailureOption};
 /// The most addresses for reports of each kind. RFC 9989 §4.7 leaves the bound to us.
 const ADDRESSES: usize = 10;
 
-/// A record, before it is known for whom it is used.
+/// The tags whose values must be right.
+const POLICIES: [&str; 3] = ["p", "sp", "np"];
+
+/// A record that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Record {
-    pub(super) facts: DmarcRecordFacts,
-    pub(super) boundary: Boundary,
-    /// Whether its policies can be used: one that is missing or not valid makes a record worth
-    /// its reports alone, and without those nothing (RFC 9989 §4.10.1).
-    pub(super) applies: bool,
-}
-
-/// `psd=`: where organisations end (RFC 9989 §4.7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Boundary {
-    /// `y`: organisations are below.
-    PublicSuffix,
-    /// `n`: an organisation begins here.
-    Organisation,
-    /// `u`, or nothing.
-    Unknown,
-}
-
-/// A policy as it is written.
-enum Written {
-    Missing,
-    Valid(DmarcPolicy),
-    Wrong,
+pub(super) struct Record {
+    pub(super) read: Dmarc,
+    /// When failure reports are asked for; of several options mail-auth keeps the last.
+    fo: Vec<FailureOption>,
 }
 
 impl Record {
-    /// Reads a text at `domain`; `None` where it is no record.
-    pub(super) fn parse(text: &[u8], domain: &Domain) -> Option<Self> {
+    /// Reads a text; `None` where it is no record.
+    pub(super) fn read(text: &[u8]) -> Option<Self> {
         let text = str::from_utf8(text).ok()?;
         let mut tags = text.split(';');
         let (name, version) = tags.next()?.split_once('=')?;
         if !name.trim().eq_ignore_ascii_case("v") || version.trim() != "DMARC1" {
             return None;
         }
-        let tags: Vec<(String, &str)> = tags
-            .filter_map(|tag| tag.split_once('='))
-            .map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim()))
+        let tags: Vec<_> = tags.filter_map(|tag| tag.split_once('=')).collect();
+        let is_wrong = |tag: &&(&str, &str)| is_policy(tag.0) && parse(&[**tag]).is_none();
+        let are_wrong = tags.iter().any(|tag| is_wrong(&tag));
+        let kept: Vec<_> = tags
+            .iter()
+            .filter(|tag| !(are_wrong && is_policy(tag.0)) && parse(&[**tag]).is_some())
+            .copied()
             .collect();
-        Some(Self::of_tags(&tags, domain))
+        Some(Self {
+            read: parse(&kept)?,
+            fo: failure_options(&tags),
+        })
     }
 
-    fn of_tags(tags: &[(String, &str)], domain: &Domain) -> Self {
-        let get = |wanted: &str| {
-            let mut tags = tags.iter();
-            tags.find(|(name, _)| name == wanted)
-                .map(|(_, value)| *value)
-        };
-        let is =
-            |name: &str, value: &str| get(name).is_some_and(|it| it.eq_ignore_ascii_case(value));
-        let alignment = |name| match is(name, "s") {
-            true => Alignment::Strict,
-            false => Alignment::Relaxed,
-        };
-        let (p, sp, np) = (policy(get("p")), policy(get("sp")), policy(get("np")));
-        let rua = addresses(get("rua"));
-        let sound = matches!(p, Written::Valid(_))
-            && !matches!(sp, Written::Wrong)
-            && !matches!(np, Written::Wrong);
-        let boundary = match get("psd") {
-            Some(it) if it.eq_ignore_ascii_case("y") => Boundary::PublicSuffix,
-            Some(it) if it.eq_ignore_ascii_case("n") => Boundary::Organisation,
-            Some(_) | None => Boundary::Unknown,
-        };
-        Self {
-            applies: sound || !rua.is_empty(),
-            boundary,
-            facts: DmarcRecordFacts {
-                domain: domain.clone(),
-                p: p.valid().filter(|_| sound).unwrap_or_default(),
-                sp: sp.valid().filter(|_| sound),
-                np: np.valid().filter(|_| sound),
-                adkim: alignment("adkim"),
-                aspf: alignment("aspf"),
-                testing: is("t", "y"),
-                public_suffix: boundary == Boundary::PublicSuffix,
-                rua,
-                ruf: addresses(get("ruf")),
-                fo: failure_options(get("fo")),
-            },
+    /// What reports need to know.
+    pub(super) fn facts(&self, domain: Domain) -> DmarcRecordFacts {
+        let read = &self.read;
+        let other_than = |policy: Policy, than| (policy != than).then(|| asked(policy));
+        DmarcRecordFacts {
+            domain,
+            p: asked(read.p),
+            sp: other_than(read.sp, read.p),
+            np: other_than(read.np, read.sp),
+            adkim: read.adkim.into(),
+            aspf: read.aspf.into(),
+            testing: read.t,
+            public_suffix: read.psd == Psd::Yes,
+            rua: addresses(read.rua()),
+            ruf: addresses(read.ruf()),
+            fo: self.fo.clone(),
+        }
+    }
+
+    /// What is asked for below the domain of the record where there is nothing at the author's:
+    /// what mail-auth would apply if a cache could tell it (RFC 9989 §4.7).
+    pub(super) fn policy_for_nothing(&self) -> DmarcPolicy {
+        match (self.read.t, asked(self.read.np)) {
+            (true, DmarcPolicy::Reject) => DmarcPolicy::Quarantine,
+            (true, DmarcPolicy::Quarantine | DmarcPolicy::None) => DmarcPolicy::None,
+            (false, asked) => asked,
         }
     }
 }
 
-impl Written {
-    fn valid(&self) -> Option<DmarcPolicy> {
-        match self {
-            Self::Valid(policy) => Some(*policy),
-            Self::Missing | Self::Wrong => None,
+fn is_policy(name: &str) -> bool {
+    let name = name.trim();
+    POLICIES.iter().any(|it| name.eq_ignore_ascii_case(it))
+}
+
+fn parse(tags: &[(&str, &str)]) -> Option<Dmarc> {
+    let tags = tags.iter().map(|(name, value)| format!("; {name}={value}"));
+    let text: String = tags.collect();
+    Dmarc::parse(format!("v=DMARC1{text}").as_bytes()).ok()
+}
+
+/// What a policy of mail-auth asks for.
+pub(super) fn asked(policy: Policy) -> DmarcPolicy {
+    match policy {
+        Policy::Reject => DmarcPolicy::Reject,
+        Policy::Quarantine => DmarcPolicy::Quarantine,
+        Policy::None | Policy::Unspecified => DmarcPolicy::None,
+    }
+}
+
+impl From<dmarc::Alignment> for Alignment {
+    fn from(alignment: dmarc::Alignment) -> Self {
+        match alignment {
+            dmarc::Alignment::Relaxed => Self::Relaxed,
+            dmarc::Alignment::Strict => Self::Strict,
         }
     }
 }
 
-fn policy(value: Option<&str>) -> Written {
-    match value.map(str::to_ascii_lowercase).as_deref() {
-        None => Written::Missing,
-        Some("none") => Written::Valid(DmarcPolicy::None),
-        Some("quarantine") => Written::Valid(DmarcPolicy::Quarantine),
-        Some("reject") => Written::Valid(DmarcPolicy::Reject),
-        Some(_) => Written::Wrong,
-    }
+fn addresses(uris: &[dmarc::URI]) -> Vec<String> {
+    let uris = uris.iter().take(ADDRESSES);
+    uris.map(|it| format!("mailto:{}", it.uri())).collect()
 }
 
-/// The URIs of a list, without the sizes that older records put behind a `!`.
-fn addresses(value: Option<&str>) -> Vec<String> {
-    let uris = value.unwrap_or_default().split(',');
-    uris.filter_map(|uri| uri.split('!').next())
-        .map(str::trim)
-        .filter(|uri| is_uri(uri))
-        .take(ADDRESSES)
-        .map(str::to_owned)
-        .collect()
-}
-
-/// A scheme, a colon and something printable behind it (RFC 3986 §3).
-fn is_uri(text: &str) -> bool {
-    text.split_once(':').is_some_and(|(scheme, rest)| {
-        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme
-                .bytes()
-                .all(|it| it.is_ascii_alphanumeric() || b"+-.".contains(&it))
-            && !rest.is_empty()
-            && rest.bytes().all(|it| it.is_ascii_graphic())
-    })
-}
-
-fn failure_options(value: Option<&str>) -> Vec<FailureOption> {
+fn failure_options(tags: &[(&str, &str)]) -> Vec<FailureOption> {
+    let is_fo = |name: &str| name.trim().eq_ignore_ascii_case("fo");
+    let value = tags.iter().find(|(name, _)| is_fo(name)).map(|it| it.1);
     let mut options = Vec::new();
     for letter in value.unwrap_or_default().split(':') {
         let option = match letter.trim() {
@@ -165,7 +144,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Option<Record> {
-        Record::parse(text.as_bytes(), &"example.org".parse().unwrap())
+        Record::read(text.as_bytes())
     }
 
     #[test]
@@ -180,66 +159,57 @@ mod tests {
         ] {
             assert_eq!(read(text), None, "{text}");
         }
+        // The library by itself:
+        assert!(Dmarc::parse(b"v=dmarc1; p=reject").is_ok());
     }
 
     #[test]
     fn policies_must_be_right_and_all_else_need_not() {
-        use DmarcPolicy::{None, Quarantine, Reject};
-        for (text, applies, p, sp) in [
-            ("v=DMARC1;p=reject", true, Reject, Option::None),
+        use Policy::{Quarantine, Reject, Unspecified};
+        for (text, p, sp) in [
+            ("v=DMARC1;p=reject", Reject, Reject),
             (
                 "v = DMARC1 ; P = Quarantine ; sp=none;",
-                true,
                 Quarantine,
-                Some(None),
+                Policy::None,
             ),
             (
                 "v=DMARC1; adkim=x; unknown; =; p=reject; fo=z",
-                true,
                 Reject,
-                Option::None,
+                Reject,
             ),
-            ("v=DMARC1; pct=0; p=reject", true, Reject, Option::None),
-            ("v=DMARC1", false, None, Option::None),
-            ("v=DMARC1; p=rejct", false, None, Option::None),
-            ("v=DMARC1; p=reject; sp=x", false, None, Option::None),
-            (
-                "v=DMARC1; p=reject; np=x; rua=mailto:a@example.org",
-                true,
-                None,
-                Option::None,
-            ),
-            (
-                "v=DMARC1; rua=mailto:a@example.org",
-                true,
-                None,
-                Option::None,
-            ),
-            ("v=DMARC1; rua=nowhere", false, None, Option::None),
+            ("v=DMARC1; pct=0; p=reject", Reject, Reject),
+            ("v=DMARC1", Unspecified, Unspecified),
+            ("v=DMARC1; p=rejct", Unspecified, Unspecified),
+            ("v=DMARC1; p=reject; sp=x", Unspecified, Unspecified),
+            ("v=DMARC1; p=reject; np=x", Unspecified, Unspecified),
         ] {
-            let record = read(text).unwrap();
-            assert_eq!(
-                (record.applies, record.facts.p, record.facts.sp),
-                (applies, p, sp),
-                "{text}"
-            );
+            let record = read(text).unwrap().read;
+            assert_eq!((record.p, record.sp), (p, sp), "{text}");
         }
+        // The library by itself:
+        assert!(Dmarc::parse(b"v=DMARC1; adkim=x; p=reject").is_err());
+        assert!(Dmarc::parse(b"v=DMARC1; p=rejct; rua=mailto:a@example.org").is_err());
     }
 
     #[test]
     fn what_reports_need_is_kept() {
         let record = read(
-            "v=DMARC1; p=none; t=y; psd=y; adkim=s; fo=1:d:q; \
+            "v=DMARC1; p=none; t=y; psd=y; adkim=s; fo=1:d:q; sp=none; np=reject; \
              rua=mailto:a@example.org!10m, https://r.example/x,bad; ruf=mailto:b@example.org",
         );
-        let facts = record.unwrap().facts;
+        let facts = record.unwrap().facts("example.org".parse().unwrap());
         assert!(facts.testing && facts.public_suffix);
+        assert_eq!(
+            (facts.p, facts.sp, facts.np),
+            (DmarcPolicy::None, None, Some(DmarcPolicy::Reject))
+        );
         assert_eq!(
             (facts.adkim, facts.aspf),
             (Alignment::Strict, Alignment::Relaxed)
         );
         assert_eq!(facts.fo, [FailureOption::AnyFail, FailureOption::Dkim]);
-        assert_eq!(facts.rua, ["mailto:a@example.org", "https://r.example/x"]);
+        assert_eq!(facts.rua, ["mailto:a@example.org"]);
         assert_eq!(facts.ruf, ["mailto:b@example.org"]);
     }
 }

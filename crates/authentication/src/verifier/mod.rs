@@ -20,7 +20,7 @@ use crate::{
     authors,
     crypto::{Checks, KeyName, Shown},
     dkim,
-    dmarc::{self, Evidence},
+    dmarc::{self, Evidence, Records},
     iprev,
     memory::Memory,
     message::Message,
@@ -118,7 +118,7 @@ impl Verifier {
             None => checks.keys(),
         };
         let shares = self.shares(&time, of_signatures.len());
-        let (helo, mail_from, iprev, mut keys, keys_of_chain, walked) = tokio::join!(
+        let (helo, mail_from, iprev, mut keys, keys_of_chain, records) = tokio::join!(
             spf::helo(&shares.helo, letter.client, letter.helo),
             spf::mail_from(
                 &shares.mail_from,
@@ -141,7 +141,7 @@ impl Verifier {
             spf: mail_from.as_ref().unwrap_or(&helo),
             dkim: &dkim,
         };
-        let dmarc = dmarc::judge(&shares.dmarc, evidence, walked.as_ref()).await;
+        let dmarc = dmarc::judge(&shares.dmarc, evidence, records).await;
         Verdict {
             overridden: self.overriding(letter.client, &arc),
             client: letter.client,
@@ -213,8 +213,8 @@ async fn keys(names: Vec<KeyName>, questions: &Questions) -> Keys {
     keys
 }
 
-async fn walk(questions: &Questions, author: &Author) -> Option<Result<dmarc::Walk, String>> {
-    Some(dmarc::walk(questions, author.domain()?).await)
+async fn walk(questions: &Questions, author: &Author) -> Option<Records> {
+    Some(Records::walk(questions, author.domain()?).await)
 }
 
 /// Until when a verification may go on.
