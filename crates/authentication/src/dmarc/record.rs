@@ -112,9 +112,11 @@ impl From<dmarc::Alignment> for Alignment {
     }
 }
 
+/// mail-auth has decoded these, and what it decodes may be anything.
 fn addresses(uris: &[dmarc::URI]) -> Vec<String> {
-    let uris = uris.iter().take(ADDRESSES);
-    uris.map(|it| format!("mailto:{}", it.uri())).collect()
+    let is_sound = |uri: &&dmarc::URI| uri.uri().bytes().all(|it| it.is_ascii_graphic());
+    let sound = uris.iter().filter(is_sound).take(ADDRESSES);
+    sound.map(|it| format!("mailto:{}", it.uri())).collect()
 }
 
 fn failure_options(tags: &[(&str, &str)]) -> Vec<FailureOption> {
@@ -196,7 +198,7 @@ mod tests {
     fn what_reports_need_is_kept() {
         let record = read(
             "v=DMARC1; p=none; t=y; psd=y; adkim=s; fo=1:d:q; sp=none; np=reject; \
-             rua=mailto:a@example.org!10m, https://r.example/x,bad; ruf=mailto:b@example.org",
+             rua=mailto:a@example.org!10m, mailto:%00@example.org, https://r.example/x,bad; ruf=mailto:b@example.org",
         );
         let facts = record.unwrap().facts("example.org".parse().unwrap());
         assert!(facts.testing && facts.public_suffix);
