@@ -27,6 +27,7 @@ use tokio::{
 
 use crate::{
     accounts::Notes,
+    log::have_lines_written,
     pki::{Pki, policy},
 };
 
@@ -44,6 +45,7 @@ impl Plan {
 
     /// The same with partners.
     pub(crate) fn with(partners: impl FnOnce(&Pki) -> Vec<Partner>) -> Self {
+        have_lines_written();
         let pki = Pki::new();
         let own = ["own.example", "*.sub.own.example"];
         let domains = own.map(|pattern| (pattern.parse().unwrap(), ()));

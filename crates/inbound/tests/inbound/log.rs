@@ -2,13 +2,13 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Once},
     time::Duration,
 };
 
 use postern_policy::{BreakGlass, Exclusivity, Lowered, Stage};
 use rustls_pki_types::UnixTime;
-use tracing::{Level, subscriber::DefaultGuard};
+use tracing::{Level, Subscriber, subscriber::DefaultGuard};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::{
@@ -23,13 +23,18 @@ pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
     pub(crate) fn begin() -> (Self, DefaultGuard) {
+        have_lines_written();
         let log = Self::default();
-        let subscriber = tracing_subscriber::fmt()
+        let guard = tracing::subscriber::set_default(log.subscriber());
+        (log, guard)
+    }
+
+    fn subscriber(&self) -> impl Subscriber + Send + Sync + use<> {
+        tracing_subscriber::fmt()
             .with_max_level(Level::INFO)
             .with_ansi(false)
-            .with_writer(log.clone())
-            .finish();
-        (log, tracing::subscriber::set_default(subscriber))
+            .with_writer(self.clone())
+            .finish()
     }
 
     pub(crate) fn lines(&self) -> Vec<String> {
@@ -66,6 +71,33 @@ impl MakeWriter<'_> for Log {
     fn make_writer(&self) -> Self {
         self.clone()
     }
+}
+
+/// Has every thread write the lines that a [`Log`] has, to be called before the first of them.
+///
+/// Whether a line is written at all is found out when the program first comes by it, and kept. As
+/// long as there is one log alone, `tracing` asks the thread that comes by; a test without a log
+/// would answer for the one that waits for the line.
+pub(crate) fn have_lines_written() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let nowhere = tracing_subscriber::fmt()
+            .with_max_level(Level::INFO)
+            .with_writer(io::sink)
+            .finish();
+        tracing::subscriber::set_global_default(nowhere).unwrap();
+    });
+}
+
+#[test]
+fn a_thread_without_a_log_takes_no_line_from_one_that_has_it() {
+    fn come_by() {
+        tracing::info!("somebody came by");
+    }
+    let (log, _guard) = Log::begin();
+    std::thread::spawn(come_by).join().unwrap();
+    come_by();
+    log.check("somebody came by", &[]);
 }
 
 #[tokio::test]
