@@ -49,17 +49,24 @@ impl Configuration {
         configuration
     }
 
-    /// Strangers deliver here.
+    /// Strangers deliver here. Nobody looks who wrote their mail: most scenarios are about something
+    /// else, and have no DNS that could tell.
     #[must_use]
     pub fn mx(self, address: SocketAddr) -> Self {
-        self.listener(address, "mx", &[])
+        self.listener(address, "mx", &[NOT_JUDGED])
+    }
+
+    /// Strangers deliver here, and their mail is judged; `lines` stand in the listener's table.
+    #[must_use]
+    pub fn judging_mx(self, address: SocketAddr, lines: &[&str]) -> Self {
+        self.listener(address, "mx", lines)
     }
 
     /// Hosts in `network` relay here.
     #[must_use]
     pub fn relay(self, address: SocketAddr, network: &str) -> Self {
         let networks = format!("networks = {}", list([network]));
-        self.listener(address, "relay", &[&networks])
+        self.listener(address, "relay", &[&networks, NOT_JUDGED])
     }
 
     /// Every host on loopback relays here, with TLS offered in this way.
@@ -235,6 +242,9 @@ impl Rule {
         self
     }
 }
+
+/// What a listener says whose strangers' mail is not judged.
+const NOT_JUDGED: &str = "authentication = \"off\"";
 
 /// A name server at a port where nobody listens: nothing is looked up outside of the machine.
 fn nobody() -> String {
