@@ -122,6 +122,17 @@ impl Configuration {
         self
     }
 
+    /// The DNS is asked of `resolver`, and nothing is proven: signatures of zones are as old as the
+    /// test, and so of no use on another day.
+    #[must_use]
+    pub fn dns_unproven(mut self, resolver: SocketAddr) -> Self {
+        self.dns.clear();
+        add(&mut self.dns, "[dns]");
+        set(&mut self.dns, "servers", list([resolver]));
+        set(&mut self.dns, "dnssec", quoted("off"));
+        self
+    }
+
     /// The DNS may give addresses of loopback: all hosts of the tests are there.
     #[must_use]
     pub fn private_targets(mut self) -> Self {

@@ -57,6 +57,7 @@ mod process;
 pub mod programs;
 pub mod queue;
 pub mod scripted;
+pub mod second_opinion;
 pub mod secured;
 mod server;
 pub mod sink;

@@ -136,6 +136,17 @@ impl Delivered {
         String::from_utf8_lossy(&self.octets).into_owned()
     }
 
+    /// The message as it was over the wire, with CRLF at line ends.
+    pub fn with_crlf(&self) -> Vec<u8> {
+        let lines = self.octets.split_inclusive(|&octet| octet == b'\n');
+        lines
+            .flat_map(|line| match line.strip_suffix(b"\n") {
+                Some(line) => [line, b"\r\n"].concat(),
+                None => line.to_vec(),
+            })
+            .collect()
+    }
+
     /// Checks that this is `sent`, octet by octet (see the module's first lines for what that
     /// means), and gives the trace fields in front of it.
     pub fn trace_before(&self, sent: &Message) -> Result<String, Fault> {

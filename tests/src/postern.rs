@@ -14,7 +14,7 @@ use crate::certificates::Credentials;
 use crate::fault::Fault;
 use crate::home::Home;
 use crate::process::{Daemon, read_lossy};
-use crate::programs;
+use crate::programs::{self, Program};
 use crate::wait::{self, PATIENCE};
 
 /// What Postern needs to run: a directory for its files, and the configuration in it.
@@ -68,9 +68,25 @@ impl Installation {
 
     /// Starts the daemon and waits until it says that it is ready.
     pub fn serve(&self) -> Result<Postern, Fault> {
+        self.start(|_| Ok(()))
+    }
+
+    /// The same on another day, such as `-1d` or `+30d`, counted from now.
+    pub fn serve_on_day(&self, day: &str) -> Result<Postern, Fault> {
+        self.start(|command| {
+            command.env("LD_PRELOAD", Program::Faketime.find()?);
+            command.env("FAKETIME", day);
+            // Deadlines go on as ever.
+            command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+            Ok(())
+        })
+    }
+
+    fn start(&self, prepare: impl FnOnce(&mut Command) -> Result<(), Fault>) -> Result<Postern, Fault> {
         let out = self.home.path().join("stdout");
         let err = self.home.path().join("stderr");
         let mut command = self.command(&["serve"]);
+        prepare(&mut command)?;
         command.stdin(std::process::Stdio::null());
         command.stdout(File::create(&out).map_err(Fault::at(&out))?);
         command.stderr(File::create(&err).map_err(Fault::at(&err))?);
@@ -91,7 +107,7 @@ impl Installation {
     }
 
     /// Runs a subcommand that prints JSON.
-    pub(crate) fn json<T: for<'a> Deserialize<'a>>(&self, arguments: &[&str]) -> Result<T, Fault> {
+    pub fn json<T: for<'a> Deserialize<'a>>(&self, arguments: &[&str]) -> Result<T, Fault> {
         let output = self.run(arguments)?;
         let unexpected = |why: String| {
             let said = programs::both(&output);

@@ -38,6 +38,18 @@ pub enum Program {
     Delv,
     /// Postfix's prober of TLS.
     PosttlsFinger,
+    /// nsd's checker of zone files.
+    NsdCheckzone,
+    /// ldns's reader of zone files.
+    LdnsReadZone,
+    /// Debian's Python, whose package of dkimpy is there.
+    Dkimpy,
+    /// opendkim's signer, with its generator of keys beside it.
+    Opendkim,
+    /// The validator of XML in libxml2.
+    Xmllint,
+    /// The library that tells a program another time.
+    Faketime,
     /// unshare, with the right to mount in a name space of its own.
     Unshare,
 }
@@ -81,6 +93,9 @@ impl Program {
             return Err(self.missing("starts only as root".to_owned()));
         }
         let candidates = self.candidates();
+        if self == Self::Dkimpy && !Path::new(DKIMPY).is_dir() {
+            return Err(self.missing(format!("{DKIMPY} does not exist")));
+        }
         match candidates.iter().find(|path| path.is_file()) {
             Some(path) => Ok(path.clone()),
             None => Err(self.missing(format!("not found as any of {candidates:?}"))),
@@ -96,6 +111,12 @@ impl Program {
             | Self::SmtpSink
             | Self::LdnsSignzone
             | Self::Delv
+            | Self::NsdCheckzone
+            | Self::LdnsReadZone
+            | Self::Dkimpy
+            | Self::Opendkim
+            | Self::Xmllint
+            | Self::Faketime
             | Self::PosttlsFinger => &[],
             // Ports below 1024 and mounts are root's.
             Self::Nsd | Self::Unbound | Self::Unshare => &["root"],
@@ -119,6 +140,13 @@ impl Program {
             Self::LdnsSignzone => in_path("ldns-signzone"),
             Self::Delv => in_path("delv"),
             Self::PosttlsFinger => in_path("posttls-finger"),
+            Self::NsdCheckzone => in_path("nsd-checkzone"),
+            Self::LdnsReadZone => in_path("ldns-read-zone"),
+            // Another Python that comes first in PATH does not know Debian's packages.
+            Self::Dkimpy => vec![PathBuf::from("/usr/bin/python3")],
+            Self::Opendkim => in_path("opendkim-testmsg"),
+            Self::Xmllint => in_path("xmllint"),
+            Self::Faketime => libraries("faketime/libfaketimeMT.so.1"),
             Self::Unshare => in_path("unshare"),
         }
     }
@@ -182,6 +210,15 @@ pub fn project() -> PathBuf {
 
 fn target() -> PathBuf {
     project().join("target")
+}
+
+/// Where Debian keeps dkimpy.
+const DKIMPY: &str = "/usr/lib/python3/dist-packages/dkim";
+
+/// A library, which lies in a directory named after the machine.
+fn libraries(name: &str) -> Vec<PathBuf> {
+    let machines = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    machines.map(|it| it.path().join(name)).collect()
 }
 
 fn in_path(name: &str) -> Vec<PathBuf> {

@@ -14,6 +14,9 @@ pub struct Queued {
     pub id: String,
     /// The reverse-path in angle brackets.
     pub reverse_path: String,
+    /// Why it is held, if it is.
+    #[serde(default)]
+    pub hold: Option<String>,
     /// How many recipients wait.
     pub waiting: usize,
     /// The recipients.

@@ -38,7 +38,8 @@ impl Unbound {
             Manner::Validates => "validator iterator",
             Manner::Relays => "iterator",
         };
-        // `nodefault`: by itself unbound answers for example names that nobody should have.
+        // `nodefault`: by itself unbound answers for example names and addresses that nobody should
+        // have.
         let text = format!(
             "server:
   interface: {address}@53
@@ -57,6 +58,7 @@ impl Unbound {
   trust-anchor-file: \"{}\"
   trust-anchor-signaling: no
   local-zone: \"example.\" nodefault
+  local-zone: \"2.0.192.in-addr.arpa.\" nodefault
 remote-control:
   control-enable: no
 ",

@@ -93,6 +93,24 @@ impl Zone {
         self
     }
 
+    /// With a text, in strings of the length that a record allows (RFC 1035 §3.3).
+    #[must_use]
+    pub fn text(self, name: &str, text: &str) -> Self {
+        let octets: Vec<char> = text.chars().collect();
+        let strings = octets.chunks(255);
+        let strings = strings.map(|it| format!("\"{}\"", it.iter().collect::<String>()));
+        let data = strings.collect::<Vec<_>>().join(" ");
+        self.record(name, "TXT", &data)
+    }
+
+    /// With records as a zone file has them.
+    #[must_use]
+    pub fn lines(mut self, lines: &str) -> Self {
+        self.records.push_str(lines);
+        self.records.push('\n');
+        self
+    }
+
     /// Adds a record.
     pub fn add(&mut self, name: &str, kind: &str, data: &str) {
         let _ = writeln!(self.records, "{name}. {kind} {data}");
@@ -130,7 +148,7 @@ impl Zone {
     }
 
     /// The file before it is signed: RFC 1035 §5, with what every zone begins with.
-    fn text(&self, delegations: &str) -> String {
+    fn whole(&self, delegations: &str) -> String {
         let (origin, records) = (self.origin(), &self.records);
         format!(
             "$TTL 300
@@ -143,7 +161,7 @@ impl Zone {
     /// Writes the file that is served.
     fn write(&self, delegations: &str, key: Option<&Key>, place: &Path) -> Result<(), Fault> {
         let served = place.join(self.file());
-        let text = self.text(delegations);
+        let text = self.whole(delegations);
         let Some(key) = key else {
             return fs::write(&served, text).map_err(Fault::at(&served));
         };
