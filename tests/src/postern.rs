@@ -82,7 +82,10 @@ impl Installation {
         })
     }
 
-    fn start(&self, prepare: impl FnOnce(&mut Command) -> Result<(), Fault>) -> Result<Postern, Fault> {
+    fn start(
+        &self,
+        prepare: impl FnOnce(&mut Command) -> Result<(), Fault>,
+    ) -> Result<Postern, Fault> {
         let out = self.home.path().join("stdout");
         let err = self.home.path().join("stderr");
         let mut command = self.command(&["serve"]);

@@ -129,7 +129,5 @@ fn fed(command: &mut Command, input: &[u8]) -> Result<Vec<u8>, Fault> {
 }
 
 fn genkey() -> Result<PathBuf, Fault> {
-    Ok(Program::Opendkim
-        .find()?
-        .with_file_name("opendkim-genkey"))
+    Ok(Program::Opendkim.find()?.with_file_name("opendkim-genkey"))
 }

@@ -4,6 +4,8 @@
 //! names the programs it needs: where one is missing it is reported as ignored with the reason, or
 //! fails where `CI` is set.
 
+#[path = "interop/authentication.rs"]
+mod authentication;
 #[path = "interop/certificates.rs"]
 mod certificates;
 #[path = "interop/dane/mod.rs"]
@@ -14,6 +16,8 @@ mod durability;
 mod exceptions;
 #[path = "interop/foreign.rs"]
 mod foreign;
+#[path = "interop/forwarding.rs"]
+mod forwarding;
 #[path = "interop/gateway.rs"]
 mod gateway;
 #[path = "interop/handover.rs"]
@@ -26,6 +30,8 @@ mod hostile_zones;
 mod loops;
 #[path = "interop/mta_sts.rs"]
 mod mta_sts;
+#[path = "interop/notices.rs"]
+mod notices;
 #[path = "interop/octets.rs"]
 mod octets;
 #[path = "interop/outbound_enforcement.rs"]
@@ -34,10 +40,14 @@ mod outbound_enforcement;
 mod partner_inbound;
 #[path = "interop/partner_outbound.rs"]
 mod partner_outbound;
+#[path = "interop/publishing.rs"]
+mod publishing;
 #[path = "interop/relaying.rs"]
 mod relaying;
 #[path = "interop/revocation.rs"]
 mod revocation;
+#[path = "interop/signing.rs"]
+mod signing;
 #[path = "interop/starttls.rs"]
 mod starttls;
 #[path = "interop/strangers.rs"]
@@ -98,6 +108,11 @@ fn main() {
         ("dane", dane::SCENARIOS),
         ("hostile_zones", hostile_zones::SCENARIOS),
         ("wishes", wishes::SCENARIOS),
+        ("authentication", authentication::SCENARIOS),
+        ("signing", signing::SCENARIOS),
+        ("forwarding", forwarding::SCENARIOS),
+        ("notices", notices::SCENARIOS),
+        ("publishing", publishing::SCENARIOS),
     ];
     let trials = topics
         .into_iter()
