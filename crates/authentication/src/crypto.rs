@@ -9,8 +9,12 @@ use tokio::{
 };
 
 use crate::{
-    arc::{self, ArcOutcome, ArcResult, Broken, Chain, Keys},
-    dkim::{self, Bodies, Candidate, DkimOutcome, DkimResult, signature::Flaw},
+    arc::{self, ArcOutcome, ArcResult, Broken, Chain},
+    dkim::{
+        self, Bodies, Candidate, DkimOutcome, DkimResult,
+        key::{Keys, for_library},
+        signature::Signature,
+    },
     message::Message,
     reason::printable,
 };
@@ -18,9 +22,6 @@ use crate::{
 /// More octets than this are hashed on a thread of their own: they take about a millisecond, and
 /// other sessions should not wait longer than that.
 const MUCH: u64 = 256 * 1024;
-
-/// A selector and a domain.
-pub(crate) type KeyName = (Domain, Domain);
 
 /// What is to be checked in a message.
 #[derive(Debug)]
@@ -45,32 +46,33 @@ impl Checks {
         signatures: usize,
         now: SystemTime,
     ) -> Self {
+        let read = message.read();
+        let candidates = read
+            .as_ref()
+            .map(|it| dkim::candidates(it, signatures, now));
+        let candidates = candidates.unwrap_or_default();
+        let chain = read.as_ref().and_then(Chain::read);
+        drop(read);
         Self {
-            candidates: dkim::candidates(&message, signatures, now),
-            chain: Chain::read(&message, now),
+            candidates,
+            chain,
             message,
             author,
         }
     }
 
-    /// The selectors and domains of the keys that are needed, each once: those of signatures, and
-    /// those of the chain besides.
-    pub(crate) fn keys(&self) -> (Vec<KeyName>, Vec<KeyName>) {
+    /// The names of the keys that are needed, each once: those of signatures, and what else the
+    /// chain needs.
+    pub(crate) fn keys(&self) -> (Vec<String>, Vec<String>) {
         let signatures = self.candidates.iter();
-        let of_signatures: BTreeSet<_> = signatures
-            .filter_map(|it| it.signature.as_ref().ok())
-            .map(|it| (it.selector.clone(), it.domain.clone()))
-            .collect();
-        let mut of_chain = BTreeSet::new();
-        if let Some(Ok(chain)) = &self.chain {
-            let signature = &chain.signature;
-            of_chain.insert((signature.selector.clone(), signature.domain.clone()));
-            let seals = chain.sets.iter().map(|set| &set.sealed);
-            of_chain.extend(seals.map(|seal| (seal.selector.clone(), seal.domain.clone())));
+        let signatures = signatures.filter_map(|it| it.signature.as_ref().ok());
+        let signatures: BTreeSet<_> = signatures.map(Signature::key).collect();
+        let mut chain = Vec::new();
+        if let Some(Ok(found)) = &self.chain {
+            let others = found.keys.iter().filter(|key| !signatures.contains(*key));
+            chain.extend(others.cloned());
         }
-        of_chain.retain(|key| !of_signatures.contains(key));
-        let list = |keys: BTreeSet<_>| keys.into_iter().collect();
-        (list(of_signatures), list(of_chain))
+        (signatures.into_iter().collect(), chain)
     }
 
     /// Checks everything, until `end` at the latest.
@@ -89,7 +91,7 @@ impl Checks {
     /// About how many octets are hashed: the content once, and the header for each signature.
     fn work(&self) -> u64 {
         let sets = match &self.chain {
-            Some(Ok(chain)) => chain.sets.len() + 1,
+            Some(Ok(chain)) => chain.sealers.len() + 1,
             Some(Err(_)) | None => 0,
         };
         let signatures = (self.candidates.len() + sets) as u64;
@@ -110,12 +112,8 @@ impl Checks {
         });
         let arc = match &self.chain {
             Some(Ok(chain)) => ArcOutcome {
-                result: ArcResult::TempError,
-                sets: u32::try_from(chain.sets.len()).unwrap_or(u32::MAX),
-                sealer: chain.sealers().pop(),
-                sealers: chain.sealers(),
                 reason: Some(printable(why)),
-                claims_dmarc_pass: false,
+                ..arc::unknown(chain, ArcResult::TempError)
             },
             Some(Err(broken)) => arc::broken(broken),
             None => arc::none(),
@@ -127,27 +125,12 @@ impl Checks {
     }
 
     fn check(self, keys: &Keys) -> Shown {
-        let fields = self.message.fields();
+        let known = for_library(keys);
         let bodies = Bodies::new(&self.message);
-        let arc = arc::verify(
-            self.chain.as_ref(),
-            &fields,
-            &bodies,
-            keys,
-            self.author.as_ref(),
-        );
-        let dkim = self.candidates.into_iter().map(|candidate| {
-            let checked = match &candidate.signature {
-                Ok(signature) => arc::key(keys, &signature.selector, &signature.domain)
-                    .and_then(|key| dkim::check(&fields, &bodies, candidate.field, signature, key)),
-                // The flaw is in the candidate already.
-                Err(_) => Err(Flaw::new(DkimResult::Neutral, "")),
-            };
-            candidate.outcome(checked)
-        });
-        Shown {
-            dkim: dkim.collect(),
-            arc,
-        }
+        let mut read = self.message.read();
+        let (chain, author) = (self.chain.as_ref(), self.author.as_ref());
+        let arc = arc::verify(chain, read.as_mut(), &bodies, &known, author);
+        let dkim = dkim::verify(self.candidates, read.as_mut(), &bodies, keys, &known);
+        Shown { dkim, arc }
     }
 }

@@ -39,32 +39,6 @@ impl FoldedField {
         self.begun = true;
     }
 
-    /// Adds a piece that may stand directly behind what there is, or on a new line.
-    pub(crate) fn piece(&mut self, piece: &str) {
-        if self.begun && self.column + piece.len() > WIDTH {
-            self.fold();
-        }
-        self.push(piece);
-        self.begun = true;
-    }
-
-    /// Adds text that may be folded anywhere.
-    pub(crate) fn breakable(&mut self, text: &str) {
-        let mut rest = text;
-        while !rest.is_empty() {
-            let room = match WIDTH.saturating_sub(self.column) {
-                0 => {
-                    self.fold();
-                    continue;
-                }
-                room => room.min(rest.len()),
-            };
-            let (now, later) = rest.split_at_checked(room).unwrap_or((rest, ""));
-            self.push(now);
-            rest = later;
-        }
-    }
-
     /// Adds what must stand directly behind the last word.
     pub(crate) fn push(&mut self, text: &str) {
         self.text.push_str(text);
@@ -75,11 +49,6 @@ impl FoldedField {
     pub(crate) fn fold(&mut self) {
         self.text.push_str("\r\n\t");
         self.column = 1;
-    }
-
-    /// What there is so far, without the last line end.
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.text.as_bytes()
     }
 
     /// The field with its line end.

@@ -83,7 +83,7 @@
 mod answers;
 mod arc;
 pub mod authors;
-mod canonical;
+mod body;
 mod crypto;
 mod dkim;
 mod dmarc;

@@ -1,10 +1,10 @@
-//! The octets of a message as signatures see them: its fields, and the hash of its body.
+//! A message, divided into the header that mail-auth reads and the body that it hashes.
 
-use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
-use postern_mail::header::{self, Field};
+use mail_auth::{AuthenticatedMessage, dkim::Canonicalization};
+use postern_mail::header::fields;
 
-use crate::canonical::RelaxedBody;
+use crate::body::{self, BodyHash, Given, LineEnds};
 
 /// How much is looked at for a header. No message is accepted whose header is larger; without an
 /// empty line in it there is no body to be hashed.
@@ -14,22 +14,10 @@ const HEADER: usize = 1024 * 1024;
 #[derive(Debug, Clone)]
 pub(crate) struct Message {
     header: Vec<u8>,
+    /// The header without lines that are no field, where it has any.
+    fields: Option<Vec<u8>>,
     body: Vec<Bytes>,
     length: u64,
-}
-
-/// A canonical form (RFC 6376 §3.4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
-    Simple,
-    Relaxed,
-}
-
-/// The hash of a whole body in a canonical form, and how many octets that is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct BodyHash {
-    pub(crate) sha256: Vec<u8>,
-    pub(crate) length: u64,
 }
 
 impl Message {
@@ -51,6 +39,7 @@ impl Message {
             }
         }
         Self {
+            fields: fields_alone(&header),
             header,
             body,
             length: content.iter().map(|piece| piece.len() as u64).sum(),
@@ -67,53 +56,51 @@ impl Message {
         self.length
     }
 
-    /// The fields, from the top. Lines that are no field are passed over, as signers do.
-    pub(crate) fn fields(&self) -> Vec<Field<'_>> {
-        let mut fields = Vec::new();
-        let mut rest = self.header.as_slice();
-        while !rest.is_empty() {
-            let known = fields.len();
-            fields.extend(header::fields(rest));
-            let new = fields.iter().skip(known);
-            let read: usize = new.map(|field| field.octets().len()).sum();
-            rest = rest.get(read..).unwrap_or_default();
-            let junk = rest.iter().position(|octet| *octet == b'\n');
-            rest = rest
-                .get(junk.map_or(rest.len(), |at| at + 1)..)
-                .unwrap_or_default();
+    /// The header as mail-auth reads it; `None` where there are no fields.
+    ///
+    /// Two things mail-auth 0.13.3 does not see to. For it a header ends at the first line that is
+    /// no field, where for others it goes on, and they see fields that were not verified: so it
+    /// gets the header without such lines. And a field whose name has white space behind it counts
+    /// like any other.
+    pub(crate) fn read(&self) -> Option<AuthenticatedMessage<'_>> {
+        let header = self.fields.as_ref().unwrap_or(&self.header);
+        let mut message = AuthenticatedMessage::parse_with_opts(header, None, false)?;
+        for (name, _) in &mut message.headers {
+            *name = name.trim_ascii_end();
         }
-        fields
+        Some(message)
     }
 
-    /// Hashes the body.
-    pub(crate) fn body_hash(&self, form: Form) -> BodyHash {
-        let mut context = Context::new(&SHA256);
-        let mut length = 0;
-        let mut sink = |octets: &[u8]| {
-            length += octets.len() as u64;
-            context.update(octets);
-        };
-        match form {
-            Form::Relaxed => {
-                let mut canonical = RelaxedBody::default();
-                self.body
-                    .iter()
-                    .for_each(|it| canonical.write(it, &mut sink));
-                canonical.finish(&mut sink);
-            }
-            Form::Simple => {
-                let mut canonical = SimpleBody::default();
-                self.body
-                    .iter()
-                    .for_each(|it| canonical.write(it, &mut sink));
-                canonical.finish(&mut sink);
-            }
-        }
-        BodyHash {
-            sha256: context.finish().as_ref().to_vec(),
-            length,
-        }
+    /// Has the body hashed.
+    pub(crate) fn body_hash(&self, form: Canonicalization, given: Given) -> BodyHash {
+        body::hash(self.body.iter().map(|piece| &**piece), form, given)
     }
+
+    /// Whether the body has a CR or LF that ends no line.
+    pub(crate) fn has_stray_line_end(&self) -> bool {
+        let mut ends = LineEnds::default();
+        self.body.iter().for_each(|piece| ends.write(piece));
+        ends.any_stray()
+    }
+}
+
+/// The fields of a header, where it has lines that are none. Signers pass over those.
+fn fields_alone(header: &[u8]) -> Option<Vec<u8>> {
+    let mut alone = Vec::new();
+    let mut rest = header;
+    while !rest.is_empty() {
+        let read = fields(rest).map(|field| field.octets().len()).sum();
+        let (read, behind) = rest.split_at_checked(read)?;
+        alone.extend_from_slice(read);
+        let line = behind.iter().position(|octet| *octet == b'\n');
+        let line = line.map_or(behind.len(), |at| at + 1);
+        let (line, behind) = behind.split_at_checked(line)?;
+        if matches!(line, b"\r\n" | b"\n") {
+            alone.extend_from_slice(line);
+        }
+        rest = behind;
+    }
+    (alone.len() < header.len()).then_some(alone)
 }
 
 /// Where the header ends, its empty line included. The first `known` octets were looked through
@@ -137,102 +124,24 @@ fn end_of_header(header: &[u8], known: usize) -> Option<usize> {
     }
 }
 
-/// Passes a body through as it is, but for the empty lines at its end (RFC 6376 §3.4.3). They
-/// are counted rather than kept.
-#[derive(Debug, Default)]
-struct SimpleBody {
-    line_ends: u64,
-    carriage_return: bool,
-}
-
-impl SimpleBody {
-    fn write(&mut self, octets: &[u8], canonical: &mut impl FnMut(&[u8])) {
-        for line in octets.split_inclusive(|octet| *octet == b'\n') {
-            if std::mem::take(&mut self.carriage_return) {
-                if line == b"\n" {
-                    self.line_ends += 1;
-                    continue;
-                }
-                self.flush(canonical);
-                canonical(b"\r");
-            }
-            let (text, line_ends) = match line {
-                [text @ .., b'\r', b'\n'] => (text, 1),
-                [text @ .., b'\r'] => {
-                    self.carriage_return = true;
-                    (text, 0)
-                }
-                text => (text, 0),
-            };
-            if !text.is_empty() {
-                self.flush(canonical);
-                canonical(text);
-            }
-            self.line_ends += line_ends;
-        }
-    }
-
-    fn finish(mut self, canonical: &mut impl FnMut(&[u8])) {
-        if self.carriage_return {
-            self.flush(canonical);
-            canonical(b"\r");
-        }
-        canonical(b"\r\n");
-    }
-
-    fn flush(&mut self, canonical: &mut impl FnMut(&[u8])) {
-        for _ in 0..std::mem::take(&mut self.line_ends) {
-            canonical(b"\r\n");
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
-    fn simple(body: &[u8], cut: usize) -> Vec<u8> {
-        let mut canonical = Vec::new();
-        let mut sink = |octets: &[u8]| canonical.extend_from_slice(octets);
-        let mut form = SimpleBody::default();
-        let (one, other) = body.split_at(cut.min(body.len()));
-        form.write(one, &mut sink);
-        form.write(other, &mut sink);
-        form.finish(&mut sink);
-        canonical
-    }
-
-    #[test]
-    fn the_simple_form_ends_with_one_line_end() {
-        for (body, expected) in [
-            ("", "\r\n"),
-            ("\r\n", "\r\n"),
-            ("\r\n\r\n", "\r\n"),
-            ("a", "a\r\n"),
-            ("a\r\n\r\n\r\n", "a\r\n"),
-            (" a \r\n \r\n\r\nb\r\n", " a \r\n \r\n\r\nb\r\n"),
-            ("a\r", "a\r\r\n"),
-            ("a\rb\nc", "a\rb\nc\r\n"),
-        ] {
-            for cut in 0..=body.len() {
-                let found = simple(body.as_bytes(), cut);
-                assert_eq!(
-                    String::from_utf8_lossy(&found),
-                    expected,
-                    "{body:?} cut at {cut}"
-                );
-            }
-        }
-    }
-
     #[test]
     fn fields_behind_a_line_that_is_none_count() {
-        let content = Bytes::from_static(b"A: b\r\nno field\r\n folded\r\nC: d\r\n\r\nE: f\r\n");
-        let message = Message::new(&[content]);
-        let names: Vec<_> = message.fields().iter().map(Field::name).collect();
-        assert_eq!(names, [b"A", b"C"]);
+        let content = b"A: b\r\nno field\r\n folded\r\nC : d\r\n\r\nE: f\r\n";
+        let names = |message: &AuthenticatedMessage<'_>| {
+            let names = message.headers.iter();
+            let names = names.map(|(name, _)| String::from_utf8_lossy(name).into_owned());
+            names.collect::<Vec<_>>()
+        };
+        let bare = AuthenticatedMessage::parse(content).unwrap();
+        assert_eq!(names(&bare), ["A"]);
+        let message = Message::new(&[Bytes::from_static(content)]);
+        assert_eq!(names(&message.read().unwrap()), ["A", "C"]);
     }
 
     proptest! {
@@ -244,9 +153,9 @@ mod tests {
             let two = Message::new(&[whole.slice(..cut), whole.slice(cut..)]);
             prop_assert_eq!(one.header(), two.header());
             prop_assert_eq!(one.length(), whole.len() as u64);
-            for form in [Form::Simple, Form::Relaxed] {
-                prop_assert_eq!(one.body_hash(form), two.body_hash(form));
-            }
+            let hash = |message: &Message| message.body_hash(Canonicalization::Simple, Given::AsItIs);
+            prop_assert_eq!(hash(&one), hash(&two));
+            prop_assert_eq!(one.has_stray_line_end(), two.has_stray_line_end());
         }
     }
 }

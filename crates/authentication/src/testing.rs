@@ -7,14 +7,17 @@ use std::{
 
 use bytes::Bytes;
 use data_encoding::BASE64;
+use mail_auth::{
+    AuthenticatedMessage, common::crypto::SigningKey as _, dkim::Canonicalization as Form,
+};
 use postern_dns::FixedZone;
 use postern_mail::{Domain, Host, ReversePath};
 
 use crate::{
     DkimKey, DkimKeyKind, Letter, Verdict, Verifier, VerifierSettings,
-    dkim::{signed_octets, without_signature},
+    body::Given,
     make_dkim_key,
-    message::{Form, Message},
+    message::Message,
     tags::{Tags, items},
 };
 
@@ -51,19 +54,22 @@ pub(crate) fn with_signature(name: &str, key: &DkimKey, tags: &str, message: &st
         Some("simple/relaxed") => (Form::Simple, Form::Relaxed),
         _ => (Form::Simple, Form::Simple),
     };
-    let body = Message::new(&[Bytes::from(message.to_owned())]).body_hash(body_form);
+    let body = Message::new(&[Bytes::from(message.to_owned())]);
+    let body = body.body_hash(body_form, Given::AsItIs);
     let hash = match get("bh") {
         Some(_) => String::new(),
         None => format!("; bh={}", BASE64.encode(&body.sha256)),
     };
-    let unsigned = format!("{name}: {tags}{hash}; b=\r\n{message}");
-    let whole = Message::new(&[Bytes::from(unsigned)]);
+    let value = format!(" {tags}{hash}; b=");
     let names: Vec<_> = items(get("h").unwrap_or_default())
         .map(str::to_ascii_lowercase)
         .collect();
-    let octets = signed_octets(&whole.fields(), 0, &names, header_form);
-    let signature = BASE64.encode(&key.sign(&octets).unwrap());
-    format!("{name}: {tags}{hash}; b={signature}\r\n{message}")
+    let whole = AuthenticatedMessage::parse(message.as_bytes()).unwrap();
+    let signed = whole.signed_headers(&names, name.as_bytes(), value.as_bytes());
+    let mut octets = Vec::new();
+    header_form.canonicalize_headers(signed, &mut octets);
+    let signature = BASE64.encode(&key.pair().sign(octets.as_slice()).unwrap());
+    format!("{name}:{value}{signature}\r\n{message}")
 }
 
 /// Adds a set of ARC with this instance and state on top of a message.
@@ -82,33 +88,29 @@ pub(crate) fn sealed(
     let message = with_signature("ARC-Message-Signature", key, &tags, message);
     let message = format!("{results}{message}");
     let tags = format!("i={instance}; a=ed25519-sha256; cv={state}; d={domain}; s=s");
-    let seal = format!("ARC-Seal: {tags}; b=\r\n");
-    let octets = sealed_octets(&format!("{seal}{message}"), instance);
-    let signature = BASE64.encode(&key.sign(&octets).unwrap());
-    format!("ARC-Seal: {tags}; b={signature}\r\n{message}")
+    let value = format!(" {tags}; b=");
+    let octets = sealed_octets(&message, instance, &value);
+    let signature = BASE64.encode(&key.pair().sign(octets.as_slice()).unwrap());
+    format!("ARC-Seal:{value}{signature}\r\n{message}")
 }
 
-/// What a seal is made over.
-fn sealed_octets(message: &str, instance: usize) -> Vec<u8> {
-    let message = Message::new(&[Bytes::from(message.to_owned())]);
-    let fields = message.fields();
+/// What a seal with this value is made over.
+fn sealed_octets(message: &str, instance: usize, value: &str) -> Vec<u8> {
+    let message = AuthenticatedMessage::parse(message.as_bytes()).unwrap();
     let mut octets = Vec::new();
     for number in 1..=instance {
-        let own = format!("i={number};");
+        let own = format!(" i={number};");
         for name in [
             "ARC-Authentication-Results",
             "ARC-Message-Signature",
             "ARC-Seal",
         ] {
-            let field = fields.iter().find(|field| {
-                field.is(name) && String::from_utf8_lossy(field.value()).starts_with(&own)
+            let mut fields = message.headers.iter().copied();
+            let field = fields.find(|(found, value)| {
+                *found == name.as_bytes() && value.starts_with(own.as_bytes())
             });
-            let field = field.unwrap().octets();
-            if number == instance && name == "ARC-Seal" {
-                crate::canonical::relaxed_unended(&without_signature(field), &mut octets);
-            } else {
-                crate::canonical::relaxed_field(field, &mut octets);
-            }
+            let field = field.unwrap_or((b"ARC-Seal", value.as_bytes()));
+            Form::Relaxed.canonicalize_headers(std::iter::once(field), &mut octets);
         }
     }
     octets

@@ -141,7 +141,7 @@ async fn our_seals_hold_upon_one_another() {
             let pieces = [Bytes::copy_from_slice(message.as_bytes())];
             let set = own
                 .sealer
-                .seal(&pieces, &verdict, "mx1.example.org", SystemTime::now())
+                .seal(&pieces, &verdict, "mx1.example.org")
                 .unwrap();
             message = with(&set, &message);
             let verdict = own.verify(&message).await;

@@ -1,54 +1,37 @@
-//! The sets of a chain, and whether they fit together (RFC 8617 §5.2, steps 1 to 3).
+//! The sets of a chain as mail-auth reads them, and what that lets pass (RFC 8617 §5.2).
 
-use std::time::SystemTime;
-
-use postern_mail::{Domain, header::Field};
+use mail_auth::{
+    AuthenticatedMessage, Error,
+    arc::{ArcError, Signature},
+    common::{crypto::Algorithm, headers::Header, verify::VerifySignature},
+    dkim::DkimError,
+};
+use postern_mail::Domain;
 
 use crate::{
-    dkim::{
-        DkimAlgorithm,
-        signature::{Kind, Signature, algorithm, decoded},
-    },
-    message::Message,
+    dkim::signature::{check_algorithm, check_fields, domain},
     tags::Tags,
 };
 
 /// The most sets (RFC 8617 §5.2).
 const SETS: usize = 50;
 
-/// The sets of a message, the first one first; fields are counted from the top of the header.
+/// The names of the fields of a set.
+const NAMES: [&[u8]; 3] = [
+    b"ARC-Seal",
+    b"ARC-Message-Signature",
+    b"ARC-Authentication-Results",
+];
+
+/// What must be known of a chain to have it checked.
 #[derive(Debug)]
 pub(crate) struct Chain {
-    pub(crate) sets: Vec<Set>,
-    /// The newest signature of the message.
-    pub(crate) signature: Signature,
-}
-
-/// What one hop added.
-#[derive(Debug)]
-pub(crate) struct Set {
-    pub(crate) results: usize,
-    pub(crate) message_signature: usize,
-    pub(crate) seal: usize,
-    pub(crate) sealed: Seal,
-}
-
-/// What a seal says of itself (RFC 8617 §4.1.3).
-#[derive(Debug, Clone)]
-pub(crate) struct Seal {
-    pub(crate) domain: Domain,
-    pub(crate) selector: Domain,
-    pub(crate) algorithm: DkimAlgorithm,
-    pub(crate) signature: Vec<u8>,
-    state: State,
-}
-
-/// `cv=`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    None,
-    Pass,
-    Fail,
+    /// Who sealed, the first one first.
+    pub(crate) sealers: Vec<Domain>,
+    /// The names of the keys, each once.
+    pub(crate) keys: Vec<String>,
+    /// How much of the body the newest signature says it is made over.
+    pub(crate) length: Option<u64>,
 }
 
 /// A chain that cannot pass, as far as it can be read.
@@ -61,180 +44,138 @@ pub(crate) struct Broken {
 
 impl Chain {
     /// The chain of a message; `None` where it has none.
-    pub(crate) fn read(message: &Message, now: SystemTime) -> Option<Result<Self, Broken>> {
-        let fields = message.fields();
-        let found = Found::new(&fields);
-        if found.seals.is_empty() && found.signatures.is_empty() && found.results.is_empty() {
+    pub(crate) fn read(message: &AuthenticatedMessage<'_>) -> Option<Result<Self, Broken>> {
+        let numbers = NAMES.map(|wanted| {
+            let names = message.headers.iter().map(|(name, _)| name);
+            names
+                .filter(|name| name.eq_ignore_ascii_case(wanted))
+                .count()
+        });
+        if numbers == [0; NAMES.len()] {
             return None;
         }
-        let sealers = found.sealers(&fields);
+        let sealers = message.as_headers.iter().take(SETS);
+        let sealers: Vec<_> = sealers.filter_map(|seal| domain(&seal.header.d)).collect();
         let broken = |reason| Broken {
-            sets: u32::try_from(found.seals.len()).unwrap_or(u32::MAX),
+            sets: u32::try_from(numbers[0]).unwrap_or(u32::MAX),
             sealers: sealers.clone(),
             reason,
         };
-        Some(found.chain(&fields, now).map_err(broken))
-    }
-
-    pub(crate) fn sealers(&self) -> Vec<Domain> {
-        self.sets
-            .iter()
-            .map(|set| set.sealed.domain.clone())
-            .collect()
-    }
-}
-
-/// Where the fields of ARC are.
-#[derive(Debug, Default)]
-struct Found {
-    seals: Vec<usize>,
-    signatures: Vec<usize>,
-    results: Vec<usize>,
-}
-
-impl Found {
-    fn new(fields: &[Field<'_>]) -> Self {
-        let mut found = Self::default();
-        for (at, field) in fields.iter().enumerate() {
-            if field.is("ARC-Seal") {
-                found.seals.push(at);
-            } else if field.is("ARC-Message-Signature") {
-                found.signatures.push(at);
-            } else if field.is("ARC-Authentication-Results") {
-                found.results.push(at);
-            }
-        }
-        found
-    }
-
-    /// Who seems to have sealed, where that can be read: for the log.
-    fn sealers(&self, fields: &[Field<'_>]) -> Vec<Domain> {
-        let seals = self.seals.iter().rev().take(SETS);
-        seals
-            .filter_map(|at| Seal::parse(fields.get(*at)?.value()).ok())
-            .map(|seal| seal.domain)
-            .collect()
-    }
-
-    fn chain(&self, fields: &[Field<'_>], now: SystemTime) -> Result<Chain, String> {
-        let number = self.seals.len();
-        if number > SETS {
-            return Err(format!("there are more than {SETS} sets"));
-        }
-        if self.signatures.len() != number || self.results.len() != number {
-            return Err("a set is not complete".to_owned());
-        }
-        let seals = in_order(fields, &self.seals)?;
-        let signatures = in_order(fields, &self.signatures)?;
-        let results = in_order(fields, &self.results)?;
-        let mut sets = Vec::new();
-        let places = seals.into_iter().zip(signatures).zip(results);
-        for (at, ((seal, message_signature), results)) in places.enumerate() {
-            let value = fields.get(seal).map_or(&[][..], Field::value);
-            let sealed = Seal::parse(value).map_err(|why| format!("the seal {}: {why}", at + 1))?;
-            sealed.check_state(at)?;
-            sets.push(Set {
-                results,
-                message_signature,
-                seal,
-                sealed,
-            });
-        }
-        let signature = sets
-            .last()
-            .and_then(|set| fields.get(set.message_signature));
-        let signature = signature.ok_or_else(|| "there is no set".to_owned())?;
-        Ok(Chain {
-            signature: message_signature(signature, now)?,
-            sets,
-        })
+        let checked = check_numbers(numbers)
+            .and_then(|()| check_read(message))
+            .and_then(|()| check_instances(message))
+            .and_then(|()| check_seals(message))
+            .and_then(|()| check_newest(message));
+        Some(checked.map_err(broken).map(|length| Self {
+            length,
+            keys: keys(message),
+            sealers: sealers.clone(),
+        }))
     }
 }
 
-/// The newest signature of the message (RFC 8617 §4.1.2).
-fn message_signature(field: &Field<'_>, now: SystemTime) -> Result<Signature, String> {
+/// mail-auth sees no chain where there are no signatures.
+fn check_numbers(numbers: [usize; NAMES.len()]) -> Result<(), String> {
+    let [seals, signatures, results] = numbers;
+    if seals > SETS {
+        return Err("there are more than 50 sets".to_owned());
+    }
+    match seals == signatures && seals == results {
+        true => Ok(()),
+        false => Err("a set is not complete".to_owned()),
+    }
+}
+
+/// What mail-auth could not read.
+fn check_read(message: &AuthenticatedMessage<'_>) -> Result<(), String> {
+    let mut errors = message.errors.iter();
+    let is_ours = |name: &[u8]| NAMES.iter().any(|it| name.eq_ignore_ascii_case(it));
+    match errors.find(|error| is_ours(error.name.trim_ascii_end())) {
+        Some(error) => Err(words(&error.header)),
+        None => Ok(()),
+    }
+}
+
+/// Where two fields have the same instance, it depends on their order what mail-auth says.
+fn check_instances(message: &AuthenticatedMessage<'_>) -> Result<(), String> {
+    let all = 1..=u32::try_from(message.as_headers.len()).unwrap_or(u32::MAX);
+    let seals = message.as_headers.iter().map(|it| it.header.i);
+    let signatures = message.ams_headers.iter().map(|it| it.header.i);
+    let results = message.aar_headers.iter().map(|it| it.header.i);
+    match seals.eq(all.clone()) && signatures.eq(all.clone()) && results.eq(all) {
+        true => Ok(()),
+        false => Err(words(&Error::Arc(ArcError::InvalidInstance(1)))),
+    }
+}
+
+/// What mail-auth reads in seals and should not.
+fn check_seals(message: &AuthenticatedMessage<'_>) -> Result<(), String> {
+    for seal in &message.as_headers {
+        let of_seal = |why: &str| format!("the seal {}: {why}", seal.header.i);
+        check_field(seal, seal.header.a).map_err(|why| of_seal(&why))?;
+    }
+    Ok(())
+}
+
+/// The same for the newest signature of the message, the only one that is checked.
+fn check_newest(message: &AuthenticatedMessage<'_>) -> Result<Option<u64>, String> {
+    let newest = message.ams_headers.last().ok_or("a set is not complete")?;
     let of_signature = |why: &str| format!("the newest signature: {why}");
-    let signature = Signature::parse(field.value(), Kind::Arc, now);
-    let signature = signature.map_err(|flaw| of_signature(&flaw.reason))?;
-    if signature.fields.iter().any(|name| name == "arc-seal") {
+    check_field(newest, newest.header.a).map_err(|why| of_signature(&why))?;
+    let Signature { h, l, .. } = &newest.header;
+    check_fields(h, message.headers.len()).map_err(|flaw| of_signature(&flaw.reason))?;
+    if h.iter().any(|name| name.eq_ignore_ascii_case("arc-seal")) {
         return Err(of_signature("it is made over seals"));
     }
-    if signature.algorithm == DkimAlgorithm::RsaSha1 {
-        return Err(of_signature("rsa-sha1 is not accepted"));
-    }
-    Ok(signature)
+    let tags = Tags::parse(newest.value).map_err(|error| of_signature(&error.to_string()))?;
+    Ok(tags.get("l").map(|_| *l))
 }
 
-/// Puts fields into the order of their instances, which must be 1, 2, 3 and so on.
-fn in_order(fields: &[Field<'_>], places: &[usize]) -> Result<Vec<usize>, String> {
-    let mut ordered = vec![None; places.len()];
-    for at in places {
-        let value = fields.get(*at).map_or(&[][..], Field::value);
-        let instance = instance(value).ok_or("an instance (i=) cannot be read")?;
-        let place = ordered.get_mut(instance - 1);
-        let place = place.ok_or("an instance (i=) is left out")?;
-        if place.replace(*at).is_some() {
-            return Err(format!("the instance {instance} is there twice"));
-        }
-    }
-    Ok(ordered.into_iter().flatten().collect())
+fn check_field<T: VerifySignature>(
+    field: &Header<'_, T>,
+    algorithm: Algorithm,
+) -> Result<(), String> {
+    Tags::parse(field.value).map_err(|error| error.to_string())?;
+    check_algorithm(algorithm).map_err(|flaw| flaw.reason)?;
+    let name = |name: &str, text| domain(text).ok_or_else(|| format!("the tag {name} is no name"));
+    name("d", field.header.domain())?;
+    name("s", field.header.selector())?;
+    Ok(())
 }
 
-/// `i=`, from 1. It stands first in results, which are no list of tags (RFC 8617 §4.1.1).
-fn instance(value: &[u8]) -> Option<usize> {
-    let text = str::from_utf8(value).ok()?;
-    let number = match Tags::parse(value) {
-        Ok(tags) => tags.get("i")?,
-        Err(_) => {
-            let (name, value) = text.split(';').next()?.split_once('=')?;
-            (name.trim() == "i").then(|| value.trim())?
+fn keys(message: &AuthenticatedMessage<'_>) -> Vec<String> {
+    let newest = message.ams_headers.last();
+    let newest = newest.map(|signature| signature.header.domain_key());
+    let seals = message
+        .as_headers
+        .iter()
+        .map(|seal| seal.header.domain_key());
+    let mut keys: Vec<_> = newest.into_iter().chain(seals).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+/// What mail-auth says, in our words.
+pub(super) fn words(error: &Error) -> String {
+    let words = match error {
+        Error::Arc(ArcError::ChainTooLong) => "there are more than 50 sets",
+        Error::Arc(ArcError::BrokenChain) => "a set is not complete",
+        Error::Arc(ArcError::InvalidInstance(1..=50)) => {
+            "an instance (i=) is left out or there twice"
         }
+        Error::Arc(ArcError::InvalidInstance(_)) => "an instance (i=) cannot be read",
+        Error::Arc(ArcError::InvalidCV) => "a seal does not say that the chain holds (cv=)",
+        Error::Arc(ArcError::HasHeaderTag) => "a seal names fields (h=)",
+        Error::Arc(ArcError::FailedBodyHashMatch) => "the newest signature: the body was changed",
+        Error::Arc(ArcError::SignatureExpired) => "the newest signature: it has expired (x=)",
+        Error::MissingParameters => "a tag is missing",
+        Error::Base64 => "a signature is not Base64",
+        Error::Crypto(_) => "a signature or seal is not of these fields or its key",
+        Error::Dkim(DkimError::UnsupportedAlgorithm) => "an algorithm (a=) is not known",
+        Error::Dkim(DkimError::UnsupportedCanonicalization) => "a canonical form (c=) is not known",
+        Error::Io(why) | Error::Dns(mail_auth::DnsError::Resolver(why)) => why,
+        other => return other.to_string(),
     };
-    let digits = !number.is_empty() && number.bytes().all(|it| it.is_ascii_digit());
-    let number: usize = number.parse().ok().filter(|_| digits)?;
-    (number > 0).then_some(number)
-}
-
-impl Seal {
-    fn parse(value: &[u8]) -> Result<Self, String> {
-        let tags = Tags::parse(value).map_err(|error| error.to_string())?;
-        let required = |name: &'static str| {
-            let value = tags.get(name).filter(|value| !value.is_empty());
-            value.ok_or_else(|| format!("the tag {name} is missing"))
-        };
-        if tags.get("h").is_some() {
-            return Err("it names fields (h=)".to_owned());
-        }
-        let domain = |name| {
-            let text = required(name)?;
-            let domain = text.parse().ok().filter(|_| !text.ends_with('.'));
-            domain.ok_or_else(|| format!("the tag {name} is no name"))
-        };
-        let algorithm = algorithm(required("a")?).map_err(|flaw| flaw.reason)?;
-        if algorithm == DkimAlgorithm::RsaSha1 {
-            return Err("rsa-sha1 is not accepted".to_owned());
-        }
-        Ok(Self {
-            domain: domain("d")?,
-            selector: domain("s")?,
-            algorithm,
-            signature: decoded(required("b")?).ok_or("the tag b is not Base64")?,
-            state: match required("cv")?.to_ascii_lowercase().as_str() {
-                "none" => State::None,
-                "pass" => State::Pass,
-                "fail" => State::Fail,
-                _ => return Err("its state (cv=) is not known".to_owned()),
-            },
-        })
-    }
-
-    /// The first seal knows of no chain, and all later ones of one that passes.
-    fn check_state(&self, at: usize) -> Result<(), String> {
-        match (at, self.state) {
-            (0, State::None) | (1.., State::Pass) => Ok(()),
-            (_, State::Fail) => Err(format!("{} found the chain broken", self.domain)),
-            (0, State::Pass) => Err("the first seal claims an earlier chain (cv=)".to_owned()),
-            (1.., State::None) => Err(format!("the seal {} denies the chain (cv=)", at + 1)),
-        }
-    }
+    words.to_owned()
 }

@@ -65,7 +65,7 @@ async fn what_was_changed_breaks_the_chain() {
         Some(body),
     )
     .await;
-    let header = "the newest signature: it is not of these fields or this key";
+    let header = "a signature or seal is not of these fields or its key";
     check(
         &chain(2).replace("jo@", "joe@"),
         ArcResult::Fail,
@@ -77,7 +77,7 @@ async fn what_was_changed_breaks_the_chain() {
         "i=1; lists.example; dmarc=pass",
         "i=1; lists.example; dmarc=fail",
     );
-    let seal = "the seal 3: it is not of these fields or this key";
+    let seal = "a signature or seal is not of these fields or its key";
     check(&results, ArcResult::Fail, Some(seal)).await;
 }
 
@@ -111,12 +111,17 @@ async fn sets_must_fit_together() {
     ] {
         gap = without(name, &gap);
     }
-    check(&gap, ArcResult::Fail, Some("an instance (i=) is left out")).await;
+    check(
+        &gap,
+        ArcResult::Fail,
+        Some("an instance (i=) is left out or there twice"),
+    )
+    .await;
     let twice = two.replace("ARC-Seal: i=2", "ARC-Seal: i=1");
     check(
         &twice,
         ArcResult::Fail,
-        Some("the instance 1 is there twice"),
+        Some("an instance (i=) is left out or there twice"),
     )
     .await;
     let zero = two.replace("ARC-Seal: i=2", "ARC-Seal: i=0");
@@ -127,17 +132,17 @@ async fn sets_must_fit_together() {
     )
     .await;
     let first = sealed(&KEY, "lists.example", 1, "pass", CLAIM, MESSAGE);
-    let claimed = "the first seal claims an earlier chain (cv=)";
+    let claimed = "a seal does not say that the chain holds (cv=)";
     check(&first, ArcResult::Fail, Some(claimed)).await;
     let second = sealed(&KEY, "lists.example", 2, "none", CLAIM, &chain(1));
     check(
         &second,
         ArcResult::Fail,
-        Some("the seal 2 denies the chain (cv=)"),
+        Some("a seal does not say that the chain holds (cv=)"),
     )
     .await;
     let failed = sealed(&KEY, "lists.example", 2, "fail", CLAIM, &chain(1));
-    let found = "lists.example found the chain broken";
+    let found = "a seal does not say that the chain holds (cv=)";
     check(&failed, ArcResult::Fail, Some(found)).await;
 }
 
@@ -148,7 +153,7 @@ async fn seals_must_be_well_formed() {
         (
             "ARC-Seal: i=1;",
             "ARC-Seal: i=1; h=from;",
-            "the seal 1: it names fields (h=)",
+            "a seal names fields (h=)",
         ),
         (
             "ARC-Seal: i=1;",
@@ -158,9 +163,13 @@ async fn seals_must_be_well_formed() {
         (
             "cv=none",
             "cv=maybe",
-            "the seal 1: its state (cv=) is not known",
+            "a seal does not say that the chain holds (cv=)",
         ),
-        ("cv=none", "cv=", "the seal 1: the tag cv is missing"),
+        (
+            "cv=none",
+            "cv=",
+            "a seal does not say that the chain holds (cv=)",
+        ),
         (
             "Seal: i=1; a=ed25519-sha256",
             "Seal: i=1; a=rsa-sha1",
@@ -195,7 +204,7 @@ async fn keys_that_cannot_be_got_leave_it_open() {
     assert_eq!(found.result, ArcResult::TempError);
     assert!(!found.claims_dmarc_pass);
     let message = sealed(&KEY, "keyless.example", 1, "none", CLAIM, MESSAGE);
-    let why = "the newest signature: there is no such key";
+    let why = "there is no such key";
     check(&message, ArcResult::Fail, Some(why)).await;
 }
 

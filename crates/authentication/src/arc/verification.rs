@@ -1,30 +1,28 @@
-//! Checking a chain (RFC 8617 §5.2, steps 4 to 7).
+//! Having a chain checked (RFC 8617 §5.2, steps 4 to 7).
 
-use std::collections::HashMap;
-
-use postern_mail::{Domain, header::Field};
+use mail_auth::{
+    AuthenticatedMessage, DkimResult as Found, Parameters, Txt, dkim::Canonicalization,
+};
+use postern_mail::Domain;
 
 use super::{
     ArcOutcome, ArcResult,
-    chain::{Broken, Chain, Set},
+    chain::{Broken, Chain, words},
     claims,
 };
 use crate::{
-    canonical::{relaxed_field, relaxed_unended},
-    dkim::without_signature,
-    dkim::{self, Bodies, DkimResult, key::Key, signature::Flaw},
+    answers::library::{Known, at_once, library},
+    body::Given,
+    dkim::Bodies,
     reason::printable,
 };
-
-/// The keys that were got, by selector and domain.
-pub(crate) type Keys = HashMap<(Domain, Domain), Result<Key, Flaw>>;
 
 /// What a chain is worth.
 pub(crate) fn verify(
     chain: Option<&Result<Chain, Broken>>,
-    fields: &[Field<'_>],
+    message: Option<&mut AuthenticatedMessage<'_>>,
     bodies: &Bodies<'_>,
-    keys: &Keys,
+    known: &Known<Txt>,
     author: Option<&Domain>,
 ) -> ArcOutcome {
     let chain = match chain {
@@ -32,21 +30,16 @@ pub(crate) fn verify(
         Some(Err(broken)) => return failed(broken),
         None => return none(),
     };
-    let sealers = chain.sealers();
-    let checked = check(chain, fields, bodies, keys);
-    let newest = chain.sets.last().and_then(|set| fields.get(set.results));
-    let claims_pass = |author| newest.is_some_and(|it| claims::dmarc_passed(it.value(), author));
+    let Some(message) = message else {
+        return none();
+    };
+    let (result, reason) = check(chain, message, bodies, known);
+    let newest = message.aar_headers.last();
+    let claims_pass = |author| newest.is_some_and(|it| claims::dmarc_passed(it.value, author));
     ArcOutcome {
-        result: match &checked {
-            Ok(()) => ArcResult::Pass,
-            Err(flaw) if flaw.result == DkimResult::TempError => ArcResult::TempError,
-            Err(_) => ArcResult::Fail,
-        },
-        sets: u32::try_from(chain.sets.len()).unwrap_or(u32::MAX),
-        sealer: sealers.last().cloned(),
-        sealers,
-        claims_dmarc_pass: checked.is_ok() && author.is_some_and(claims_pass),
-        reason: checked.err().map(|flaw| printable(&flaw.reason)),
+        reason: reason.map(|reason| printable(&reason)),
+        claims_dmarc_pass: result == ArcResult::Pass && author.is_some_and(claims_pass),
+        ..unknown(chain, result)
     }
 }
 
@@ -62,6 +55,17 @@ pub(crate) fn none() -> ArcOutcome {
     }
 }
 
+/// What can be said of a chain without its signatures.
+pub(crate) fn unknown(chain: &Chain, result: ArcResult) -> ArcOutcome {
+    ArcOutcome {
+        result,
+        sets: u32::try_from(chain.sealers.len()).unwrap_or(u32::MAX),
+        sealer: chain.sealers.last().cloned(),
+        sealers: chain.sealers.clone(),
+        ..none()
+    }
+}
+
 pub(crate) fn failed(broken: &Broken) -> ArcOutcome {
     ArcOutcome {
         result: ArcResult::Fail,
@@ -73,79 +77,52 @@ pub(crate) fn failed(broken: &Broken) -> ArcOutcome {
     }
 }
 
-/// The newest signature of the message, then the seals, the newest one first: a chain that was
-/// tampered with fails early.
+/// What mail-auth finds: the newest signature of the message first, then the seals.
 fn check(
     chain: &Chain,
-    fields: &[Field<'_>],
+    message: &mut AuthenticatedMessage<'_>,
     bodies: &Bodies<'_>,
-    keys: &Keys,
-) -> Result<(), Flaw> {
-    let signature = &chain.signature;
-    let at = chain.sets.last().map_or(0, |set| set.message_signature);
-    key(keys, &signature.selector, &signature.domain)
-        .and_then(|key| dkim::check(fields, bodies, at, signature, key))
-        .map_err(|flaw| of("the newest signature", &flaw))?;
-    let sealed = Sealed::new(chain, fields);
-    for (at, set) in chain.sets.iter().enumerate().rev() {
-        let seal = &set.sealed;
-        let octets = sealed.octets(at, set, fields);
-        key(keys, &seal.selector, &seal.domain)
-            .and_then(|key| key.check(seal.algorithm, &octets, &seal.signature))
-            .map_err(|flaw| of(&format!("the seal {}", at + 1), &flaw))?;
-    }
-    Ok(())
-}
-
-/// What seals are made over: all sets up to their own (RFC 8617 §5.1.1). Each field is brought
-/// into its form once, however many seals cover it.
-struct Sealed {
-    octets: Vec<u8>,
-    /// For each set, where its seal begins.
-    places: Vec<usize>,
-}
-
-impl Sealed {
-    fn new(chain: &Chain, fields: &[Field<'_>]) -> Self {
-        let mut octets = Vec::new();
-        let mut places = Vec::new();
-        let add = |at: usize, octets: &mut Vec<u8>| {
-            if let Some(field) = fields.get(at) {
-                relaxed_field(field.octets(), octets);
-            }
-        };
-        for set in &chain.sets {
-            add(set.results, &mut octets);
-            add(set.message_signature, &mut octets);
-            places.push(octets.len());
-            add(set.seal, &mut octets);
+    known: &Known<Txt>,
+) -> (ArcResult, Option<String>) {
+    let given = match prepare(chain, message, bodies) {
+        Ok(given) => given,
+        Err(reason) => return (ArcResult::Fail, Some(reason)),
+    };
+    let forms = [Canonicalization::Simple, Canonicalization::Relaxed];
+    message.body_hashes = match given {
+        Given::AsItIs => bodies.hashes(forms, given),
+        Given::EndNormalised => bodies.hashes([Canonicalization::Relaxed], given),
+    };
+    let message = &*message;
+    let parameters = Parameters::new(message).with_txt_cache(known);
+    let Some(output) = library().and_then(|library| at_once(library.verify_arc(parameters))) else {
+        return (
+            ArcResult::TempError,
+            Some("it could not be checked".to_owned()),
+        );
+    };
+    match output.result() {
+        Found::Pass => (ArcResult::Pass, None),
+        Found::None => (ArcResult::None, None),
+        Found::TempError(error) => (ArcResult::TempError, Some(words(error))),
+        Found::Fail(error) | Found::PermError(error) | Found::Neutral(error) => {
+            (ArcResult::Fail, Some(words(error)))
         }
-        Self { octets, places }
-    }
-
-    /// What the seal of this set is made over: all before it, and itself without its signature.
-    fn octets(&self, at: usize, set: &Set, fields: &[Field<'_>]) -> Vec<u8> {
-        let end = self.places.get(at).copied().unwrap_or_default();
-        let mut octets = self.octets.get(..end).unwrap_or_default().to_vec();
-        if let Some(field) = fields.get(set.seal) {
-            relaxed_unended(&without_signature(field.octets()), &mut octets);
-        }
-        octets
     }
 }
 
-/// The key of this selector and domain.
-pub(crate) fn key<'a>(keys: &'a Keys, selector: &Domain, domain: &Domain) -> Result<&'a Key, Flaw> {
-    match keys.get(&(selector.clone(), domain.clone())) {
-        Some(Ok(key)) => Ok(key),
-        Some(Err(flaw)) => Err(flaw.clone()),
-        None => Err(Flaw::new(
-            DkimResult::TempError,
-            "its key was not asked for",
-        )),
+/// Takes the lengths from the signatures, which are judged here, and chooses how the body is
+/// given for the newest one.
+fn prepare(
+    chain: &Chain,
+    message: &mut AuthenticatedMessage<'_>,
+    bodies: &Bodies<'_>,
+) -> Result<Given, String> {
+    for signature in &mut message.ams_headers {
+        signature.header.l = 0;
     }
-}
-
-fn of(what: &str, flaw: &Flaw) -> Flaw {
-    Flaw::new(flaw.result, format!("{what}: {}", flaw.reason))
+    let newest = message.ams_headers.last().ok_or("a set is not complete")?;
+    bodies
+        .given(newest.header.cb, &newest.header.bh, chain.length)
+        .map_err(|flaw| format!("the newest signature: {}", flaw.reason))
 }

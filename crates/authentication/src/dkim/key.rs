@@ -1,14 +1,18 @@
 //! Keys of signatures, as they are published (RFC 6376 §3.6.1, RFC 8463 §4).
 
-use mail_auth::common::{crypto::Algorithm, parse::TxtRecordParser as _, verify::DomainKey};
-use postern_mail::Domain;
+use std::{collections::HashMap, sync::Arc};
 
-use super::{
-    DkimAlgorithm, DkimResult,
-    signature::{Flaw, Signature},
+use mail_auth::{
+    Error, Txt,
+    common::{parse::TxtRecordParser as _, verify::DomainKey},
 };
+
+use super::{DkimResult, signature::Flaw};
 use crate::{
-    answers::{self, Missing, Questions},
+    answers::{
+        self, Missing, Questions,
+        library::{self, Known},
+    },
     dkim::signature::decoded,
     tags::{Tags, items},
 };
@@ -21,19 +25,34 @@ const RSA: std::ops::RangeInclusive<usize> = 1024..=4096;
 const ED25519: usize = 32;
 
 /// A key that may check signatures.
+#[derive(Clone)]
 pub(crate) struct Key {
-    key: DomainKey,
-    kind: KeyKind,
+    key: Arc<DomainKey>,
     /// `t=y`: what it signs counts as if it were not signed (RFC 6376 §3.6.1).
     pub(crate) testing: bool,
-    /// `t=s`: the identity must be at the domain itself.
-    pub(crate) strict: bool,
 }
 
 impl std::fmt::Debug for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Key({:?})", self.kind)
+        f.write_str("Key")
     }
+}
+
+/// The keys that were got, by their names.
+pub(crate) type Keys = HashMap<String, Result<Key, Flaw>>;
+
+/// The keys as mail-auth gets them. Why one is missing goes through it, and comes back.
+pub(crate) fn for_library(keys: &Keys) -> Known<Txt> {
+    let mut known = Known::txt();
+    for (name, key) in keys {
+        let answer = match key {
+            Ok(key) => Txt::DomainKey(Arc::clone(&key.key)),
+            Err(flaw) if flaw.result == DkimResult::TempError => library::unknown(&flaw.reason),
+            Err(flaw) => Txt::Error(Error::Io(flaw.reason.clone())),
+        };
+        known.learn(name, answer);
+    }
+    known
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,15 +61,10 @@ enum KeyKind {
     Ed25519,
 }
 
-/// Gets the key of a domain and a selector.
-pub(crate) async fn get(
-    questions: &Questions,
-    selector: &Domain,
-    domain: &Domain,
-) -> Result<Key, Flaw> {
+/// Gets the key of this name.
+pub(crate) async fn get(questions: &Questions, name: &str) -> Result<Key, Flaw> {
     let permanent = |reason: &str| Flaw::new(DkimResult::PermError, reason);
-    let name = answers::name(&format!("{selector}._domainkey.{domain}"))
-        .map_err(|_| permanent("the name of its key is too long"))?;
+    let name = answers::name(name).map_err(|_| permanent("the name of its key is too long"))?;
     let records = match questions.txt(&name).await {
         Ok(records) => records,
         Err(Missing::NoSuchName | Missing::NoData) => {
@@ -113,54 +127,10 @@ impl Key {
             }
             KeyKind::Rsa | KeyKind::Ed25519 => {}
         }
-        let flag = |wanted: &str| {
-            items(tags.get("t").unwrap_or_default()).any(|it| it.eq_ignore_ascii_case(wanted))
-        };
+        let mut flags = items(tags.get("t").unwrap_or_default());
         Ok(Self {
-            key,
-            kind,
-            testing: flag("y"),
-            strict: flag("s"),
+            key: Arc::new(key),
+            testing: flags.any(|it| it.eq_ignore_ascii_case("y")),
         })
-    }
-
-    /// Whether it made this signature over these octets.
-    pub(crate) fn check(
-        &self,
-        algorithm: DkimAlgorithm,
-        signed: &[u8],
-        signature: &[u8],
-    ) -> Result<(), Flaw> {
-        let algorithm = match (algorithm, self.kind) {
-            (DkimAlgorithm::RsaSha256, KeyKind::Rsa) => Algorithm::RsaSha256,
-            (DkimAlgorithm::Ed25519Sha256, KeyKind::Ed25519) => Algorithm::Ed25519Sha256,
-            (DkimAlgorithm::RsaSha1, _) => {
-                return Err(Flaw::new(DkimResult::PermError, "rsa-sha1 is not accepted"));
-            }
-            (DkimAlgorithm::RsaSha256 | DkimAlgorithm::Ed25519Sha256, _) => {
-                return Err(Flaw::new(
-                    DkimResult::PermError,
-                    "its key is for another algorithm",
-                ));
-            }
-        };
-        self.key
-            .p
-            .verify_bytes(signed, signature, algorithm)
-            .map_err(|_| Flaw::new(DkimResult::Fail, "it is not of these fields or this key"))
-    }
-
-    /// What the flags of the key say about a signature that holds.
-    pub(crate) fn check_flags(&self, signature: &Signature) -> Result<(), Flaw> {
-        if self.strict && signature.identity != signature.domain {
-            return Err(Flaw::new(
-                DkimResult::PermError,
-                "its key is for the domain itself (t=s), and its identity below it",
-            ));
-        }
-        if self.testing {
-            return Err(Flaw::new(DkimResult::Neutral, "its key is for tests (t=y)"));
-        }
-        Ok(())
     }
 }

@@ -3,11 +3,15 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use data_encoding::BASE64;
+use mail_auth::{
+    Error,
+    common::{crypto::Algorithm, verify::VerifySignature as _},
+    dkim::{self, DkimError},
+};
 use postern_mail::Domain;
 
 use super::{DkimAlgorithm, DkimOutcome, DkimResult};
 use crate::{
-    message::Form,
     reason::printable,
     tags::{Tags, is_white, items},
 };
@@ -21,27 +25,16 @@ const IDENTITY: usize = 320;
 /// How much of a signature is shown to tell it from others.
 const START: usize = 12;
 
-/// Whose signature it is. The field of ARC has no version, and no identity (RFC 8617 §4.1.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Dkim,
-    Arc,
-}
+/// The most that is compared in a header for one signature: the names that it signs, times the
+/// fields there are. mail-auth looks through all fields for each name, and a header of our size
+/// could keep it busy for minutes.
+const COMPARISONS: usize = 1 << 22;
 
-/// A signature that can be checked.
+/// A signature that mail-auth may check.
 #[derive(Debug, Clone)]
 pub(crate) struct Signature {
-    pub(crate) domain: Domain,
-    pub(crate) selector: Domain,
-    /// The domain of the identity; the domain itself, where there is none.
-    pub(crate) identity: Domain,
-    pub(crate) algorithm: DkimAlgorithm,
-    pub(crate) header_form: Form,
-    pub(crate) body_form: Form,
-    /// The names of the signed fields in lower case.
-    pub(crate) fields: Vec<String>,
-    pub(crate) body_hash: Vec<u8>,
-    pub(crate) signature: Vec<u8>,
+    /// What mail-auth read, without what it is not to act upon.
+    pub(crate) read: dkim::Signature,
     /// How much of the body is said to be signed.
     pub(crate) length: Option<u64>,
 }
@@ -71,18 +64,19 @@ pub(crate) fn facts(value: &[u8]) -> DkimOutcome {
     let tags = Tags::parse(value).ok();
     let get = |name| tags.as_ref().and_then(|tags| tags.get(name));
     let base64 = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
+    let read = dkim::Signature::parse(value).ok();
+    let identity = |it: &dkim::Signature| printable(&it.i).chars().take(IDENTITY).collect();
     DkimOutcome {
         result: DkimResult::Neutral,
         reason: None,
         domain: get("d").and_then(domain),
-        identity: get("i")
-            .map(|it| identity(it).unwrap_or_default())
-            .map(|it| {
-                let shown = printable(&it);
-                shown.chars().take(IDENTITY).collect()
-            }),
+        identity: get("i").and(read.as_ref()).map(identity),
         selector: get("s").and_then(domain).map(|it| it.to_string()),
-        algorithm: get("a").and_then(|it| algorithm(it).ok()),
+        algorithm: get("a").and(read.as_ref()).map(|it| match it.a {
+            Algorithm::RsaSha1 => DkimAlgorithm::RsaSha1,
+            Algorithm::RsaSha256 => DkimAlgorithm::RsaSha256,
+            Algorithm::Ed25519Sha256 => DkimAlgorithm::Ed25519Sha256,
+        }),
         signature_start: get("b")
             .unwrap_or_default()
             .chars()
@@ -93,33 +87,56 @@ pub(crate) fn facts(value: &[u8]) -> DkimOutcome {
 }
 
 impl Signature {
-    /// Reads the value of a field.
-    pub(crate) fn parse(value: &[u8], kind: Kind, now: SystemTime) -> Result<Self, Flaw> {
+    /// Has the value of a field read by mail-auth, and refuses what that lets pass. There are so
+    /// many fields in the header.
+    pub(crate) fn read(value: &[u8], header: usize, now: SystemTime) -> Result<Self, Flaw> {
         let tags = Tags::parse(value).map_err(|error| permanent(error.to_string()))?;
-        if kind == Kind::Dkim && required(&tags, "v")? != "1" {
-            return Err(permanent("its version is not 1"));
+        for name in ["v", "a", "d", "s", "h", "bh", "b"] {
+            required(&tags, name)?;
         }
+        let read = dkim::Signature::parse(value).map_err(|error| unread(&error))?;
         let domain = domain(required(&tags, "d")?)
             .ok_or_else(|| permanent("what it names as its domain (d=) is none"))?;
-        let (header_form, body_form) = forms(tags.get("c").unwrap_or("simple/simple"))?;
-        let signature = Self {
-            selector: selector(required(&tags, "s")?)?,
-            identity: match tags.get("i") {
-                Some(written) if kind == Kind::Dkim => identity_domain(written, &domain)?,
-                Some(_) | None => domain.clone(),
-            },
-            domain,
-            algorithm: algorithm(required(&tags, "a")?)?,
-            header_form,
-            body_form,
-            fields: fields(required(&tags, "h")?)?,
-            body_hash: base64(&tags, "bh")?,
-            signature: base64(&tags, "b")?,
-            length: tags.get("l").map(|it| number(it, "l")).transpose()?,
-        };
+        self::domain(required(&tags, "s")?)
+            .ok_or_else(|| permanent("its selector (s=) is none"))?;
+        check_algorithm(read.a)?;
+        check_fields(&read.h, header)?;
+        if tags.get("i").is_some() {
+            check_identity(&read.i, &domain)?;
+        }
+        let length = tags.get("l").map(|it| number(it, "l")).transpose()?;
         check_query(&tags)?;
         check_times(&tags, now)?;
-        Ok(signature)
+        Ok(Self {
+            read: dkim::Signature {
+                // The length is judged here. Reports (RFC 6651) and signatures for others
+                // (RFC 6541) would be questions that nobody counts.
+                l: 0,
+                r: false,
+                atps: None,
+                ..read
+            },
+            length,
+        })
+    }
+
+    /// Where its key is.
+    pub(crate) fn key(&self) -> String {
+        self.read.domain_key()
+    }
+}
+
+/// Why mail-auth does not read a signature.
+fn unread(error: &Error) -> Flaw {
+    let neutral = |reason| Flaw::new(DkimResult::Neutral, reason);
+    match error {
+        Error::Dkim(DkimError::UnsupportedVersion) => permanent("its version is not 1"),
+        Error::Dkim(DkimError::UnsupportedAlgorithm) => neutral("its algorithm (a=) is not known"),
+        Error::Dkim(DkimError::UnsupportedCanonicalization) => {
+            neutral("its canonical form (c=) is not known")
+        }
+        Error::Base64 => permanent("its hash (bh=) or signature (b=) is not Base64"),
+        error => permanent(error.to_string()),
     }
 }
 
@@ -130,52 +147,39 @@ fn required<'a>(tags: &Tags<'a>, name: &str) -> Result<&'a str, Flaw> {
 }
 
 /// A domain as signatures name it: without a final dot, which would be another spelling of it.
-fn domain(text: &str) -> Option<Domain> {
+pub(crate) fn domain(text: &str) -> Option<Domain> {
     text.parse().ok().filter(|_| !text.ends_with('.'))
 }
 
-/// `sub-domain *( "." sub-domain )`, which is what a domain is.
-fn selector(text: &str) -> Result<Domain, Flaw> {
-    domain(text).ok_or_else(|| permanent("its selector (s=) is none"))
-}
-
-pub(crate) fn algorithm(text: &str) -> Result<DkimAlgorithm, Flaw> {
-    match text.to_ascii_lowercase().as_str() {
-        "rsa-sha256" => Ok(DkimAlgorithm::RsaSha256),
-        "ed25519-sha256" => Ok(DkimAlgorithm::Ed25519Sha256),
-        "rsa-sha1" => Ok(DkimAlgorithm::RsaSha1),
-        _ => Err(Flaw::new(
-            DkimResult::Neutral,
-            "its algorithm (a=) is not known",
-        )),
+/// SHA-1 must not count (RFC 8301 §3.1).
+pub(crate) fn check_algorithm(algorithm: Algorithm) -> Result<(), Flaw> {
+    match algorithm {
+        Algorithm::RsaSha1 => Err(permanent("rsa-sha1 is not accepted")),
+        Algorithm::RsaSha256 | Algorithm::Ed25519Sha256 => Ok(()),
     }
-}
-
-/// `c=`: the form of the header, and that of the body, which is simple where it is not said.
-fn forms(text: &str) -> Result<(Form, Form), Flaw> {
-    let form = |text: &str| match text.to_ascii_lowercase().as_str() {
-        "simple" => Ok(Form::Simple),
-        "relaxed" => Ok(Form::Relaxed),
-        _ => Err(Flaw::new(
-            DkimResult::Neutral,
-            "its canonical form (c=) is not known",
-        )),
-    };
-    let (header, body) = text.split_once('/').unwrap_or((text, "simple"));
-    Ok((form(header)?, form(body)?))
 }
 
 /// `h=`, which must name `From` (RFC 6376 §5.4).
-fn fields(text: &str) -> Result<Vec<String>, Flaw> {
-    let fields: Vec<_> = items(text).map(str::to_ascii_lowercase).collect();
-    match fields.iter().any(|name| name == "from") {
-        true => Ok(fields),
-        false => Err(permanent("From is not among the signed fields")),
+pub(crate) fn check_fields(names: &[String], header: usize) -> Result<(), Flaw> {
+    if !names.iter().any(|name| name.eq_ignore_ascii_case("from")) {
+        return Err(permanent("From is not among the signed fields"));
+    }
+    let each = header.saturating_add(names.len());
+    match names.len().saturating_mul(each) {
+        0..=COMPARISONS => Ok(()),
+        _ => Err(permanent("it names too many fields (h=)")),
     }
 }
 
-fn base64(tags: &Tags<'_>, name: &str) -> Result<Vec<u8>, Flaw> {
-    decoded(required(tags, name)?).ok_or_else(|| permanent(format!("the tag {name} is not Base64")))
+/// The domain of `i=` must be `d=` or below it (RFC 6376 §3.5).
+fn check_identity(identity: &str, domain: &Domain) -> Result<(), Flaw> {
+    let host = identity
+        .rsplit_once('@')
+        .and_then(|(_, host)| self::domain(host));
+    match host {
+        Some(host) if host == *domain || host.is_below(domain) => Ok(()),
+        Some(_) | None => Err(permanent("its identity (i=) is not at its domain")),
+    }
 }
 
 /// Base64 that may be folded.
@@ -224,32 +228,4 @@ fn check_times(tags: &Tags<'_>, now: SystemTime) -> Result<(), Flaw> {
         }
         _ => Ok(()),
     }
-}
-
-/// The domain of `i=`, which must be `d=` or below it (RFC 6376 §3.5).
-fn identity_domain(written: &str, domain: &Domain) -> Result<Domain, Flaw> {
-    let outside = || permanent("its identity (i=) is not at its domain");
-    let text = identity(written).ok_or_else(outside)?;
-    let (_, host) = text.rsplit_once('@').ok_or_else(outside)?;
-    let host = self::domain(host).ok_or_else(outside)?;
-    match host == *domain || host.is_below(domain) {
-        true => Ok(host),
-        false => Err(outside()),
-    }
-}
-
-/// Undoes `dkim-quoted-printable` (RFC 6376 §2.11).
-fn identity(written: &str) -> Option<String> {
-    let mut octets = Vec::new();
-    let mut rest = written.bytes().filter(|it| !is_white(char::from(*it)));
-    while let Some(octet) = rest.next() {
-        if octet != b'=' {
-            octets.push(octet);
-            continue;
-        }
-        let digits = [rest.next()?, rest.next()?];
-        let digits = str::from_utf8(&digits).ok()?;
-        octets.push(u8::from_str_radix(digits, 16).ok()?);
-    }
-    String::from_utf8(octets).ok()
 }

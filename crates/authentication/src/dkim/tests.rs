@@ -155,7 +155,12 @@ async fn signatures_that_are_not_well_formed_are_errors() {
             "its key is not in the DNS (q=)",
         ),
         ("v=1", "v=1; l=-1", PermError, "the tag l is no number"),
-        ("v=1", "v=1; bh=!", PermError, "the tag bh is not Base64"),
+        (
+            "v=1",
+            "v=1; bh=!",
+            PermError,
+            "its hash (bh=) or signature (b=) is not Base64",
+        ),
         (
             "v=1",
             "v=1; i=@other.example",

@@ -1,18 +1,25 @@
-//! Checking signatures (RFC 6376 §6.1).
+//! Having signatures checked (RFC 6376 §6.1).
 
-use std::{cell::OnceCell, collections::HashMap, time::SystemTime};
+use std::{cell::OnceCell, time::SystemTime};
 
-use postern_mail::header::Field;
+use mail_auth::{
+    AuthenticatedMessage, DkimOutput, DnsError, Error, Parameters, Txt,
+    common::{
+        crypto::{CryptoError, HashAlgorithm},
+        headers::Header,
+    },
+    dkim::{Canonicalization, DkimError},
+};
 
 use super::{
     DkimOutcome, DkimResult,
-    key::Key,
-    signature::{self, Flaw, Kind, Signature},
+    key::Keys,
+    signature::{self, Flaw, Signature},
 };
 use crate::{
-    canonical::{relaxed_field, relaxed_unended},
-    dkim::DkimAlgorithm,
-    message::{BodyHash, Form, Message},
+    answers::library::{Known, at_once, library},
+    body::{BodyHash, Given},
+    message::Message,
     reason::printable,
 };
 
@@ -26,34 +33,28 @@ pub(crate) struct Candidate {
     pub(crate) signature: Result<Signature, Flaw>,
 }
 
-/// The first `most` signatures from the top.
-pub(crate) fn candidates(message: &Message, most: usize, now: SystemTime) -> Vec<Candidate> {
-    let fields = message.fields();
-    let found = fields
-        .iter()
-        .enumerate()
-        .filter(|(_, it)| it.is("DKIM-Signature"));
-    found
+/// The first `most` signatures from the top. Those behind are not looked at, and neither is
+/// anything hashed for them.
+pub(crate) fn candidates(
+    message: &AuthenticatedMessage<'_>,
+    most: usize,
+    now: SystemTime,
+) -> Vec<Candidate> {
+    let fields = message.headers.iter().enumerate();
+    fields
+        .filter(|(_, (name, _))| name.eq_ignore_ascii_case(b"DKIM-Signature"))
         .take(most)
-        .map(|(at, field)| Candidate {
-            facts: signature::facts(field.value()),
-            field: at,
-            signature: Signature::parse(field.value(), Kind::Dkim, now).and_then(acceptable),
+        .map(|(field, (_, value))| Candidate {
+            facts: signature::facts(value),
+            field,
+            signature: Signature::read(value, message.headers.len(), now),
         })
         .collect()
 }
 
-/// Refuses what need not be checked (RFC 8301 §3.1).
-fn acceptable(signature: Signature) -> Result<Signature, Flaw> {
-    match signature.algorithm {
-        DkimAlgorithm::RsaSha1 => Err(Flaw::new(DkimResult::PermError, "rsa-sha1 is not accepted")),
-        DkimAlgorithm::RsaSha256 | DkimAlgorithm::Ed25519Sha256 => Ok(signature),
-    }
-}
-
 impl Candidate {
     /// What became of it.
-    pub(crate) fn outcome(self, checked: Result<(), Flaw>) -> DkimOutcome {
+    fn outcome(self, checked: Result<(), Flaw>) -> DkimOutcome {
         let (result, reason) = match self.signature.and(checked) {
             Ok(()) => (DkimResult::Pass, None),
             Err(flaw) => (flaw.result, Some(printable(&flaw.reason))),
@@ -70,148 +71,193 @@ impl Candidate {
 #[derive(Debug)]
 pub(crate) struct Bodies<'a> {
     message: &'a Message,
+    stray: OnceCell<bool>,
     simple: OnceCell<BodyHash>,
     relaxed: OnceCell<BodyHash>,
+    normalised: OnceCell<BodyHash>,
 }
 
 impl<'a> Bodies<'a> {
     pub(crate) fn new(message: &'a Message) -> Self {
         Self {
             message,
+            stray: OnceCell::new(),
             simple: OnceCell::new(),
             relaxed: OnceCell::new(),
+            normalised: OnceCell::new(),
         }
     }
 
-    fn hash(&self, form: Form) -> &BodyHash {
-        let cell = match form {
-            Form::Simple => &self.simple,
-            Form::Relaxed => &self.relaxed,
+    fn hash(&self, form: Canonicalization, given: Given) -> &BodyHash {
+        let cell = match (form, given) {
+            (Canonicalization::Simple, _) => &self.simple,
+            (Canonicalization::Relaxed, Given::AsItIs) => &self.relaxed,
+            (Canonicalization::Relaxed, Given::EndNormalised) => &self.normalised,
         };
-        cell.get_or_init(|| self.message.body_hash(form))
+        cell.get_or_init(|| self.message.body_hash(form, given))
+    }
+
+    /// How the body is to be given to mail-auth for a signature: with its end normalised where
+    /// it does not fit otherwise, and the form allows it.
+    pub(crate) fn given(
+        &self,
+        form: Canonicalization,
+        signed: &[u8],
+        length: Option<u64>,
+    ) -> Result<Given, Flaw> {
+        if *self.stray.get_or_init(|| self.message.has_stray_line_end()) {
+            let reason = "the body has a CR or LF that ends no line";
+            return Err(Flaw::new(DkimResult::Neutral, reason));
+        }
+        let as_it_is =
+            form == Canonicalization::Simple || self.hash(form, Given::AsItIs).sha256 == signed;
+        let given = match as_it_is {
+            true => Given::AsItIs,
+            false => Given::EndNormalised,
+        };
+        check_length(self.hash(form, given).length, length)?;
+        Ok(given)
+    }
+
+    /// The hashes that mail-auth compares with those of signatures.
+    pub(crate) fn hashes(
+        &self,
+        forms: impl IntoIterator<Item = Canonicalization>,
+        given: Given,
+    ) -> Vec<(Canonicalization, HashAlgorithm, u64, Vec<u8>)> {
+        let hash = |form| self.hash(form, given).sha256.clone();
+        let forms = forms.into_iter();
+        forms
+            .map(|form| (form, HashAlgorithm::Sha256, 0, hash(form)))
+            .collect()
     }
 }
 
-/// Checks one signature with its key.
-pub(crate) fn check(
-    fields: &[Field<'_>],
-    bodies: &Bodies<'_>,
-    at: usize,
-    signature: &Signature,
-    key: &Key,
-) -> Result<(), Flaw> {
-    check_body(bodies, signature)?;
-    let signed = signed_octets(fields, at, &signature.fields, signature.header_form);
-    key.check(signature.algorithm, &signed, &signature.signature)?;
-    key.check_flags(signature)
-}
-
-/// Whether the whole body is what was signed.
-fn check_body(bodies: &Bodies<'_>, signature: &Signature) -> Result<(), Flaw> {
-    let body = bodies.hash(signature.body_form);
-    match signature.length {
-        Some(length) if length < body.length => Err(Flaw::new(
+/// Whether the whole body is signed.
+fn check_length(whole: u64, signed: Option<u64>) -> Result<(), Flaw> {
+    match signed {
+        Some(signed) if signed < whole => Err(Flaw::new(
             DkimResult::Policy,
-            format!("l= covers {length} of {} octets", body.length),
+            format!("l= covers {signed} of {whole} octets"),
         )),
-        Some(length) if length > body.length => Err(Flaw::new(
+        Some(signed) if signed > whole => Err(Flaw::new(
             DkimResult::Fail,
-            format!("l= covers {length} octets, and there are {}", body.length),
+            format!("l= covers {signed} octets, and there are {whole}"),
         )),
-        Some(_) | None if body.sha256 == signature.body_hash => Ok(()),
-        Some(_) | None => Err(Flaw::new(DkimResult::Fail, "the body was changed")),
+        Some(_) | None => Ok(()),
     }
 }
 
-/// The octets that a signature is made over: the fields that it names, each name taking the next
-/// instance from the bottom (RFC 6376 §5.4.2), and last the field of the signature itself, without
-/// its value of `b` and its line end (RFC 6376 §3.7).
-pub(crate) fn signed_octets(
-    fields: &[Field<'_>],
-    at: usize,
-    names: &[String],
-    form: Form,
-) -> Vec<u8> {
-    // A name may stand there a thousand times, as may a field, so neither is searched through.
-    let mut instances: HashMap<String, Vec<&Field<'_>>> = HashMap::new();
-    for field in fields {
-        let name = String::from_utf8_lossy(field.name()).to_ascii_lowercase();
-        instances.entry(name).or_default().push(field);
-    }
-    let mut octets = Vec::new();
-    for name in names {
-        if let Some(field) = instances.get_mut(name).and_then(Vec::pop) {
-            add(field.octets(), form, &mut octets);
+/// What becomes of the signatures of a message.
+pub(crate) fn verify(
+    candidates: Vec<Candidate>,
+    message: Option<&mut AuthenticatedMessage<'_>>,
+    bodies: &Bodies<'_>,
+    keys: &Keys,
+    known: &Known<Txt>,
+) -> Vec<DkimOutcome> {
+    let unread = || Err(Flaw::new(DkimResult::Neutral, "the header cannot be read"));
+    let mut checked: Vec<_> = candidates.iter().map(|_| unread()).collect();
+    if let Some(message) = message {
+        let mut given = [
+            (Given::AsItIs, Vec::new()),
+            (Given::EndNormalised, Vec::new()),
+        ];
+        for ((at, candidate), checked) in candidates.iter().enumerate().zip(&mut checked) {
+            let Ok(signature) = &candidate.signature else {
+                continue;
+            };
+            match bodies.given(signature.read.cb, &signature.read.bh, signature.length) {
+                Ok(fit) => given
+                    .iter_mut()
+                    .filter(|(given, _)| *given == fit)
+                    .for_each(|(_, signatures)| signatures.push((at, candidate, signature))),
+                Err(flaw) => *checked = Err(flaw),
+            }
+        }
+        for (given, signatures) in given {
+            let found = evaluate(message, &signatures, bodies, given, known);
+            for ((at, _, signature), found) in signatures.into_iter().zip(found) {
+                if let Some(checked) = checked.get_mut(at) {
+                    *checked = found.and_then(|()| check_flags(signature, keys));
+                }
+            }
         }
     }
-    if let Some(field) = fields.get(at) {
-        let unsigned = without_signature(field.octets());
-        match form {
-            Form::Relaxed => relaxed_unended(&unsigned, &mut octets),
-            Form::Simple => octets.extend_from_slice(&unsigned),
-        }
-    }
-    octets
+    let outcomes = candidates.into_iter().zip(checked);
+    outcomes
+        .map(|(candidate, checked)| candidate.outcome(checked))
+        .collect()
 }
 
-fn add(field: &[u8], form: Form, octets: &mut Vec<u8>) {
-    match form {
-        Form::Relaxed => relaxed_field(field, octets),
-        Form::Simple => octets.extend_from_slice(field),
+/// What mail-auth finds of these signatures.
+fn evaluate(
+    message: &mut AuthenticatedMessage<'_>,
+    signatures: &[(usize, &Candidate, &Signature)],
+    bodies: &Bodies<'_>,
+    given: Given,
+    known: &Known<Txt>,
+) -> Vec<Result<(), Flaw>> {
+    if signatures.is_empty() {
+        return Vec::new();
+    }
+    message.errors.clear();
+    message.dkim_headers = signatures
+        .iter()
+        .filter_map(|(_, candidate, signature)| {
+            let (name, value) = message.headers.get(candidate.field)?;
+            Some(Header::new(*name, *value, signature.read.clone()))
+        })
+        .collect();
+    let forms = signatures.iter().map(|(_, _, signature)| signature.read.cb);
+    message.body_hashes = bodies.hashes(forms, given);
+    let message = &*message;
+    let parameters = Parameters::new(message).with_txt_cache(known);
+    let outputs = library().and_then(|library| at_once(library.verify_dkim(parameters)));
+    match outputs {
+        Some(outputs) if outputs.len() == signatures.len() => outputs.iter().map(found).collect(),
+        Some(_) | None => {
+            let flaw = Flaw::new(DkimResult::TempError, "it could not be checked");
+            vec![Err(flaw); signatures.len()]
+        }
     }
 }
 
-/// The field with nothing behind `b=`, and without its line end.
-pub(crate) fn without_signature(field: &[u8]) -> Vec<u8> {
-    let field = field.strip_suffix(b"\n").unwrap_or(field);
-    let field = field.strip_suffix(b"\r").unwrap_or(field);
-    let colon = field.iter().position(|octet| *octet == b':');
-    let start = colon.map_or(field.len(), |at| at + 1);
-    let (name, value) = field.split_at_checked(start).unwrap_or((field, &[]));
-    let mut unsigned = name.to_vec();
-    for (at, tag) in value.split(|octet| *octet == b';').enumerate() {
-        if at > 0 {
-            unsigned.push(b';');
+/// What mail-auth says, in the words of RFC 8601 §2.7.1.
+fn found(output: &DkimOutput<'_>) -> Result<(), Flaw> {
+    use mail_auth::DkimResult as Found;
+    let flaw = |result, reason: &str| Err(Flaw::new(result, reason));
+    match output.result() {
+        Found::Pass => Ok(()),
+        Found::Neutral(Error::Dkim(DkimError::FailedBodyHashMatch)) => {
+            flaw(DkimResult::Fail, "the body was changed")
         }
-        let equals = tag
-            .iter()
-            .position(|octet| *octet == b'=')
-            .unwrap_or(tag.len());
-        let is_signature = tag.get(..equals).unwrap_or_default().trim_ascii() == b"b";
-        let kept = match is_signature && equals < tag.len() {
-            true => tag.get(..=equals),
-            false => Some(tag),
-        };
-        unsigned.extend_from_slice(kept.unwrap_or_default());
+        Found::Neutral(Error::Dkim(DkimError::SignatureExpired)) => {
+            flaw(DkimResult::Fail, "it has expired (x=)")
+        }
+        Found::Fail(Error::Dkim(DkimError::FailedAuidMatch)) => flaw(
+            DkimResult::PermError,
+            "its key is for the domain itself (t=s), and its identity below it",
+        ),
+        Found::Fail(Error::Crypto(CryptoError::IncompatibleAlgorithms)) => {
+            flaw(DkimResult::PermError, "its key is for another algorithm")
+        }
+        Found::Fail(_) => flaw(DkimResult::Fail, "it is not of these fields or this key"),
+        Found::TempError(Error::Dns(DnsError::Resolver(why))) => flaw(DkimResult::TempError, why),
+        Found::PermError(Error::Io(why)) => flaw(DkimResult::PermError, why),
+        Found::TempError(error) => flaw(DkimResult::TempError, &error.to_string()),
+        Found::PermError(error) => flaw(DkimResult::PermError, &error.to_string()),
+        Found::Neutral(error) => flaw(DkimResult::Neutral, &error.to_string()),
+        Found::None => flaw(DkimResult::Neutral, "nothing was found out"),
     }
-    unsigned
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_signature_alone_is_left_out() {
-        for (field, expected) in [
-            ("A: v=1; b=abc; bh=def\r\n", "A: v=1; b=; bh=def"),
-            ("A: b = a\r\n b ;\r\n", "A: b =;"),
-            ("A:bh=b=c;\r\n\tb=\r\n\txyz\r\n", "A:bh=b=c;\r\n\tb="),
-            ("A: B=abc; b\r\n", "A: B=abc; b"),
-        ] {
-            let unsigned = without_signature(field.as_bytes());
-            assert_eq!(String::from_utf8_lossy(&unsigned), expected, "{field:?}");
+/// What a signature that holds is worth with its key.
+fn check_flags(signature: &Signature, keys: &Keys) -> Result<(), Flaw> {
+    match keys.get(&signature.key()) {
+        Some(Ok(key)) if key.testing => {
+            Err(Flaw::new(DkimResult::Neutral, "its key is for tests (t=y)"))
         }
-    }
-
-    #[test]
-    fn fields_are_taken_from_the_bottom() {
-        let message = Message::new(&["B: 1\r\nA: 1\r\nA: 2\r\nC: b=x\r\n\r\n".into()]);
-        let names = ["a", "a", "a", "b", "none"].map(str::to_owned);
-        let octets = signed_octets(&message.fields(), 3, &names, Form::Relaxed);
-        assert_eq!(
-            String::from_utf8_lossy(&octets),
-            "a:2\r\na:1\r\nb:1\r\nc:b="
-        );
+        _ => Ok(()),
     }
 }

@@ -8,19 +8,21 @@ mod making;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, path::Path};
+use std::{fmt, path::Path, sync::Arc};
 
 use aws_lc_rs::{
-    digest::{SHA256, digest},
     encoding::{AsDer, PublicKeyX509Der},
     error::{KeyRejected, Unspecified},
-    rand::SystemRandom,
     rsa::KeyPair as RsaKeyPair,
-    signature::{Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256},
+    signature::KeyPair as _,
 };
 use data_encoding::BASE64;
+use mail_auth::common::{
+    crypto::{Algorithm, DkimKey as Pair, Ed25519Key, RsaKey, Sha256, SigningKey as LibraryKey},
+    headers::Writable,
+};
 use rustls_pki_types::{
-    PrivateKeyDer,
+    PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer,
     pem::{self, PemObject as _},
 };
 use zeroize::Zeroizing;
@@ -64,11 +66,6 @@ pub struct DkimKey {
     record: String,
 }
 
-enum Pair {
-    Rsa(RsaKeyPair),
-    Ed25519(Ed25519KeyPair),
-}
-
 impl DkimKey {
     /// Reads a key from a PEM file.
     ///
@@ -92,8 +89,7 @@ impl DkimKey {
             pem::Error::NoItemsFound => UnfitKey::Missing,
             _ => UnfitKey::Pem,
         })?;
-        let pair = Pair::from_der(&Zeroizing::new(key))?;
-        let record = pair.record().map_err(|DkimCryptoError| UnfitKey::Kind)?;
+        let (pair, record) = pair(&Zeroizing::new(key))?;
         Ok(Self { pair, record })
     }
 
@@ -112,63 +108,60 @@ impl DkimKey {
         self.record.clone()
     }
 
-    /// Signs `octets`.
-    pub(crate) fn sign(&self, octets: &[u8]) -> Result<Vec<u8>, DkimCryptoError> {
-        match &self.pair {
-            Pair::Rsa(pair) => {
-                let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(
-                    &RSA_PKCS1_SHA256,
-                    &SystemRandom::new(),
-                    octets,
-                    &mut signature,
-                )?;
-                Ok(signature)
-            }
-            // Ed25519 signs the hash as if it were the message (RFC 8463 §3).
-            Pair::Ed25519(pair) => Ok(pair
-                .try_sign(digest(&SHA256, octets).as_ref())?
-                .as_ref()
-                .to_vec()),
-        }
+    /// The key as mail-auth uses it.
+    pub(crate) fn pair(&self) -> &Pair {
+        &self.pair
     }
 }
 
-impl Pair {
-    fn from_der(key: &PrivateKeyDer<'_>) -> Result<Self, UnfitKey> {
-        match key {
-            PrivateKeyDer::Pkcs1(der) => Self::rsa(RsaKeyPair::from_der(der.secret_pkcs1_der())),
-            PrivateKeyDer::Pkcs8(der) => {
-                let der = der.secret_pkcs8_der();
-                // OpenSSL leaves the public half out of an Ed25519 key.
-                Ed25519KeyPair::from_pkcs8_maybe_unchecked(der)
-                    .map(Self::Ed25519)
-                    .or_else(|_| Self::rsa(RsaKeyPair::from_pkcs8(der)))
-            }
-            _ => Err(UnfitKey::Kind),
+/// The key as mail-auth uses it, and its record. mail-auth takes RSA keys of any length, and has
+/// the public half of one in a form that other verifiers do not take, so aws-lc looks at the key
+/// first.
+fn pair(key: &PrivateKeyDer<'_>) -> Result<(Pair, String), UnfitKey> {
+    match key {
+        PrivateKeyDer::Pkcs1(der) => {
+            let der = der.secret_pkcs1_der();
+            rsa(
+                RsaKeyPair::from_der(der),
+                PrivatePkcs1KeyDer::from(der).into(),
+            )
         }
-    }
-
-    fn rsa(pair: Result<RsaKeyPair, KeyRejected>) -> Result<Self, UnfitKey> {
-        let pair = pair.map_err(|error| match error.description_() {
-            "TooSmall" => UnfitKey::Short,
-            _ => UnfitKey::Kind,
-        })?;
-        check_length(pair.public_modulus_len() * 8)?;
-        Ok(Self::Rsa(pair))
-    }
-
-    fn record(&self) -> Result<String, DkimCryptoError> {
-        let (kind, public) = match self {
-            Self::Rsa(pair) => {
-                let der: PublicKeyX509Der<'_> = pair.public_key().as_der()?;
-                ("rsa", BASE64.encode(der.as_ref()))
+        PrivateKeyDer::Pkcs8(der) => {
+            let der = der.secret_pkcs8_der();
+            // OpenSSL leaves the public half out of an Ed25519 key.
+            match Ed25519Key::from_pkcs8_maybe_unchecked_der(der) {
+                // The 32 octets as they are, without ASN.1 (RFC 8463 §4.2).
+                Ok(key) => {
+                    let record = record("ed25519", &key.public_key());
+                    Ok((Pair::Ed25519(key), record))
+                }
+                Err(_) => rsa(
+                    RsaKeyPair::from_pkcs8(der),
+                    PrivatePkcs8KeyDer::from(der).into(),
+                ),
             }
-            // The 32 octets as they are, without ASN.1 (RFC 8463 §4.2).
-            Self::Ed25519(pair) => ("ed25519", BASE64.encode(pair.public_key().as_ref())),
-        };
-        Ok(format!("v=DKIM1; k={kind}; p={public}"))
+        }
+        _ => Err(UnfitKey::Kind),
     }
+}
+
+fn rsa(
+    checked: Result<RsaKeyPair, KeyRejected>,
+    key: PrivateKeyDer<'_>,
+) -> Result<(Pair, String), UnfitKey> {
+    let checked = checked.map_err(|error| match error.description_() {
+        "TooSmall" => UnfitKey::Short,
+        _ => UnfitKey::Kind,
+    })?;
+    check_length(checked.public_modulus_len() * 8)?;
+    let public: Result<PublicKeyX509Der<'_>, Unspecified> = checked.public_key().as_der();
+    let record = record("rsa", public.map_err(|_| UnfitKey::Kind)?.as_ref());
+    let key = RsaKey::from_key_der(key).map_err(|_| UnfitKey::Kind)?;
+    Ok((Pair::Rsa(key), record))
+}
+
+fn record(kind: &str, public: &[u8]) -> String {
+    format!("v=DKIM1; k={kind}; p={}", BASE64.encode(public))
 }
 
 fn check_length(bits: usize) -> Result<(), UnfitKey> {
@@ -182,6 +175,22 @@ fn check_length(bits: usize) -> Result<(), UnfitKey> {
 impl fmt::Debug for DkimKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "DkimKey({})", self.algorithm())
+    }
+}
+
+/// A key that several signers of mail-auth use.
+#[derive(Debug, Clone)]
+pub(crate) struct SharedKey(pub(crate) Arc<DkimKey>);
+
+impl LibraryKey for SharedKey {
+    type Hasher = Sha256;
+
+    fn sign(&self, input: impl Writable) -> mail_auth::Result<Vec<u8>> {
+        self.0.pair().sign(input)
+    }
+
+    fn algorithm(&self) -> Algorithm {
+        self.0.pair().algorithm()
     }
 }
 

@@ -3,36 +3,38 @@
 //! A set says what we found out about a message (`ARC-Authentication-Results`), signs it as it is
 //! now (`ARC-Message-Signature`), and seals that together with all sets before it (`ARC-Seal`).
 //!
-//! mail-auth can seal too, but only results that its own types express; ours are to say there
-//! what they say in `Authentication-Results`.
+//! mail-auth makes the set. Its own results express less than our `Authentication-Results` say,
+//! so it is given ours: what it takes for the name of the host is our whole text on one line. A
+//! seal is made over the relaxed form, in which our folded field is the same as the line that
+//! mail-auth would write, and so ours is what goes out.
 
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
-use postern_mail::{
-    Domain,
-    header::{Field, fields},
+use bytes::Bytes;
+use mail_auth::{
+    ArcOutput, AuthenticatedMessage, AuthenticationResults as LibraryResults, DkimResult,
+    arc::{ArcSealer, Set},
+    common::{
+        crypto::HashAlgorithm,
+        headers::{Header, HeaderWriter as _},
+    },
+    dkim::Canonicalization,
 };
+use postern_mail::{Domain, header::fields};
 
 use crate::{
-    ArcResult, DkimKey, Unsigned, Verdict,
-    canonical::relaxed_field,
+    ArcResult, DkimCryptoError, DkimKey, Unsigned, Verdict,
+    body::{self, Given, LineEnds},
+    keys::SharedKey,
     results::AuthenticationResults,
-    sign::{BodyHash, Gathered, HeaderSoFar, SignedFields, TagList, is_well_formed, unix_time},
+    sign::{Gathered, HeaderSoFar, is_well_formed, signed_names},
 };
 
 /// The highest instance (RFC 8617 §4.2.1).
 const MOST_SETS: u32 = 50;
-
-/// The three fields of a set, in the order in which a seal covers them (RFC 8617 §5.1.1).
-const SET: [&str; 3] = [
-    "ARC-Authentication-Results",
-    "ARC-Message-Signature",
-    "ARC-Seal",
-];
 
 /// Seals mail that is relayed onward.
 #[derive(Debug, Clone)]
@@ -73,7 +75,6 @@ impl Sealer {
         pieces: &[Bytes],
         verdict: &Verdict,
         authserv_id: &str,
-        now: SystemTime,
     ) -> Result<Bytes, Unsealed> {
         let before = match verdict.arc.result {
             ArcResult::None => 0,
@@ -84,124 +85,117 @@ impl Sealer {
         if before >= MOST_SETS {
             return Err(Unsealed::ChainTooLong);
         }
-        let (header, body_hash) = split(pieces)?;
-        let set = Set {
-            sealer: self,
-            instance: before + 1,
-            now,
-        };
-        let mut sealed = earlier_sets(&header, before)?;
-        let results = AuthenticationResults::new(authserv_id, verdict).arc_field(set.instance);
-        let signature = set.message_signature(&header, body_hash.finish().as_ref())?;
-        relaxed_field(&results, &mut sealed);
-        relaxed_field(&signature, &mut sealed);
-        let seal = set.seal(&sealed)?;
-        let mut fields = BytesMut::new();
-        for field in [seal, signature, results] {
-            fields.extend_from_slice(&field);
-        }
-        Ok(fields.freeze())
-    }
-}
-
-/// The set that is being made.
-struct Set<'a> {
-    sealer: &'a Sealer,
-    instance: u32,
-    now: SystemTime,
-}
-
-impl Set<'_> {
-    fn message_signature(&self, header: &[u8], body_hash: &[u8]) -> Result<Bytes, Unsigned> {
+        let (header, body) = split(pieces)?;
         // The signatures of others are covered, so that a receiver can trust what we said of
         // them; ARC fields and results must not be (RFC 8617 §4.1.2).
-        let covered = SignedFields::of(header, &["DKIM-Signature"])?;
-        let mut tags = self.tags("ARC-Message-Signature");
-        tags.tag("c", "relaxed/relaxed");
-        covered.write(&mut tags);
-        tags.base64("bh", body_hash);
-        covered.sign(&self.sealer.key, tags)
+        let names = signed_names(&header, &["DKIM-Signature"])?;
+        let mut message = AuthenticatedMessage::parse(&header).ok_or(Unsigned::BrokenHeader)?;
+        message.body_hashes = vec![(Canonicalization::Relaxed, HashAlgorithm::Sha256, 0, body)];
+        let results = AuthenticationResults::new(authserv_id, verdict).arc_field(before + 1);
+        let set = self.set(&message, before, &names, &results)?;
+        // The third field is the results on one line.
+        let own = fields(set.as_bytes()).take(2).map(|field| field.octets());
+        Ok(own.chain([&*results]).flatten().copied().collect())
     }
 
-    fn seal(&self, sealed: &[u8]) -> Result<Bytes, Unsigned> {
-        let mut tags = self.tags("ARC-Seal");
-        // A chain that failed is not sealed at all.
-        tags.tag("cv", if self.instance == 1 { "none" } else { "pass" });
-        tags.sign(&self.sealer.key, sealed)
-    }
-
-    fn tags(&self, name: &str) -> TagList {
-        let mut tags = TagList::new(name);
-        tags.tag("i", &self.instance.to_string());
-        tags.tag("a", &self.sealer.key.algorithm().to_string());
-        tags.tag("d", self.sealer.domain.as_str());
-        tags.tag("s", &self.sealer.selector);
-        tags.tag("t", &unix_time(self.now).to_string());
-        tags
+    /// The set as mail-auth writes it.
+    fn set(
+        &self,
+        message: &AuthenticatedMessage<'_>,
+        before: u32,
+        names: &[&str],
+        results: &[u8],
+    ) -> Result<String, Unsealed> {
+        let chain = earlier_sets(message, before)?;
+        let text = results_text(results, before + 1);
+        let sealer = ArcSealer::from_key(SharedKey(Arc::clone(&self.key)))
+            .domain(self.domain.as_str())
+            .selector(self.selector.as_str())
+            .headers(names.iter().copied())
+            .header_canonicalization(Canonicalization::Relaxed)
+            .body_canonicalization(Canonicalization::Relaxed);
+        let set = sealer
+            .seal(message, &LibraryResults::new(&text), &chain)
+            .map(|set| set.to_header());
+        Ok(set.map_err(|_| Unsigned::Crypto(DkimCryptoError))?)
     }
 }
 
 /// The header of a message, and the hash of its body.
-fn split(pieces: &[Bytes]) -> Result<(Vec<u8>, BodyHash), Unsigned> {
+fn split(pieces: &[Bytes]) -> Result<(Vec<u8>, Vec<u8>), Unsigned> {
     let mut so_far = HeaderSoFar::default();
-    let mut pieces = pieces.iter();
-    let mut hash = BodyHash::new();
-    let mut header = None;
-    for piece in pieces.by_ref() {
+    let mut rest = pieces.iter();
+    let mut complete = None;
+    for piece in rest.by_ref() {
         match so_far.and(piece)? {
             Gathered::Partly(more) => so_far = more,
-            Gathered::Complete {
-                header: whole,
-                body,
-            } => {
-                hash.write(&body);
-                header = Some(whole);
+            Gathered::Complete { header, body } => {
                 so_far = HeaderSoFar::default();
+                complete = Some((header, body));
                 break;
             }
         }
     }
-    for piece in pieces {
-        hash.write(piece);
+    let (header, first) = complete.unwrap_or_else(|| (so_far.octets().to_vec(), Vec::new()));
+    if !is_well_formed(&header) {
+        return Err(Unsigned::BrokenHeader);
     }
-    let header = header.unwrap_or_else(|| so_far.octets().to_vec());
-    if is_well_formed(&header) {
-        Ok((header, hash))
-    } else {
-        Err(Unsigned::BrokenHeader)
+    let body = || std::iter::once(first.as_slice()).chain(rest.clone().map(|piece| &**piece));
+    let mut line_ends = LineEnds::default();
+    body().for_each(|piece| line_ends.write(piece));
+    if line_ends.any_stray() {
+        return Err(Unsigned::StrayLineEnd);
     }
+    let hash = body::hash(body(), Canonicalization::Relaxed, Given::EndNormalised);
+    Ok((header, hash.sha256))
 }
 
-/// The canonical form of the sets that are there, the first one first. A stray field of a set
-/// would make two of one instance behind us, and so it fails the chain now.
-fn earlier_sets(header: &[u8], sets: u32) -> Result<Vec<u8>, Unsealed> {
-    let found: Vec<(Option<u32>, Field<'_>)> = fields(header)
-        .filter(|field| SET.iter().any(|name| field.is(name)))
-        .map(|field| (instance(&field), field))
-        .collect();
-    let mut canonical = Vec::new();
-    if found.len() as u64 != SET.len() as u64 * u64::from(sets) {
+/// What our field says behind its instance, on one line with single spaces.
+fn results_text(field: &[u8], instance: u32) -> String {
+    let text = String::from_utf8_lossy(field);
+    let value = text.split_once(':').map_or("", |(_, value)| value);
+    let words: Vec<_> = value.split_ascii_whitespace().collect();
+    let line = words.join(" ");
+    let text = line.strip_prefix(&format!("i={instance}; "));
+    text.unwrap_or(&line).to_owned()
+}
+
+/// The sets that are there, which were found good. A stray field of a set would make two of one
+/// instance behind us, and so it fails the chain now.
+fn earlier_sets<'m>(
+    message: &'m AuthenticatedMessage<'m>,
+    sets: u32,
+) -> Result<ArcOutput<'m>, Unsealed> {
+    let numbers = || 1..=sets;
+    let complete = !message.has_arc_errors
+        && message
+            .as_headers
+            .iter()
+            .map(|it| it.header.i)
+            .eq(numbers())
+        && message
+            .ams_headers
+            .iter()
+            .map(|it| it.header.i)
+            .eq(numbers())
+        && message
+            .aar_headers
+            .iter()
+            .map(|it| it.header.i)
+            .eq(numbers());
+    if !complete {
         return Err(Unsealed::ChainFailed);
     }
-    for instance in 1..=sets {
-        for name in SET {
-            let (_, field) = found
-                .iter()
-                .find(|(number, field)| *number == Some(instance) && field.is(name))
-                .ok_or(Unsealed::ChainFailed)?;
-            relaxed_field(field.octets(), &mut canonical);
-        }
-    }
-    Ok(canonical)
-}
-
-/// The `i=` of a field of a set.
-fn instance(field: &Field<'_>) -> Option<u32> {
-    let value = std::str::from_utf8(field.value()).ok()?;
-    let number = value
-        .split(';')
-        .filter_map(|tag| tag.split_once('='))
-        .find(|(name, _)| name.trim() == "i")
-        .map(|(_, number)| number.trim())?;
-    number.parse().ok()
+    let fields = message.as_headers.iter().zip(&message.ams_headers);
+    let chain = fields.zip(&message.aar_headers).fold(
+        ArcOutput::default(),
+        |chain, ((seal, signature), results)| {
+            chain.with_set(Set {
+                signature: Header::new(signature.name, signature.value, &signature.header),
+                seal: Header::new(seal.name, seal.value, &seal.header),
+                results: Header::new(results.name, results.value, &results.header),
+            })
+        },
+    );
+    Ok(chain.with_result(DkimResult::Pass))
 }

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use aws_lc_rs::{
     digest::{SHA256, digest},
     signature::{ED25519, UnparsedPublicKey},
@@ -34,14 +32,13 @@ fn chain(result: ArcResult, sets: u32) -> Verdict {
 }
 
 fn seal(sealer: &Sealer, message: &str, verdict: &Verdict) -> Result<String, Unsealed> {
-    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
     // In pieces that part the header and the body.
     let pieces: Vec<_> = message
         .as_bytes()
         .chunks(50)
         .map(Bytes::copy_from_slice)
         .collect();
-    let fields = sealer.seal(&pieces, verdict, US, now)?;
+    let fields = sealer.seal(&pieces, verdict, US)?;
     Ok(String::from_utf8(fields.to_vec()).unwrap())
 }
 
@@ -56,11 +53,11 @@ fn canonical(field: &[u8]) -> String {
 /// Holds the signature of a field against what stands before it.
 #[track_caller]
 fn verify(sealer: &Sealer, before: &str, field: &str) {
-    let (text, signature) = field.rsplit_once("b=").unwrap();
+    let (text, signature) = field.rsplit_once(" b=").unwrap();
     let signature = BASE64
-        .decode(signature.replace(' ', "").as_bytes())
+        .decode(signature.replace([' ', ';'], "").as_bytes())
         .unwrap();
-    let octets = format!("{before}{text}b=");
+    let octets = format!("{before}{text} b=;");
     let record = sealer.key.public_record();
     let public = BASE64
         .decode(record.rsplit_once("p=").unwrap().1.as_bytes())

@@ -1,17 +1,8 @@
-//! What a signature covers, and the field that carries it (RFC 6376 §3.5, §5.4).
+//! What a signature covers (RFC 6376 §5.4).
 
-use std::time::{Duration, SystemTime};
-
-use bytes::Bytes;
-use data_encoding::BASE64;
 use postern_mail::header::{Field, fields};
 
 use super::Unsigned;
-use crate::{
-    DkimKey,
-    canonical::{relaxed_field, relaxed_unended},
-    folded::FoldedField,
-};
 
 /// Fields that are signed once more than they are there, so that nobody adds another of them
 /// above the signed ones without breaking the signature (RFC 6376 §5.4.2, §8.15).
@@ -57,113 +48,54 @@ const COVERED: [&str; 16] = [
 /// beyond that somebody tries how long our own field becomes.
 const MOST: usize = 200;
 
-/// The fields of one message that are signed: their names for `h=`, and their canonical form.
-#[derive(Debug)]
-pub(crate) struct SignedFields {
-    names: Vec<&'static str>,
-    canonical: Vec<u8>,
+/// The names of the fields of `header` that a signature is to cover, and of those called `others`
+/// as well. mail-auth takes all fields of a name that stands there once, and for each time that
+/// it stands there again one more, which is then not there.
+///
+/// # Errors
+/// There are too many of them, or one whose canonical form is not what others make of it.
+pub(crate) fn signed_names(
+    header: &[u8],
+    others: &[&'static str],
+) -> Result<Vec<&'static str>, Unsigned> {
+    let mut names = Vec::new();
+    let mut covered = 0;
+    for name in GUARDED.iter().chain(&COVERED).chain(others) {
+        let mut found = fields(header).filter(|field| field.is(name)).peekable();
+        if found.peek().is_some() {
+            names.push(*name);
+        }
+        if GUARDED.contains(name) {
+            names.push(*name);
+            covered += 1;
+        }
+        for field in found {
+            covered += 1;
+            if !is_plain(&field) {
+                return Err(Unsigned::Disputed(name));
+            }
+        }
+    }
+    match covered {
+        0..=MOST => Ok(names),
+        _ => Err(Unsigned::TooManyFields),
+    }
 }
 
-impl SignedFields {
-    /// Those of `header`, and the fields called `others` as well.
-    ///
-    /// Of fields with one name the lowest comes first (RFC 6376 §5.4.2).
-    ///
-    /// # Errors
-    /// There are too many.
-    pub(crate) fn of(header: &[u8], others: &[&'static str]) -> Result<Self, Unsigned> {
-        let all: Vec<Field<'_>> = fields(header).collect();
-        let mut signed = Self {
-            names: Vec::new(),
-            canonical: Vec::new(),
+/// Whether mail-auth 0.13.3 makes the same of a field as other verifiers do. It drops form feeds
+/// and CR or LF alone, and does not find a field whose name has white space behind it.
+fn is_plain(field: &Field<'_>) -> bool {
+    let octets = field.octets();
+    let name_ends = octets.get(field.name().len()) == Some(&b':');
+    let text = octets.strip_suffix(b"\r\n").unwrap_or(octets);
+    let mut lines = text.split(|octet| *octet == b'\n').peekable();
+    let mut plain = name_ends && !text.contains(&0x0c);
+    while let Some(line) = lines.next() {
+        let line = match lines.peek() {
+            Some(_) => line.strip_suffix(b"\r"),
+            None => Some(line),
         };
-        for name in GUARDED.iter().chain(&COVERED).chain(others) {
-            for field in all.iter().rev().filter(|field| field.is(name)) {
-                signed.names.push(name);
-                relaxed_field(field.octets(), &mut signed.canonical);
-            }
-            if GUARDED.contains(name) {
-                signed.names.push(name);
-            }
-        }
-        if signed.names.len() > MOST {
-            return Err(Unsigned::TooManyFields);
-        }
-        Ok(signed)
+        plain &= line.is_some_and(|line| !line.contains(&b'\r'));
     }
-
-    /// Writes `h=`.
-    pub(crate) fn write(&self, tags: &mut TagList) {
-        tags.list("h", &self.names);
-    }
-
-    /// Signs these fields and `tags`, whose `b=` is yet to come, and adds it.
-    pub(crate) fn sign(&self, key: &DkimKey, tags: TagList) -> Result<Bytes, Unsigned> {
-        tags.sign(key, &self.canonical)
-    }
-}
-
-/// A field that is a list of tags (RFC 6376 §3.2), while it is written.
-#[derive(Debug)]
-pub(crate) struct TagList {
-    field: FoldedField,
-    empty: bool,
-}
-
-impl TagList {
-    /// Begins the field of this name.
-    pub(crate) fn new(field: &str) -> Self {
-        Self {
-            field: FoldedField::new(field),
-            empty: true,
-        }
-    }
-
-    /// Adds a tag.
-    pub(crate) fn tag(&mut self, name: &str, value: &str) {
-        self.separate();
-        self.field.word(&format!("{name}={value}"));
-    }
-
-    /// Adds a tag with values between colons.
-    fn list(&mut self, name: &str, values: &[&str]) {
-        self.separate();
-        for (at, value) in values.iter().enumerate() {
-            match at {
-                0 => self.field.word(&format!("{name}={value}")),
-                _ => self.field.piece(&format!(":{value}")),
-            }
-        }
-    }
-
-    /// Adds a tag whose value is base64.
-    pub(crate) fn base64(&mut self, name: &str, value: &[u8]) {
-        self.separate();
-        self.field.word(&format!("{name}="));
-        self.field.breakable(&BASE64.encode(value));
-    }
-
-    /// Adds `b=`: the signature of `canonical`, which comes before this field, and of the field
-    /// itself with that tag empty (RFC 6376 §3.7).
-    pub(crate) fn sign(mut self, key: &DkimKey, canonical: &[u8]) -> Result<Bytes, Unsigned> {
-        self.base64("b", &[]);
-        let mut signed = canonical.to_vec();
-        relaxed_unended(self.field.as_bytes(), &mut signed);
-        let signature = key.sign(&signed)?;
-        self.field.breakable(&BASE64.encode(&signature));
-        Ok(self.field.finish())
-    }
-
-    fn separate(&mut self) {
-        if !std::mem::take(&mut self.empty) {
-            self.field.push(";");
-        }
-    }
-}
-
-/// Seconds since 1970, as `t=` and `x=` count them.
-pub(crate) fn unix_time(time: SystemTime) -> u64 {
-    time.duration_since(SystemTime::UNIX_EPOCH)
-        .as_ref()
-        .map_or(0, Duration::as_secs)
+    plain
 }

@@ -1,10 +1,8 @@
-//! Taking in a message while it streams: its header is kept, its body only hashed.
+//! Taking in the header of a message while it streams.
 
-use aws_lc_rs::digest::{Context, Digest, SHA256};
 use postern_mail::header::fields;
 
 use super::Unsigned;
-use crate::canonical::RelaxedBody;
 
 /// How large a header may be. It is kept until its end has come, and mail with a larger one is
 /// not taken on anyway.
@@ -80,32 +78,4 @@ fn end_of_header(octets: &[u8]) -> Option<usize> {
 pub(crate) fn is_well_formed(header: &[u8]) -> bool {
     let length: usize = fields(header).map(|field| field.octets().len()).sum();
     matches!(header.get(length..), Some(b"" | b"\r\n"))
-}
-
-/// The hash of a body while it streams: `bh=` under relaxed canonicalization.
-pub(crate) struct BodyHash {
-    form: RelaxedBody,
-    hash: Context,
-}
-
-impl BodyHash {
-    pub(crate) fn new() -> Self {
-        Self {
-            form: RelaxedBody::default(),
-            hash: Context::new(&SHA256),
-        }
-    }
-
-    /// Takes the next octets of the body.
-    pub(crate) fn write(&mut self, octets: &[u8]) {
-        self.form
-            .write(octets, &mut |canonical| self.hash.update(canonical));
-    }
-
-    /// The hash of the whole body.
-    pub(crate) fn finish(mut self) -> Digest {
-        self.form
-            .finish(&mut |canonical| self.hash.update(canonical));
-        self.hash.finish()
-    }
 }

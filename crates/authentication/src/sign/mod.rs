@@ -3,10 +3,11 @@
 //! Every key that is in its time signs, `relaxed/relaxed`, the fields that matter once more than
 //! they are there, and always the whole body: there is no `l=`.
 //!
-//! The fields are built here rather than by mail-auth. Its signer hashes the body once for each
-//! key, reads the clock itself, and has canonical forms of its own (see `canonical`). What is
-//! left to do is small: one hash of the body for all keys, the list of signed fields, and one
-//! signature for each key.
+//! mail-auth signs: one of its signers for each key, fed with the header once that is complete
+//! and with the body while it streams. Decided here is who signs what, and whether at all:
+//! mail-auth 0.13.3 has canonical forms of its own for a few things that mail should not have
+//! (see [`Unsigned`] and `body.rs`), and a signature that only mail-auth holds for good is worse
+//! than none. It reads the clock for `t=` itself.
 
 mod field;
 mod message;
@@ -24,10 +25,10 @@ use bytes::Bytes;
 use postern_mail::Domain;
 use tokio::{sync::mpsc, task::JoinSet};
 
-use self::run::Run;
+use self::run::Beginning;
 pub(crate) use self::{
-    field::{SignedFields, TagList, unix_time},
-    message::{BodyHash, Gathered, HeaderSoFar, is_well_formed},
+    field::signed_names,
+    message::{Gathered, HeaderSoFar, is_well_formed},
 };
 use crate::{Author, DkimCryptoError, DkimKey};
 
@@ -115,10 +116,19 @@ impl Signer {
         mut content: mpsc::Receiver<Bytes>,
         now: SystemTime,
     ) -> Result<Bytes, Unsigned> {
-        let mut run = Run::new(&self, now);
         // A message that is not to be signed is not received any further.
+        let mut beginning = Beginning::new(&self, now);
+        let plan = loop {
+            let Some(piece) = content.recv().await else {
+                break beginning.finish()?;
+            };
+            if let Some(plan) = beginning.write(&piece)? {
+                break plan;
+            }
+        };
+        let mut run = plan.begin();
         while let Some(piece) = content.recv().await {
-            run.write(&piece)?;
+            run.write(&piece);
         }
         run.finish()
     }
@@ -128,9 +138,19 @@ impl Signer {
     /// # Errors
     /// Says why there are none.
     pub fn sign_whole(&self, pieces: &[Bytes], now: SystemTime) -> Result<Bytes, Unsigned> {
-        let mut run = Run::new(self, now);
+        let mut pieces = pieces.iter();
+        let mut beginning = Beginning::new(self, now);
+        let plan = loop {
+            let Some(piece) = pieces.next() else {
+                break beginning.finish()?;
+            };
+            if let Some(plan) = beginning.write(piece)? {
+                break plan;
+            }
+        };
+        let mut run = plan.begin();
         for piece in pieces {
-            run.write(piece)?;
+            run.write(piece);
         }
         run.finish()
     }
@@ -183,6 +203,12 @@ pub enum Unsigned {
     /// The signature would be as long as the header.
     #[error("too many fields would have to be signed")]
     TooManyFields,
+    /// Verifiers differ about the canonical form of a field.
+    #[error("{0} has octets of which verifiers make different things")]
+    Disputed(&'static str),
+    /// Verifiers differ about the canonical form of the body.
+    #[error("the body has a CR or LF that ends no line")]
+    StrayLineEnd,
     /// The cryptographic library failed.
     #[error(transparent)]
     Crypto(#[from] DkimCryptoError),

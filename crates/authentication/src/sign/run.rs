@@ -1,101 +1,157 @@
 //! The signing of one message, from its first octet to its signatures.
 
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
 use bytes::{Bytes, BytesMut};
+use mail_auth::{
+    common::headers::HeaderWriter as _,
+    dkim::{Canonicalization, DkimSigner, DkimSigningStream, Done},
+};
 
 use super::{
     Signer, SigningKey, Unsigned,
-    field::{SignedFields, TagList, unix_time},
-    message::{BodyHash, Gathered, HeaderSoFar, is_well_formed},
+    field::signed_names,
+    message::{Gathered, HeaderSoFar, is_well_formed},
 };
-use crate::{Author, authors};
+use crate::{
+    Author, DkimCryptoError, authors,
+    body::{BodyEnd, LineEnds},
+    keys::SharedKey,
+};
 
-/// A message that is being signed.
-pub(super) struct Run<'s> {
+/// A message whose header is not complete yet.
+pub(super) struct Beginning<'s> {
     signer: &'s Signer,
     now: SystemTime,
-    progress: Progress<'s>,
+    header: HeaderSoFar,
 }
 
-enum Progress<'s> {
-    Header(HeaderSoFar),
-    Body(Plan<'s>, BodyHash),
+/// A message whose header is complete: who signs it, and what there is of it.
+pub(super) struct Plan {
+    signers: Vec<DkimSigner<SharedKey, Done>>,
+    header: Vec<u8>,
+    body: Vec<u8>,
 }
 
-/// What is known once the header is complete.
-struct Plan<'s> {
-    keys: Vec<&'s SigningKey>,
-    fields: SignedFields,
+/// A message whose body streams. mail-auth hashes it, once for each key.
+pub(super) struct Run<'p> {
+    streams: Vec<DkimSigningStream<'p, SharedKey>>,
+    end: BodyEnd,
+    line_ends: LineEnds,
 }
 
-impl<'s> Run<'s> {
+impl<'s> Beginning<'s> {
     pub(super) fn new(signer: &'s Signer, now: SystemTime) -> Self {
         Self {
             signer,
             now,
-            progress: Progress::Header(HeaderSoFar::default()),
+            header: HeaderSoFar::default(),
         }
     }
 
-    /// Takes the next octets of the message.
-    pub(super) fn write(&mut self, octets: &[u8]) -> Result<(), Unsigned> {
-        match &mut self.progress {
-            Progress::Body(_, hash) => hash.write(octets),
-            Progress::Header(header) => match std::mem::take(header).and(octets)? {
-                Gathered::Partly(more) => *header = more,
-                Gathered::Complete { header, body } => {
-                    let plan = self.plan(&header)?;
-                    let mut hash = BodyHash::new();
-                    hash.write(&body);
-                    self.progress = Progress::Body(plan, hash);
-                }
-            },
-        }
-        Ok(())
-    }
-
-    /// The signatures, now that the message is complete.
-    pub(super) fn finish(self) -> Result<Bytes, Unsigned> {
-        let (plan, hash) = match self.progress {
-            Progress::Body(plan, hash) => (plan, hash),
-            // A message may end with its header (RFC 5322 §3.5).
-            Progress::Header(ref header) => (self.plan(header.octets())?, BodyHash::new()),
-        };
-        let body_hash = hash.finish();
-        let mut signatures = BytesMut::new();
-        for key in &plan.keys {
-            let mut tags = TagList::new("DKIM-Signature");
-            tags.tag("v", "1");
-            tags.tag("a", &key.key.algorithm().to_string());
-            tags.tag("c", "relaxed/relaxed");
-            tags.tag("d", key.domain.as_str());
-            tags.tag("s", &key.selector);
-            tags.tag("t", &unix_time(self.now).to_string());
-            if let Some(lifetime) = self.signer.lifetime {
-                let end = unix_time(self.now).saturating_add(lifetime.as_secs());
-                tags.tag("x", &end.to_string());
+    /// Takes the next octets of the message, until they complete the header.
+    pub(super) fn write(&mut self, octets: &[u8]) -> Result<Option<Plan>, Unsigned> {
+        match std::mem::take(&mut self.header).and(octets)? {
+            Gathered::Partly(more) => {
+                self.header = more;
+                Ok(None)
             }
-            plan.fields.write(&mut tags);
-            tags.base64("bh", body_hash.as_ref());
-            signatures.extend_from_slice(&plan.fields.sign(&key.key, tags)?);
+            Gathered::Complete { header, body } => self.plan(header, body).map(Some),
         }
-        Ok(signatures.freeze())
     }
 
-    fn plan(&self, header: &[u8]) -> Result<Plan<'s>, Unsigned> {
-        if !is_well_formed(header) {
-            return Err(Unsigned::BrokenHeader);
+    /// The message is complete. It may end with its header (RFC 5322 §3.5).
+    pub(super) fn finish(self) -> Result<Plan, Unsigned> {
+        let mut header = self.header.octets().to_vec();
+        if !header.ends_with(b"\r\n") {
+            header.extend_from_slice(b"\r\n");
         }
-        let author = match authors::author(header) {
+        header.extend_from_slice(b"\r\n");
+        self.plan(header, Vec::new())
+    }
+
+    fn plan(&self, header: Vec<u8>, body: Vec<u8>) -> Result<Plan, Unsigned> {
+        let author = match authors::author(&header) {
             Author::One(domain) => domain,
             none => return Err(Unsigned::Author(none)),
         };
+        if !is_well_formed(&header) {
+            return Err(Unsigned::BrokenHeader);
+        }
         let keys = self.signer.keys_for(&author, self.now);
         if keys.is_empty() {
             return Err(Unsigned::NoKey(author));
         }
-        let fields = SignedFields::of(header, &[])?;
-        Ok(Plan { keys, fields })
+        let names = signed_names(&header, &[])?;
+        let signers = keys.into_iter().map(|key| self.signer_with(key, &names));
+        Ok(Plan {
+            signers: signers.collect(),
+            header,
+            body,
+        })
+    }
+
+    fn signer_with(&self, key: &SigningKey, names: &[&str]) -> DkimSigner<SharedKey, Done> {
+        let signer = DkimSigner::from_key(SharedKey(Arc::clone(&key.key)))
+            .domain(key.domain.as_str())
+            .selector(key.selector.as_str())
+            .headers(names.iter().copied())
+            .header_canonicalization(Canonicalization::Relaxed)
+            .body_canonicalization(Canonicalization::Relaxed);
+        match self.signer.lifetime {
+            Some(lifetime) => signer.expiration(lifetime.as_secs()),
+            None => signer,
+        }
+    }
+}
+
+impl Plan {
+    /// Begins to hash.
+    pub(super) fn begin(&self) -> Run<'_> {
+        let mut streams: Vec<_> = self
+            .signers
+            .iter()
+            .map(DkimSigner::sign_streaming)
+            .collect();
+        for stream in &mut streams {
+            stream.write(&self.header);
+        }
+        let mut run = Run {
+            streams,
+            end: BodyEnd::default(),
+            line_ends: LineEnds::default(),
+        };
+        run.write(&self.body);
+        run
+    }
+}
+
+impl Run<'_> {
+    /// Takes the next octets of the body.
+    pub(super) fn write(&mut self, octets: &[u8]) {
+        let Self {
+            streams,
+            end,
+            line_ends,
+        } = self;
+        line_ends.write(octets);
+        end.write(octets, &mut |octets| {
+            for stream in &mut *streams {
+                stream.write(octets);
+            }
+        });
+    }
+
+    /// The signatures, now that the message is complete.
+    pub(super) fn finish(self) -> Result<Bytes, Unsigned> {
+        if self.line_ends.any_stray() {
+            return Err(Unsigned::StrayLineEnd);
+        }
+        let mut signatures = BytesMut::new();
+        for stream in self.streams {
+            let signature = stream.finish().map_err(|_| DkimCryptoError)?;
+            signatures.extend_from_slice(signature.to_header().as_bytes());
+        }
+        Ok(signatures.freeze())
     }
 }

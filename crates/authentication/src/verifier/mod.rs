@@ -16,10 +16,10 @@ use tokio::{task::JoinSet, time::Instant};
 use crate::{
     Author, Letter, NoRoom, NullMx, Override, Share, Verdict, VerifierSettings,
     answers::Questions,
-    arc::{ArcOutcome, ArcResult, Keys},
+    arc::{ArcOutcome, ArcResult},
     authors,
-    crypto::{Checks, KeyName, Shown},
-    dkim,
+    crypto::{Checks, Shown},
+    dkim::key::{self, Keys},
     dmarc::{self, Evidence, Records},
     iprev,
     memory::Memory,
@@ -197,13 +197,13 @@ struct Shares {
 }
 
 /// Gets keys, all at once.
-async fn keys(names: Vec<KeyName>, questions: &Questions) -> Keys {
+async fn keys(names: Vec<String>, questions: &Questions) -> Keys {
     let mut asked = JoinSet::new();
-    for (selector, domain) in names {
+    for name in names {
         let questions = questions.clone();
         asked.spawn(async move {
-            let key = dkim::key::get(&questions, &selector, &domain).await;
-            ((selector, domain), key)
+            let key = key::get(&questions, &name).await;
+            (name, key)
         });
     }
     let mut keys = Keys::new();

@@ -115,7 +115,9 @@ pub(super) fn not_signed(why: &Unsigned) {
         | Unsigned::Author(_)
         | Unsigned::BrokenHeader
         | Unsigned::HeaderTooLarge
-        | Unsigned::TooManyFields => {
+        | Unsigned::TooManyFields
+        | Unsigned::Disputed(_)
+        | Unsigned::StrayLineEnd => {
             tracing::info!(because = %shown(why), "a message is not signed");
         }
     }

@@ -11,7 +11,7 @@ mod reading;
 
 use std::{
     net::IpAddr,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -159,7 +159,7 @@ impl Case<'_> {
         };
         let (verdict, id) = (verdict.clone(), self.authentication.authserv_id.clone());
         let sealed = tokio::task::spawn_blocking(move || {
-            sealer.seal(&whole.pieces, &verdict, &id, SystemTime::now())
+            sealer.seal(&whole.pieces, &verdict, &id)
         });
         let interrupted = Unsealed::Unsigned(Unsigned::Interrupted);
         sealed
