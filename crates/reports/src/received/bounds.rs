@@ -27,6 +27,10 @@ pub const MOST_DEPTH: usize = 20;
 /// The most records of a report, and the most objects of a JSON one.
 pub const MOST_RECORDS: usize = 20_000;
 
+/// The most values of a JSON report: each takes some hundred octets of memory while it is read, a
+/// text of no letters as well.
+const MOST_VALUES: usize = 10 * MOST_RECORDS;
+
 /// The most elements of a report: some thirty for each record.
 const MOST_ELEMENTS: usize = 30 * MOST_RECORDS;
 
@@ -74,11 +78,15 @@ pub(super) fn check_xml(xml: &[u8]) -> Result<(), NotAReport> {
     }
 }
 
-/// The shape of JSON: braces in texts count as well, and no report has so many. How deep it is
-/// nested the library bounds.
+/// The shape of JSON: braces and commas in texts count as well, and no report has so many. How
+/// deep it is nested the library bounds.
 pub(super) fn check_json(json: &[u8]) -> Result<(), NotAReport> {
-    let opening = |octet: &&u8| matches!(octet, b'{' | b'[');
-    match json.iter().filter(opening).count() > MOST_RECORDS {
+    let (mut opened, mut values) = (0_usize, 0_usize);
+    for octet in json {
+        opened += usize::from(matches!(octet, b'{' | b'['));
+        values += usize::from(*octet == b',');
+    }
+    match opened > MOST_RECORDS || values > MOST_VALUES {
         true => Err(NotAReport::TooLarge),
         false => Ok(()),
     }

@@ -20,6 +20,7 @@
 //! - XML without document types, and so without entities of its own, nested at most
 //!   [`MOST_DEPTH`] deep, with at most [`MOST_RECORDS`] records. Known entities are put in,
 //!   others are not, and nothing is fetched.
+//! - JSON with at most [`MOST_RECORDS`] objects and lists, and ten times as many values.
 //! - Texts are escaped and cut like all that others write.
 //! - Files: [`MOST_REPORTS`] reports and [`MOST_STORED`] octets; the oldest go first.
 //!

@@ -305,6 +305,10 @@ fn shapes_are_bounded() {
     let objects = JSON.replace("[{", &("[".to_owned() + &"{},".repeat(50_000) + "{"));
     let error = read_file("application/json", objects.as_bytes());
     assert_eq!(error, Err(NotAReport::TooLarge));
+    let texts = r#""policy-type":"sts","policy-string":["#.to_owned() + &r#""","#.repeat(1_000_000);
+    let texts = JSON.replace(r#""policy-type":"sts""#, &(texts + r#"""]"#));
+    let error = read_file("application/json", texts.as_bytes());
+    assert_eq!(error, Err(NotAReport::TooLarge));
     let deep = format!("{{\"policies\":{}", "[".repeat(10_000));
     check_broken(deep.as_bytes());
 }
