@@ -2,20 +2,26 @@
 
 use std::time::SystemTime;
 
-use postern_mail::Foreign;
+use postern_mail::{Foreign, Mailbox};
 
-use super::{Due, Progress, ReportKey, ReportKind, run::Inner};
+use super::{Due, Progress, ReportKey, ReportKind, outgoing::WantedBy, run::Inner};
 use crate::{
-    ReportMail,
+    ReportMail, Reporter,
     destination::{Destinations, ReportTag, ReportUri, dmarc_destinations, tlsrpt_destinations},
-    dmarc::{AggregateReport, MOST_OCTETS},
+    dmarc::{Account, AggregateReport, MOST_OCTETS},
     journal::day::whole_second,
-    ledger::Day,
+    ledger::{Day, TlsReport},
     tlsrpt::{GZIP, TlsReportFile},
 };
 
 /// A part of a report on its way to one destination.
-enum Item {
+struct Item {
+    /// What is noted of it.
+    name: String,
+    body: Body,
+}
+
+enum Body {
     Mail(ReportMail),
     Post(String, Vec<u8>),
 }
@@ -28,8 +34,26 @@ struct Tally {
 }
 
 impl Inner {
-    /// Makes the report, sends it to those who do not have it, and notes how far it came.
+    /// Makes the report, sends it to those who do not have it, and notes how far it came. What
+    /// somebody else has sent in the meantime is left alone.
     pub(super) async fn attempt(&self, due: &Due, now: SystemTime) -> Progress {
+        let turn = self.outgoing.turn(&due.key);
+        let _one_at_a_time = turn.lock().await;
+        match due.wanted_by {
+            WantedBy::Order => self.send_now(due, now).await,
+            WantedBy::Schedule => {
+                let hostname = &self.reporter.hostname;
+                let still_due = self.outgoing.due(&due.key, hostname, now);
+                match (still_due, self.outgoing.progress(&due.key)) {
+                    (None, Some(progress)) => progress,
+                    (None, None) => self.send_now(due, now).await,
+                    (Some(due), _) => self.send_now(&due, now).await,
+                }
+            }
+        }
+    }
+
+    async fn send_now(&self, due: &Due, now: SystemTime) -> Progress {
         let progress = match due.key.kind {
             ReportKind::Dmarc => self.dmarc(due, now).await,
             ReportKind::Tls => self.tls(due, now).await,
@@ -62,18 +86,9 @@ impl Inner {
             let address = Foreign::new(address);
             tracing::debug!(report = %key, %address, %why, "an address in a rua is not used");
         }
-        let reports = AggregateReport::of_account(&self.reporter, key.day, &account);
-        let small = reports
-            .into_iter()
-            .flat_map(|it| it.within(&self.reporter, MOST_OCTETS));
-        let mut items = Vec::new();
-        for report in small {
-            for to in &found.mailboxes {
-                let name = format!("{} mailto:{to}", report.metadata.report_id);
-                let mail = report.mail(&self.reporter, std::slice::from_ref(to), now);
-                items.push((name, Item::Mail(mail)));
-            }
-        }
+        let (reporter, day) = (self.reporter.clone(), key.day);
+        let mailboxes = found.mailboxes.clone();
+        let items = made(move || aggregate(&reporter, day, &account, &mailboxes, now)).await;
         let tally = self.hand_over(due, items, unclear(&found)).await;
         tally.into_progress(due, now)
     }
@@ -87,19 +102,8 @@ impl Inner {
             Ok(uris) => (uris, None),
             Err(failure) => (Vec::new(), Some(failure.to_string())),
         };
-        let report = TlsReportFile::of_counts(&self.reporter, &counted);
-        let items = uris.into_iter().map(|uri| {
-            let name = format!("{} {uri}", report.report_id);
-            let item = match uri {
-                ReportUri::Mail(mailbox) => {
-                    let domain = key.domain.as_str();
-                    Item::Mail(report.mail(&self.reporter, domain, &[mailbox], now))
-                }
-                ReportUri::Https(url) => Item::Post(url, report.to_gzip()),
-            };
-            (name, item)
-        });
-        let items: Vec<_> = items.collect();
+        let reporter = self.reporter.clone();
+        let items = made(move || of_tls(&reporter, &counted, uris, now)).await;
         let tally = self.hand_over(due, items, unclear).await;
         tally.into_progress(due, now)
     }
@@ -108,7 +112,7 @@ impl Inner {
     async fn hand_over(
         &self,
         due: &Due,
-        items: Vec<(String, Item)>,
+        items: Option<Vec<Item>>,
         unclear: Option<String>,
     ) -> Tally {
         let mut tally = Tally {
@@ -116,14 +120,18 @@ impl Inner {
             handed_over: 0,
             failed: Vec::new(),
         };
-        for (name, item) in items {
+        let Some(items) = items else {
+            tally.failed.push("the report could not be made".to_owned());
+            return tally;
+        };
+        for Item { name, body } in items {
             if due.handed_over.contains(&name) {
                 tally.handed_over += 1;
                 continue;
             }
-            let done = match item {
-                Item::Mail(mail) => self.courier.submit(mail).await,
-                Item::Post(url, body) => self.courier.post(&url, GZIP, body).await,
+            let done = match body {
+                Body::Mail(mail) => self.courier.submit(mail).await,
+                Body::Post(url, body) => self.courier.post(&url, GZIP, body).await,
             };
             match done {
                 Ok(()) => tally.handed_over += 1,
@@ -138,6 +146,53 @@ impl Inner {
         }
         tally
     }
+}
+
+/// Makes a report on a thread that may be busy: one of many rows takes a while to pack. Nothing
+/// where that panicked.
+async fn made(make: impl FnOnce() -> Vec<Item> + Send + 'static) -> Option<Vec<Item>> {
+    tokio::task::spawn_blocking(make).await.ok()
+}
+
+fn aggregate(
+    reporter: &Reporter,
+    day: Day,
+    account: &Account,
+    mailboxes: &[Mailbox],
+    now: SystemTime,
+) -> Vec<Item> {
+    let reports = AggregateReport::of_account(reporter, day, account);
+    let small = reports
+        .into_iter()
+        .flat_map(|it| it.within(reporter, MOST_OCTETS));
+    let mut items = Vec::new();
+    for report in small {
+        items.extend(mailboxes.iter().map(|to| Item {
+            name: format!("{} mailto:{to}", report.metadata.report_id),
+            body: Body::Mail(report.mail(reporter, std::slice::from_ref(to), now)),
+        }));
+    }
+    items
+}
+
+fn of_tls(
+    reporter: &Reporter,
+    counted: &TlsReport,
+    uris: Vec<ReportUri>,
+    now: SystemTime,
+) -> Vec<Item> {
+    let report = TlsReportFile::of_counts(reporter, counted);
+    let items = uris.into_iter().map(|uri| Item {
+        name: format!("{} {uri}", report.report_id),
+        body: match uri {
+            ReportUri::Mail(mailbox) => {
+                let domain = counted.domain.as_str();
+                Body::Mail(report.mail(reporter, domain, &[mailbox], now))
+            }
+            ReportUri::Https(url) => Body::Post(url, report.to_gzip()),
+        },
+    });
+    items.collect()
 }
 
 impl Tally {

@@ -1,14 +1,15 @@
 //! What has been sent, on disk.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     path::Path,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::{Duration, SystemTime},
 };
 
 use postern_mail::Domain;
 use serde::{Deserialize, Serialize};
+use tokio::sync;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{PATIENCE, ReportKey, ReportKind, SPREAD};
@@ -83,11 +84,28 @@ pub struct Due {
     pub attempts: u32,
     /// What has been handed over already.
     pub handed_over: Vec<String>,
+    pub(super) wanted_by: WantedBy,
+}
+
+/// Why a report is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WantedBy {
+    /// It is time, and not everybody has it.
+    Schedule,
+    /// Somebody asks for it, whoever has it.
+    Order,
 }
 
 /// What has been sent, and what is to be tried again. Cloning gives another handle.
 #[derive(Debug, Clone)]
-pub struct Outgoing(Arc<Kept<Days>>);
+pub struct Outgoing {
+    kept: Arc<Kept<Days>>,
+    turns: Arc<Mutex<HashMap<ReportKey, Weak<Turn>>>>,
+}
+
+/// Held by whoever is sending a report: of two who would do so at the same time, the second has
+/// to see what became of it.
+pub(super) type Turn = sync::Mutex<()>;
 
 #[derive(Debug, Default)]
 struct Days(BTreeMap<Day, Book<(ReportKind, Domain), Entry>>);
@@ -105,12 +123,28 @@ impl Outgoing {
             }
         }
         let kept = Kept::new("record of sent reports", days, files);
-        Ok((Self(Arc::new(kept)), problems))
+        let outgoing = Self {
+            kept: Arc::new(kept),
+            turns: Arc::default(),
+        };
+        Ok((outgoing, problems))
+    }
+
+    /// The turn of a report.
+    pub(super) fn turn(&self, key: &ReportKey) -> Arc<Turn> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.retain(|_, turn| turn.strong_count() > 0);
+        if let Some(turn) = turns.get(key).and_then(Weak::upgrade) {
+            return turn;
+        }
+        let turn = Arc::default();
+        turns.insert(key.clone(), Arc::downgrade(&turn));
+        turn
     }
 
     /// What is known of a report; nothing if it was never tried.
     pub fn progress(&self, key: &ReportKey) -> Option<Progress> {
-        let days = self.0.counts();
+        let days = self.kept.counts();
         Some(days.get(key)?.progress.clone())
     }
 
@@ -120,7 +154,7 @@ impl Outgoing {
         if now < end + spread(key, hostname) || now >= end + PATIENCE {
             return None;
         }
-        let days = self.0.counts();
+        let days = self.kept.counts();
         let entry = days.get(key);
         match entry.map(|it| &it.progress) {
             None => {}
@@ -136,25 +170,26 @@ impl Outgoing {
             key: key.clone(),
             attempts: 0,
             handed_over: Vec::new(),
+            wanted_by: WantedBy::Order,
         }
     }
 
     /// Notes that a part was handed over to a destination, and waits until that is on disk.
     pub async fn mark_handed_over(&self, key: &ReportKey, part: String) -> Result<(), LedgerError> {
         {
-            let mut days = self.0.counts();
+            let mut days = self.kept.counts();
             let entry = days.change(key);
             if !entry.handed_over.contains(&part) {
                 entry.handed_over.push(part);
             }
         }
-        Arc::clone(&self.0).flush().await
+        Arc::clone(&self.kept).flush().await
     }
 
     /// Notes how far a report has come, and waits until that is on disk.
     pub async fn mark(&self, key: &ReportKey, progress: Progress) -> Result<(), LedgerError> {
-        self.0.counts().change(key).progress = progress;
-        Arc::clone(&self.0).flush().await
+        self.kept.counts().change(key).progress = progress;
+        Arc::clone(&self.kept).flush().await
     }
 }
 
@@ -167,6 +202,7 @@ fn due(key: &ReportKey, entry: Option<&Entry>) -> Due {
         key: key.clone(),
         attempts,
         handed_over: entry.map(|it| it.handed_over.clone()).unwrap_or_default(),
+        wanted_by: WantedBy::Schedule,
     }
 }
 

@@ -268,6 +268,25 @@ async fn what_fails_is_tried_again_and_the_rest_is_not() {
 }
 
 #[tokio::test]
+async fn two_who_send_at_once_send_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let house = House::open(directory.path(), ZONE);
+    house.count("example.org", &["mailto:d@example.org"]);
+    house.session("example.org");
+    // An operator asks for what is due while the task is at it, and both have looked before
+    // either has sent.
+    let now = after(4);
+    let (one, other) = tokio::join!(house.sending.send_due(now), house.sending.send_due(now));
+    let mut sent = house.notes.taken();
+    sent.sort_unstable();
+    assert_eq!(sent, EVERYTHING);
+    assert_eq!((one.len(), other.len()), (2, 2));
+    for (key, progress) in one.into_iter().chain(other) {
+        assert!(matches!(progress, Progress::Sent { .. }), "{key}");
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_tried_for_ever() {
     let directory = tempfile::tempdir().unwrap();
     let zone = "_smtp._tls.example.org FAIL servfail";
