@@ -148,7 +148,7 @@ pub(crate) fn null_mx(domain: &Domain) -> Reply {
     )
 }
 
-/// The author domain asks for mail like this to be refused. RFC 7372 §3.2 has the status for
+/// The author domain asks for mail like this to be refused. RFC 7372 §3.4 has the status for
 /// several checks that fail together.
 pub(crate) fn unauthenticated(reason: &str) -> Reply {
     reply(
