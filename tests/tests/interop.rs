@@ -44,6 +44,8 @@ mod partner_outbound;
 mod publishing;
 #[path = "interop/relaying.rs"]
 mod relaying;
+#[path = "interop/reports.rs"]
+mod reports;
 #[path = "interop/revocation.rs"]
 mod revocation;
 #[path = "interop/signing.rs"]
@@ -113,6 +115,7 @@ fn main() {
         ("forwarding", forwarding::SCENARIOS),
         ("notices", notices::SCENARIOS),
         ("publishing", publishing::SCENARIOS),
+        ("reports", reports::SCENARIOS),
     ];
     let trials = topics
         .into_iter()
