@@ -8,8 +8,8 @@ use std::{
 
 use postern_mail::{EnhancedStatusCode, Notify, NotifyEvent, ReversePath};
 use postern_spool::{
-    BounceTo, Claim, ClaimedRecipient, DelayNotice, Outcome as Recorded, Settlement, SpoolError,
-    Submission,
+    BounceTo, Claim, ClaimedRecipient, DelayNotice, Outcome as Recorded, RecipientIndex,
+    Settlement, SpoolError, Submission,
 };
 use tracing::info;
 
@@ -109,21 +109,30 @@ impl Tally {
 
     /// Settles what was delivered so far, and nothing else. Its sender hears of it at the end,
     /// in one notice: a message to a thousand next hops must not become a thousand notices.
+    ///
+    /// What cannot be recorded now is with the rest, or its recipients would get a second copy.
     pub(crate) async fn settle_delivered(&mut self, engine: &Engine) -> Result<(), SpoolError> {
         if self.delivered.is_empty() {
             return Ok(());
         }
-        let mut settlement = Settlement::default();
-        self.add_delivered(&mut settlement);
-        engine.spool.settle(&self.claim, settlement).await.map(drop)
+        let settlement = Settlement {
+            outcomes: self.delivered().collect(),
+            ..Settlement::default()
+        };
+        engine.spool.settle(&self.claim, settlement).await?;
+        self.forget_delivered();
+        Ok(())
     }
 
     /// Settles everything, with one notice for all that was given up, all that is late, and all
     /// of whom nobody else will tell that they were reached.
     pub(crate) async fn settle(mut self, engine: &Engine) -> Result<(), SpoolError> {
         let situation = engine.situation();
-        let mut settlement = Settlement::default();
-        self.add_delivered(&mut settlement);
+        let mut settlement = Settlement {
+            outcomes: self.delivered().collect(),
+            ..Settlement::default()
+        };
+        self.forget_delivered();
         self.add_postponed(&mut settlement);
         let failures = self.add_failed(&mut settlement, &situation);
         let told: Vec<_> = failures.into_iter().chain(self.reached()).collect();
@@ -139,11 +148,14 @@ impl Tally {
         Ok(())
     }
 
-    fn add_delivered(&mut self, settlement: &mut Settlement) {
+    fn delivered(&self) -> impl Iterator<Item = (RecipientIndex, Recorded)> {
+        let delivered = self.delivered.iter();
+        delivered.map(|(recipient, _)| (recipient.index, Recorded::Delivered))
+    }
+
+    /// Keeps of those that were delivered who is still to be told of.
+    fn forget_delivered(&mut self) {
         let delivered = mem::take(&mut self.delivered);
-        let recorded =
-            |(recipient, _): &(ClaimedRecipient, _)| (recipient.index, Recorded::Delivered);
-        settlement.outcomes.extend(delivered.iter().map(recorded));
         let untold = delivered.into_iter().filter(|(recipient, reached)| {
             let asked = Notify::or_default(recipient.recipient.notify);
             reached.is_ours_to_tell() && asked.asks_for(NotifyEvent::Success)

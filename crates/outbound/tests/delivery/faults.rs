@@ -92,6 +92,27 @@ async fn what_cannot_be_settled_is_not_delivered_again_at_once() {
     world.until_gone(id).await;
 }
 
+/// That the first part was delivered could not be recorded; that the second was, can be.
+#[tokio::test]
+async fn what_could_not_be_settled_at_first_is_settled_with_the_rest() {
+    let mut one = Neighbour::start(Tls::None).await;
+    let mut other = Neighbour::start(Tls::None).await;
+    let world = World::start(Plan {
+        routes: vec![
+            ("one.example", vec![one.address]),
+            ("other.example", vec![other.address]),
+        ],
+        wrap: |spool| FaultySpool::over(spool, Fault::Error),
+        ..Plan::default()
+    });
+    let to = ["<jo@one.example>", "<mo@other.example>"];
+    let id = world.submit("<me@example.org>", &to, MESSAGE).await;
+    one.arrival().await;
+    other.arrival().await;
+    world.until_gone(id).await;
+    assert!(one.is_untouched() && other.is_untouched(), "a second copy");
+}
+
 /// Whether content is whole shows at its end. Until then the peer must not have all of it.
 #[tokio::test]
 async fn content_that_has_rotted_is_delivered_to_nobody() {
