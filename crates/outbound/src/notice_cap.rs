@@ -20,9 +20,10 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 /// others has caused as many notices to these, and so much mail to us.
 const MOST_ADDRESSES: usize = 10_000;
 
-/// Counts the notices that addresses are sent.
+/// Counts the notices that addresses are sent, without regard to case: most hosts have none for
+/// theirs, and whoever writes in somebody's name could spell it in thousands of ways.
 #[derive(Debug, Default)]
-pub(crate) struct NoticeCap(Mutex<HashMap<Mailbox, Count>>);
+pub(crate) struct NoticeCap(Mutex<HashMap<String, Count>>);
 
 /// The notices to one address since a point in time.
 #[derive(Debug, Clone, Copy)]
@@ -41,16 +42,17 @@ impl NoticeCap {
     /// Whether one more may be sent to the address, of which `most` go within an hour. It is
     /// counted if so.
     pub(crate) fn admits(&self, address: &Mailbox, most: u32, now: Instant) -> bool {
+        let address = address.to_string().to_lowercase();
         // A change of the table is a single insertion or removal, sound even after a panic.
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if counts.len() >= MOST_ADDRESSES && !counts.contains_key(address) {
+        if counts.len() >= MOST_ADDRESSES && !counts.contains_key(&address) {
             make_room(&mut counts, now);
         }
         let fresh = Count {
             since: now,
             notices: 0,
         };
-        let count = counts.entry(address.clone()).or_insert(fresh);
+        let count = counts.entry(address).or_insert(fresh);
         if count.is_over(now) {
             *count = fresh;
         }
@@ -61,7 +63,7 @@ impl NoticeCap {
 }
 
 /// Forgets what is over; where nothing is, the count that is nearest to it.
-fn make_room(counts: &mut HashMap<Mailbox, Count>, now: Instant) {
+fn make_room(counts: &mut HashMap<String, Count>, now: Instant) {
     counts.retain(|_, count| !count.is_over(now));
     if counts.len() >= MOST_ADDRESSES {
         let oldest = counts.iter().min_by_key(|(_, count)| count.since);

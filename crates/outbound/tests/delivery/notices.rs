@@ -265,6 +265,7 @@ async fn one_address_gets_so_many_notices_and_no_more() {
         ("<me@from.example>", true),
         ("<me@from.example>", true),
         ("<me@from.example>", false),
+        ("<Me@from.example>", false),
         ("<you@from.example>", true),
     ] {
         let id = world.submit(from, &to, MESSAGE).await;
