@@ -4,9 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use postern_spool::Spool;
+use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{destination::Destinations, notice_cap::NoticeCap, situation::Situation, slots::Slots};
+use crate::{
+    destination::Destinations, local, notice_cap::NoticeCap, situation::Situation, slots::Slots,
+};
 
 /// How long to wait before the queue is asked for anything again when it could not do it.
 pub(crate) const AFTER_TROUBLE: Duration = Duration::from_secs(5);
@@ -23,6 +26,8 @@ pub(crate) struct Engine {
     /// Room for connections, to all destinations together: a message for a thousand domains must
     /// not take every descriptor there is.
     pub(crate) connections: Slots,
+    /// Room for messages that are taken in here.
+    pub(crate) local: Semaphore,
     /// How many notices were sent to whom.
     pub(crate) notices: NoticeCap,
     situation: ArcSwap<Situation>,
@@ -38,6 +43,7 @@ impl Engine {
             stopping: CancellationToken::new(),
             messages: Slots::default(),
             connections: Slots::default(),
+            local: Semaphore::new(local::AT_ONCE),
             notices: NoticeCap::default(),
             situation: ArcSwap::from_pointee(situation),
         }

@@ -1,6 +1,7 @@
 //! Mail for this mail system itself: reports that others send to us.
 
 use std::{
+    collections::HashMap,
     fmt,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -13,11 +14,16 @@ use tokio::time::timeout;
 
 use crate::{
     attempt::{FailedAttempt, Outcome, Weight},
+    engine::Engine,
     job::{CameTo, Job},
 };
 
 /// How long taking a message in may last. It is read, understood and put on a disk of ours.
 const LONGEST: Duration = Duration::from_secs(120);
+
+/// How many messages are taken in at a time. Each may be a large one that unpacks to a larger one,
+/// and is all in memory then; who sends them decides how many come at once.
+pub(crate) const AT_ONCE: usize = 2;
 
 /// Whoever takes in the mail for addresses of this mail system itself.
 #[async_trait]
@@ -42,22 +48,37 @@ pub enum LocalError {
     Permanent(String),
 }
 
-/// Has a part taken in here, one recipient after the other.
-pub(crate) async fn take_in(local: Arc<dyn LocalDelivery>, job: Job) {
-    let mut outcomes = Vec::new();
+/// Has a part taken in here, one recipient after the other, once there is room. An address that
+/// stands among them in several spellings is one, and gets one copy.
+pub(crate) async fn take_in(local: Arc<dyn LocalDelivery>, engine: Arc<Engine>, job: Job) {
+    let _room = tokio::select! {
+        room = engine.local.acquire() => room,
+        () = engine.stopping.cancelled() => return job.finish(CameTo::Withdrawn),
+    };
+    let (mut known, mut outcomes) = (HashMap::new(), Vec::new());
     for claimed in &job.part().recipients {
         let recipient = &claimed.recipient.forward_path;
-        let taking = local.deliver(recipient, &job.part().claim);
-        let taken = timeout(LONGEST, taking).await.unwrap_or_else(|_elapsed| {
-            let text = "taking the message in took too long";
-            Err(LocalError::Transient(text.to_owned()))
-        });
-        outcomes.push(match taken {
-            Ok(()) => Outcome::TakenIn,
-            Err(error) => Outcome::Failed(failed(&error)),
-        });
+        let address = recipient.to_string().to_ascii_lowercase();
+        let outcome = match known.get(&address) {
+            Some(outcome) => Outcome::clone(outcome),
+            None => one(&*local, recipient, &job.part().claim).await,
+        };
+        known.insert(address, outcome.clone());
+        outcomes.push(outcome);
     }
     job.finish(CameTo::Tried(outcomes));
+}
+
+async fn one(local: &dyn LocalDelivery, recipient: &ForwardPath, message: &Claim) -> Outcome {
+    let taking = local.deliver(recipient, message);
+    let taken = timeout(LONGEST, taking).await.unwrap_or_else(|_elapsed| {
+        let text = "taking the message in took too long";
+        Err(LocalError::Transient(text.to_owned()))
+    });
+    match taken {
+        Ok(()) => Outcome::TakenIn,
+        Err(error) => Outcome::Failed(failed(&error)),
+    }
 }
 
 /// X.2.0: other or undefined mailbox status (RFC 3463 §3.3).

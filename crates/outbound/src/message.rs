@@ -100,9 +100,8 @@ impl Delivery {
         }
         if let (Some(part), Some(local)) = (here, &situation.settings.local) {
             let job = self.job(part);
-            self.engine
-                .tasks
-                .spawn(local::take_in(Arc::clone(local), job));
+            let taking = local::take_in(Arc::clone(local), Arc::clone(&self.engine), job);
+            self.engine.tasks.spawn(taking);
         }
         for (key, part) in parts {
             let job = self.job(part);

@@ -1,7 +1,10 @@
 //! Mail for this mail system itself.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -20,6 +23,8 @@ use crate::{
 struct Desk {
     failures: Mutex<Vec<LocalError>>,
     taken: Mutex<Vec<String>>,
+    busy: AtomicUsize,
+    busiest: AtomicUsize,
 }
 
 #[async_trait]
@@ -28,7 +33,13 @@ impl LocalDelivery for Desk {
         if let Some(failure) = self.failures.lock().unwrap().pop() {
             return Err(failure);
         }
+        let busy = self.busy.fetch_add(1, Ordering::SeqCst) + 1;
+        self.busiest.fetch_max(busy, Ordering::SeqCst);
         let content = message.content().head(100).await.unwrap();
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        self.busy.fetch_sub(1, Ordering::SeqCst);
         let content = String::from_utf8_lossy(&content).into_owned();
         self.taken
             .lock()
@@ -69,6 +80,42 @@ async fn an_address_of_ours_takes_its_mail_and_the_rest_goes_on() {
         *desk.taken.lock().unwrap(),
         ["<reports@own.example> A: b\r\n"]
     );
+}
+
+/// What is unpacked and read takes memory and time, and strangers decide how much comes at once.
+#[tokio::test]
+async fn few_messages_are_taken_in_at_a_time() {
+    let (desk, neighbour) = (Arc::<Desk>::default(), Neighbour::start(Tls::None).await);
+    let world = World::start(plan(&desk, &neighbour));
+    let mut ids = Vec::new();
+    for _ in 0..12 {
+        ids.push(
+            world
+                .submit("<me@from.example>", &TO[..1], b"A: b\r\n")
+                .await,
+        );
+    }
+    for id in ids {
+        world.until_gone(id).await;
+    }
+    assert_eq!(desk.taken.lock().unwrap().len(), 12);
+    assert_eq!(desk.busiest.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn an_address_in_many_spellings_is_one() {
+    let (desk, neighbour) = (Arc::<Desk>::default(), Neighbour::start(Tls::None).await);
+    let world = World::start(plan(&desk, &neighbour));
+    let spellings = [
+        "<reports@own.example>",
+        "<REPORTS@own.example>",
+        "<rePorts@own.example>",
+    ];
+    let id = world
+        .submit("<me@from.example>", &spellings, b"A: b\r\n")
+        .await;
+    world.until_gone(id).await;
+    assert_eq!(desk.taken.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]
