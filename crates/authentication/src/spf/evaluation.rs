@@ -139,7 +139,7 @@ impl<'a> Evaluation<'a> {
         let nowhere = || Stop::Permanent("a question comes from no term".to_owned());
         let target = progress.record.target(question.term).cloned();
         let target = target.ok_or_else(nowhere)?;
-        let name = self.expand(&target, progress.domain).await;
+        let name = self.expand(&target, progress.domain).await?;
         match target.kind {
             Kind::Include | Kind::Redirect => self.follow(question, target, name, progress).await,
             Kind::Mx => self.mx(question, name, progress).await,
@@ -211,7 +211,7 @@ impl<'a> Evaluation<'a> {
             // RFC 7208 §5.5: an error is no match.
             (Kind::Ptr, Some(name)) => {
                 let domain = name.to_string();
-                let validated = self.validated().await;
+                let validated = self.validated().await?;
                 validated.iter().any(|it| is_at_or_below(it, &domain))
             }
             // RFC 7208 §5.7: asks for A, whatever the address of the client is.
@@ -234,32 +234,40 @@ impl<'a> Evaluation<'a> {
     }
 
     /// The name that a term of the record of `domain` speaks of.
-    async fn expand(&mut self, target: &Target, domain: &str) -> Option<String> {
+    async fn expand(&mut self, target: &Target, domain: &str) -> Result<Option<String>, Stop> {
         let Some(name) = &target.name else {
-            return Some(domain.to_owned());
+            return Ok(Some(domain.to_owned()));
         };
         let validated_name = match name.needs_ptr() {
-            true => self.validated_name(domain).await,
+            true => self.validated_name(domain).await?,
             false => String::new(),
         };
-        self.identity.expand(name, domain, &validated_name)
+        Ok(self.identity.expand(name, domain, &validated_name))
     }
 
     /// What `p` stands for: a name of the client that is the domain, else one below it, else any
     /// (RFC 7208 §7.3). mail-auth takes the first name that the client's address claims.
-    async fn validated_name(&mut self, domain: &str) -> String {
-        let validated = self.validated().await;
+    async fn validated_name(&mut self, domain: &str) -> Result<String, Stop> {
+        let validated = self.validated().await?;
         let same = validated.iter().find(|it| it.eq_ignore_ascii_case(domain));
         let below = || validated.iter().find(|it| is_at_or_below(it, domain));
         let found = same.or_else(below).or(validated.first());
-        found.map_or_else(|| "unknown".to_owned(), Clone::clone)
+        Ok(found.map_or_else(|| "unknown".to_owned(), Clone::clone))
     }
 
-    /// The names of the client that lead back to it, of the first ten that it claims.
-    async fn validated(&mut self) -> &[String] {
+    /// The names of the client that lead back to it, of the first ten that it claims. A look-up
+    /// that fails brings none (RFC 7208 §5.5). That an address has no names is counted for each
+    /// term that asks; that a claimed name leads nowhere is not, as the client chose it.
+    async fn validated(&mut self) -> Result<&[String], Stop> {
         if self.validated.is_none() {
             let client = self.identity.client;
-            let claimed = self.questions.ptr(client).await.unwrap_or_default();
+            let claimed = match self.questions.ptr(client).await {
+                Err(Missing::Unknown(_)) => return Ok(&[]),
+                claimed => self.found(&Name::reverse(client), claimed)?,
+            };
+            if claimed.is_empty() {
+                return Ok(&[]);
+            }
             let mut validated = Vec::new();
             for name in claimed.iter().take(HOSTS) {
                 let addresses = self.questions.addresses(name, client).await;
@@ -269,7 +277,7 @@ impl<'a> Evaluation<'a> {
             }
             self.validated = Some(validated);
         }
-        self.validated.as_deref().unwrap_or_default()
+        Ok(self.validated.as_deref().unwrap_or_default())
     }
 
     /// Counts a term that causes look-ups.

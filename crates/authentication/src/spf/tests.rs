@@ -142,6 +142,28 @@ async fn included_records_match_or_do_not() {
         let zone = format!("d.example TXT v=spf1 include:i.example -all\n {included}");
         check(&zone, expected).await;
     }
+    // What an inner record says is not what the outer one says: the library by itself would leave
+    // both at once.
+    for (inner, outer, expected) in [
+        ("+include:j.example", "-include:i.example", Fail),
+        (
+            "-include:j.example",
+            "+include:i.example",
+            SpfResult::SoftFail,
+        ),
+        (
+            "?include:j.example",
+            "+include:i.example",
+            SpfResult::SoftFail,
+        ),
+    ] {
+        let zone = format!(
+            "d.example TXT v=spf1 {outer} ~all
+             i.example TXT v=spf1 {inner}
+             j.example TXT v=spf1 +all"
+        );
+        check(&zone, expected).await;
+    }
     for (target, expected) in [
         ("i.example TXT v=spf1 +all", Pass),
         ("i.example TXT v=spf1", Neutral),
@@ -203,6 +225,12 @@ async fn two_look_ups_may_find_nothing_and_not_more() {
     check(&terms(3), SpfResult::PermError).await;
     check(
         "d.example TXT v=spf1 exists:a.%{d} mx exists:b.%{d} +all",
+        SpfResult::PermError,
+    )
+    .await;
+    // So does an address without a name, for every term that asks for one.
+    check(
+        "d.example TXT v=spf1 ptr ptr:x.example a:b.%{d} +all",
         SpfResult::PermError,
     )
     .await;
