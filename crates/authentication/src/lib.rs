@@ -45,9 +45,11 @@
 //!
 //! # mail-auth
 //!
-//! Public keys and their use come from mail-auth. The rest of it is not used: what it does
-//! otherwise than the RFCs, `tests/gaps.rs` shows. It would ask a resolver of its own; here every
-//! question goes through [`postern_dns::Dns`], so that DNSSEC, bounds and tests hold for all.
+//! Records, keys and signatures are read, and SPF, DKIM, DMARC and ARC evaluated, by mail-auth. It
+//! would ask a resolver of its own; here it is a function of answers: whatever it asks for that is
+//! not known is asked of [`postern_dns::Dns`], so that DNSSEC, bounds and tests hold for all, and
+//! it evaluates again. What it does otherwise than the RFCs is put right around it, in the records
+//! it is given or in what follows from its questions; `tests/gaps` shows what it does by itself.
 //!
 //! ```
 //! use std::sync::Arc;

@@ -3,7 +3,7 @@
 //! mail-auth reads, canonicalizes, hashes and checks. What it is given, and what its word is
 //! worth, is decided here: mail-auth 0.13.3 takes tags that stand there twice, domains with
 //! characters that no domain has, signatures that leave out `From`, SHA-1, RSA keys of up to 8192
-//! bit, keys that are not for mail, and any number of signatures; `tests/gaps.rs` shows it.
+//! bit, keys that are not for mail, and any number of signatures; `tests/gaps` shows it.
 //!
 //! `l=` never counts for less than the whole body: what somebody else wrote below would look
 //! signed (RFC 6376 §8.2).

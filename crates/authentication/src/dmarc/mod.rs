@@ -8,7 +8,7 @@
 //! - [`judgement`]: messages without one author, signatures that must not count, records without
 //!   a policy, author domains that do not exist.
 //!
-//! `tests/gaps.rs` shows what the library does by itself.
+//! `tests/gaps` shows what the library does by itself.
 
 mod judgement;
 mod outcome;

@@ -9,7 +9,7 @@
 //! - [`evaluation`]: several records at a name, records within records, look-ups that find
 //!   nothing or fail, MX hosts, and names of the client.
 //!
-//! `tests/gaps.rs` shows what the library does by itself.
+//! `tests/gaps` shows what the library does by itself.
 //!
 //! All of RFC 7208 is here, but for two things: explanations of a `fail` (`exp`, §6.2) are not
 //! got, since what a stranger writes is not for us to quote in replies, and records of the type
