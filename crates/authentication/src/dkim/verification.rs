@@ -206,7 +206,7 @@ fn evaluate(
         .iter()
         .filter_map(|(_, candidate, signature)| {
             let (name, value) = message.headers.get(candidate.field)?;
-            Some(Header::new(*name, *value, signature.read.clone()))
+            Some(Header::new(name, value, signature.read.clone()))
         })
         .collect();
     let forms = signatures.iter().map(|(_, _, signature)| signature.read.cb);
