@@ -111,10 +111,15 @@ impl<'a> Conversation<'a> {
 
     /// Does work that may take a while, unless the client leaves: what it does not wait for is not
     /// to be done. What it sends meanwhile waits for its turn (RFC 2920 §3.1).
+    ///
+    /// Whoever has said QUIT behind its message and then sends no more has not left: it has said
+    /// all there is to say, and may still hear (half-closed connections, as small programs and
+    /// scripts leave them). Such senders do not come again, so their mail would be lost.
     async fn while_it_stays<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Lost> {
         let mut work = pin!(work);
+        let mut is_done = false;
         loop {
-            let room = self.input.len() < COMMANDS;
+            let room = self.input.len() < COMMANDS && !is_done;
             if room {
                 make_room(&mut self.input, COMMANDS);
             }
@@ -123,7 +128,10 @@ impl<'a> Conversation<'a> {
                 done = &mut work => return Ok(done),
                 read = self.channel.read_buf(&mut self.input), if room => {
                     if read? == 0 {
-                        return Err(Lost::Closed);
+                        is_done = says_goodbye(&self.input);
+                        if !is_done {
+                            return Err(Lost::Closed);
+                        }
                     }
                 }
             }
@@ -201,4 +209,11 @@ impl<'a> Conversation<'a> {
         let _ = timeout(LINGER, farewell).await;
         Next::Closed(ending)
     }
+}
+
+/// Whether the last command is QUIT (RFC 5321 §4.1.1.10).
+fn says_goodbye(input: &[u8]) -> bool {
+    let lines = input.strip_suffix(b"\r\n").unwrap_or_default();
+    let last = lines.rsplit(|octet| *octet == b'\n').next();
+    last.is_some_and(|line| line.eq_ignore_ascii_case(b"QUIT"))
 }

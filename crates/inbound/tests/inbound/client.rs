@@ -128,6 +128,18 @@ impl Client {
             .unwrap();
     }
 
+    /// Closes its half of the connection, and has the server find out.
+    pub(crate) async fn say_no_more(&mut self) {
+        timeout(PATIENCE, self.stream.shutdown())
+            .await
+            .unwrap()
+            .unwrap();
+        // Server and client share a thread, which looks at the network between turns.
+        for _ in 0..200 {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Says octets as far as the server takes them before it closes.
     pub(crate) async fn send_what_is_taken(&mut self, octets: &[u8]) {
         let _ = timeout(PATIENCE, self.stream.write_all(octets))

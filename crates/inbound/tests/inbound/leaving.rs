@@ -80,7 +80,7 @@ async fn a_client_that_leaves_leaves_nothing_behind() {
     );
     for (content, behind) in [
         (by("good.example"), ""),
-        (by("good.example"), "QUIT\r\n"),
+        (by("good.example"), "QUIT"),
         (large, "NOOP\r\n"),
     ] {
         let (house, dns, client) = waiting(&content, behind).await;
@@ -91,6 +91,18 @@ async fn a_client_that_leaves_leaves_nothing_behind() {
         assert_eq!(parts(&house), 0);
         assert_eq!(house.notes.take(), [""; 0]);
     }
+}
+
+/// Scripts say all they have to say, close their half of the connection, and listen.
+#[tokio::test]
+async fn a_client_that_has_said_goodbye_and_listens_is_waited_for() {
+    let (house, dns, mut client) = waiting(&by("good.example"), "QUIT\r\n").await;
+    client.say_no_more().await;
+    dns.gate.add_permits(1000);
+    let reply = client.hear("250 2.0.0 queued as ").await;
+    client.hear("221").await;
+    let message = house.only_message().await;
+    assert_eq!(message.id.to_string(), queue_id(&reply));
 }
 
 #[tokio::test]
