@@ -72,6 +72,8 @@ pub enum Done<'a> {
 pub enum LetBe<'a> {
     /// Somebody who is trusted had it in hand.
     Overridden(&'a Override),
+    /// The author domain is a partner's, and the channel proved that the client is this partner.
+    Proven,
     /// The listener does nothing but mark.
     Marked,
     /// It has been put off for long enough, or too many of its kind have been.

@@ -15,7 +15,7 @@
 //! | `spf` | what SPF says of the reverse-path, or of the client where that is null (RFC 7208 §2.6) |
 //! | `dkim` | each signature that was looked at: its result, and whose it is |
 //! | `dmarc`, `arc` | what they say, in the words of RFC 8601 §2.7 |
-//! | `disposition` | what was done because of that: `taken`, `marked` (the listener only marks), `overridden` (somebody trusted had the message in hand), `put_off_enough` (what could not be found out was waited for), `quarantined`, `refused`, `put_off` |
+//! | `disposition` | what was done because of that: `taken`, `marked` (the listener only marks), `overridden` (somebody trusted had the message in hand), `proven` (the channel spoke for the author's domain), `put_off_enough` (what could not be found out was waited for), `quarantined`, `refused`, `put_off` |
 //! | `partner` | the partner as whom the client was recognised, or whose rule or domain it is about |
 //! | `reason`, `approved_by`, `until` | why the glass is broken, who answers for it, and the end of it |
 //! | `reply_code`, `enhanced_status`, `refused_because` | what a refusal said |

@@ -19,7 +19,7 @@ use super::{
     reception::{Reception, out_of_order},
     transaction::{Intake, Transaction},
 };
-use crate::{Authentication, JudgedMail, settings::Reach};
+use crate::{JudgedMail, settings::Reach};
 
 /// A message that was found worth keeping, and its transaction.
 #[derive(Debug)]
@@ -88,7 +88,8 @@ impl Reception<'_> {
         let content = writer.finish().await.map_err(trouble)?;
         let content = signed(content, signing).await.map_err(trouble)?;
         let named = envelope.recipients.clone();
-        let judged = self.judged(transaction, content, &received, &named);
+        let case = self.case(transaction, &authors, &received);
+        let judged = self.judged(case, content, &named);
         let (content, judged) = judged.await?;
         let (hold, quarantined) = judged.as_ref().map_or((None, None), Judged::suspicion);
         let submission = Submission {
@@ -113,16 +114,14 @@ impl Reception<'_> {
     /// What a stranger's message is found to be, and its content with what is said of that.
     async fn judged(
         &self,
-        transaction: &Transaction,
+        case: Option<Case<'_>>,
         content: Content,
-        received: &Bytes,
         named: &[Recipient],
     ) -> Result<(Content, Option<Judged>), Reply> {
-        let authentication = match (&transaction.situation.authentication, transaction.reach) {
-            (Some(authentication), Reach::OwnDomains) => authentication,
-            (None, _) | (Some(_), Reach::Anywhere) => return Ok((content, None)),
+        let Some(case) = case else {
+            return Ok((content, None));
         };
-        let case = self.case(transaction, authentication, received);
+        let transaction = case.transaction;
         let trouble = |error| self.content_trouble(transaction, &error);
         if !judgement::asks(transaction.door.listener.judgement) {
             let content = case.without_forged(content).await.map_err(trouble)?;
@@ -138,19 +137,25 @@ impl Reception<'_> {
         Ok((content, Some(judged)))
     }
 
+    /// The message of a stranger. Our own hosts are believed.
     fn case<'c>(
         &'c self,
         transaction: &'c Transaction,
-        authentication: &'c Authentication,
+        authors: &'c [Author],
         received: &'c Bytes,
-    ) -> Case<'c> {
-        Case {
+    ) -> Option<Case<'c>> {
+        let authentication = match (&transaction.situation.authentication, transaction.reach) {
+            (Some(authentication), Reach::OwnDomains) => authentication,
+            (None, _) | (Some(_), Reach::Anywhere) => return None,
+        };
+        Some(Case {
             shared: &self.visit.shared,
             client: self.client(),
             transaction,
+            authors,
             authentication,
             received,
-        }
+        })
     }
 
     fn client(&self) -> IpAddr {

@@ -63,8 +63,7 @@ impl Transaction {
     /// Whether the channel proved that the client is the partner whose domain the reverse-path
     /// names.
     pub(super) fn proves_its_sender(&self) -> bool {
-        let claimed = self.verdict.partner().map(Partner::name);
-        claimed.is_some() && self.partner() == claimed
+        spoken_for(&self.verdict).is_some()
     }
 
     /// The partner that the channel proved the client to be: the one whose domain it sends from,
@@ -73,12 +72,18 @@ impl Transaction {
         if self.verdict.basis().verdict() != Verdict::Authenticated {
             return None;
         }
-        let claimed = self.verdict.partner().filter(|partner| {
-            let mut findings = self.verdict.findings().iter();
-            let fails = findings.any(|it| it.partner.as_ref() == Some(partner.name()));
-            partner.inbound().require.requires_authenticated_peer() && !fails
-        });
+        let claimed = spoken_for(&self.verdict);
         let partner = claimed.or_else(|| self.verdict.certificate_holders().next())?;
         Some(partner.name())
     }
+}
+
+/// The partner whose domain was claimed, where the channel proved that the client speaks for it.
+pub(super) fn spoken_for(verdict: &InboundVerdict) -> Option<&Partner> {
+    let is_proven = verdict.basis().verdict() == Verdict::Authenticated;
+    verdict.partner().filter(|partner| {
+        let mut findings = verdict.findings().iter();
+        let fails = findings.any(|it| it.partner.as_ref() == Some(partner.name()));
+        is_proven && partner.inbound().require.requires_authenticated_peer() && !fails
+    })
 }

@@ -5,10 +5,12 @@ use std::{sync::Arc, time::Duration};
 use postern_authentication::VerifierSettings;
 use postern_dns::FixedZone;
 use postern_inbound::{Judgement, Quarantine};
+use postern_policy::{Exclusivity, Stage};
 use postern_spool::{BounceTo, Filter, Spool as _};
 
 use crate::{
     client::{Client, queue_id},
+    house::{House, Plan},
     judged::{Court, ENFORCE, Key, ZONE, by, reply_to},
     log::Log,
 };
@@ -217,7 +219,7 @@ async fn what_cannot_be_found_out_puts_mail_off_for_a_while() {
 async fn a_domain_without_mail_sends_none() {
     for (judgement, expected) in [
         (ENFORCE, "550-5.7.27"),
-        (Judgement::Mark, "550-5.7.27"),
+        (Judgement::Mark, "250"),
         (Judgement::Off, "250"),
     ] {
         let house = Court::new("").judging(judgement).serve();
@@ -228,6 +230,56 @@ async fn a_domain_without_mail_sends_none() {
         client.say("RSET", "250").await;
         client.say("MAIL FROM:<>", "250").await;
     }
+}
+
+/// A house that judges, with a partner whose domain lets nobody send and takes no mail.
+fn house_of_a_partner(stage: Stage) -> House {
+    let mut court = Court::new(
+        "ministry.example TXT v=spf1 -all\n\
+         ministry.example MX 0 .\n\
+         _dmarc.ministry.example TXT v=DMARC1; p=reject\n",
+    );
+    let plan = Plan::with(|pki| vec![pki.partner("ministry", stage, Exclusivity::Shared)]);
+    court.plan = plan.judging(ENFORCE);
+    court.serve()
+}
+
+#[tokio::test]
+async fn a_partner_that_proves_who_it_is_needs_no_record() {
+    let house = house_of_a_partner(Stage::Enforce);
+    let out = house.pki.client("out.ministry.example");
+    let mut client = Client::greet_tls(house.address, &house.pki.public, Some(&out)).await;
+    for (from, author, expected) in [
+        ("ministry.example", "ministry.example", "250"),
+        ("good.example", "ministry.example", "250"),
+        ("", "ministry.example", "250"),
+        ("ministry.example", "bank.example", "550-5.7.26"),
+    ] {
+        let reply = reply_to(&mut client, from, &by(author)).await;
+        check(&reply, expected, &format!("{from} {author}"));
+    }
+    let told = house.notes.take();
+    let proven = told.iter().filter(|it| it.contains("LetBe(Proven)"));
+    assert_eq!(proven.count(), 3, "{told:?}");
+    for message in house.queued().await {
+        assert!(
+            message.content.contains("dmarc=fail"),
+            "{}",
+            message.content
+        );
+    }
+}
+
+/// What a stage before `enforce` lets in is not proven.
+#[tokio::test]
+async fn a_partner_that_proves_nothing_is_judged_as_anybody() {
+    let house = house_of_a_partner(Stage::Observe);
+    let mut client = Client::greet(house.address).await;
+    let reply = reply_to(&mut client, "good.example", &by("ministry.example")).await;
+    check(&reply, "550-5.7.26", "no certificate");
+    client
+        .say("MAIL FROM:<jo@ministry.example>", "550-5.7.27")
+        .await;
 }
 
 /// A forged reverse-path is nobody's to be told of failures.

@@ -24,8 +24,15 @@ use postern_spool::{BounceTo, Content, SpoolError};
 use tokio::time::timeout;
 
 pub(super) use self::policy::Decision;
-use self::{policy::decide, reading::Whole};
-use super::{journal, transaction::Transaction};
+use self::{
+    policy::{Voucher, decide},
+    reading::Whole,
+};
+use super::{
+    author::Author,
+    journal,
+    transaction::{Transaction, spoken_for},
+};
 use crate::{
     Authentication, Judgement, Quarantine, admission, deferrals::Patience, settings::Reach,
     shared::Shared,
@@ -52,6 +59,8 @@ pub(super) struct Case<'a> {
     pub(super) shared: &'a Shared,
     pub(super) client: IpAddr,
     pub(super) transaction: &'a Transaction,
+    /// The partners whose authors it names, beside the one whose domain it is sent from.
+    pub(super) authors: &'a [Author],
     pub(super) authentication: &'a Authentication,
     /// Our `Received` field, which stands above the content.
     pub(super) received: &'a Bytes,
@@ -129,17 +138,41 @@ impl Case<'_> {
 
     fn decide(&self, verdict: &Verdict, no_room: Option<NoRoom>) -> Decision {
         let judgement = self.transaction.door.listener.judgement;
-        decide(verdict.disposition(), judgement, || {
-            match (verdict.author.domain(), no_room) {
-                // What is too large now will be so later.
-                (None, _) | (_, Some(NoRoom::TooLarge)) => Patience::Enough,
-                (Some(author), Some(NoRoom::Busy) | None) => {
-                    let limit = self.authentication.temperror_limit;
-                    let deferrals = &self.shared.deferrals;
-                    deferrals.patience(self.client, author, limit, Instant::now())
+        decide(
+            verdict.disposition(),
+            judgement,
+            self.voucher(verdict),
+            || {
+                match (verdict.author.domain(), no_room) {
+                    // What is too large now will be so later.
+                    (None, _) | (_, Some(NoRoom::TooLarge)) => Patience::Enough,
+                    (Some(author), Some(NoRoom::Busy) | None) => {
+                        let limit = self.authentication.temperror_limit;
+                        let deferrals = &self.shared.deferrals;
+                        deferrals.patience(self.client, author, limit, Instant::now())
+                    }
                 }
-            }
-        })
+            },
+        )
+    }
+
+    /// Whether the channel speaks for the author, which DNS records are no substitute for: a
+    /// partner's own gateway, with the partner's certificate, need not be in its SPF record.
+    fn voucher(&self, verdict: &Verdict) -> Voucher {
+        let policy = &self.transaction.situation.policy;
+        let author = verdict.author.domain();
+        let Some(partner) = author.and_then(|author| policy.partner_of(author)) else {
+            return Voucher::None;
+        };
+        let of_authors = self.authors.iter().map(|author| &author.verdict);
+        let mut proven = [&self.transaction.verdict]
+            .into_iter()
+            .chain(of_authors)
+            .filter_map(spoken_for);
+        match proven.any(|it| it.name() == partner.name()) {
+            true => Voucher::Channel,
+            false => Voucher::None,
+        }
     }
 
     fn results(&self, verdict: &Verdict) -> Vec<u8> {
@@ -158,9 +191,7 @@ impl Case<'_> {
             return Bytes::new();
         };
         let (verdict, id) = (verdict.clone(), self.authentication.authserv_id.clone());
-        let sealed = tokio::task::spawn_blocking(move || {
-            sealer.seal(&whole.pieces, &verdict, &id)
-        });
+        let sealed = tokio::task::spawn_blocking(move || sealer.seal(&whole.pieces, &verdict, &id));
         let interrupted = Unsealed::Unsigned(Unsigned::Interrupted);
         sealed
             .await
@@ -220,19 +251,28 @@ fn admission_of(decision: &Decision, verdict: &Verdict) -> Option<Reply> {
 }
 
 /// Whether a stranger may send mail that nobody could answer: its domain says that it takes none
-/// (RFC 7505 §4.2). What cannot be found out soon is no reason to refuse.
+/// (RFC 7505 §4.2). What cannot be found out soon is no reason to refuse, and a partner that proves
+/// who it is may have its notifications sent from such a domain.
 pub(super) async fn sender(transaction: &Transaction) -> Result<(), Reply> {
     let (Some(authentication), Some(domain), Reach::OwnDomains, true) = (
         &transaction.situation.authentication,
         transaction.mail.reverse_path.domain(),
         transaction.reach,
-        asks(transaction.door.listener.judgement),
+        refuses(transaction.door.listener.judgement) && !transaction.proves_its_sender(),
     ) else {
         return Ok(());
     };
     match timeout(SENDER, authentication.verifier.refuses_mail(domain)).await {
         Ok(NullMx::Yes) => Err(admission::null_mx(domain)),
         Ok(NullMx::No | NullMx::Unknown) | Err(_) => Ok(()),
+    }
+}
+
+/// Whether strangers' mail may be refused because of who wrote it.
+fn refuses(judgement: Judgement) -> bool {
+    match judgement {
+        Judgement::Off | Judgement::Mark => false,
+        Judgement::Enforce(_) => true,
     }
 }
 

@@ -41,10 +41,21 @@ pub(in crate::session) enum Decision {
 pub(in crate::session) enum Leniency {
     /// Somebody who is trusted had it in hand.
     Overridden(Override),
+    /// The author domain is a partner's, and the channel proved that the client is this partner.
+    Proven,
     /// The listener does nothing but mark.
     Marked,
     /// It has been put off for long enough.
     PutOffEnough,
+}
+
+/// Who but the DNS says that the author domain sent the message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Voucher {
+    /// The channel: the domain is that of the partner whom the client was proven to be.
+    Channel,
+    /// Nobody.
+    None,
 }
 
 /// Decides. The table of what was put off is asked only where that matters, since to ask is to be
@@ -52,11 +63,13 @@ pub(in crate::session) enum Leniency {
 pub(super) fn decide(
     asked: Disposition,
     judgement: Judgement,
+    voucher: Voucher,
     patience: impl FnOnce() -> Patience,
 ) -> Decision {
     match (asked, judgement) {
         (Disposition::Accept, _) | (_, Judgement::Off) => Decision::Take,
         (Disposition::Overridden(why), _) => Decision::LetBe(Leniency::Overridden(why)),
+        _ if voucher == Voucher::Channel => Decision::LetBe(Leniency::Proven),
         (_, Judgement::Mark) => Decision::LetBe(Leniency::Marked),
         (Disposition::Quarantine { reason }, Judgement::Enforce(way)) => {
             Decision::Suspect { way, reason }
@@ -76,6 +89,7 @@ impl Decision {
         match self {
             Self::Take => Done::Taken,
             Self::LetBe(Leniency::Overridden(why)) => Done::LetBe(LetBe::Overridden(why)),
+            Self::LetBe(Leniency::Proven) => Done::LetBe(LetBe::Proven),
             Self::LetBe(Leniency::Marked) => Done::LetBe(LetBe::Marked),
             Self::LetBe(Leniency::PutOffEnough) => Done::LetBe(LetBe::PutOffEnough),
             Self::Suspect { .. } => Done::Quarantined,
@@ -89,6 +103,7 @@ impl Decision {
         match self {
             Self::Take => "taken",
             Self::LetBe(Leniency::Overridden(_)) => "overridden",
+            Self::LetBe(Leniency::Proven) => "proven",
             Self::LetBe(Leniency::Marked) => "marked",
             Self::LetBe(Leniency::PutOffEnough) => "put_off_enough",
             Self::Suspect { .. } => "quarantined",
@@ -116,7 +131,10 @@ mod tests {
     fn check(asked: &Disposition, words: [&str; 3]) {
         let judgements = [Judgement::Off, Judgement::Mark, ENFORCE];
         for (judgement, word) in judgements.into_iter().zip(words) {
-            let decision = decide(asked.clone(), judgement, || Patience::PutOff);
+            let decide = |voucher| decide(asked.clone(), judgement, voucher, || Patience::PutOff);
+            let vouched = decide(Voucher::Channel);
+            assert!(matches!(vouched, Decision::Take | Decision::LetBe(_)));
+            let decision = decide(Voucher::None);
             assert_eq!(decision.word(), word, "{asked:?}, {judgement:?}");
         }
     }
@@ -140,12 +158,13 @@ mod tests {
     fn patience_is_asked_for_only_where_it_counts() {
         let never = || panic!("nobody asked");
         for asked in [Disposition::Accept, overridden()] {
-            decide(asked, ENFORCE, never);
+            decide(asked, ENFORCE, Voucher::None, never);
         }
         let asked = || Disposition::Defer { reason: because() };
-        decide(asked(), Judgement::Mark, never);
+        decide(asked(), Judgement::Mark, Voucher::None, never);
+        decide(asked(), ENFORCE, Voucher::Channel, never);
         assert_eq!(
-            decide(asked(), ENFORCE, || Patience::Enough),
+            decide(asked(), ENFORCE, Voucher::None, || Patience::Enough),
             Decision::LetBe(Leniency::PutOffEnough)
         );
     }

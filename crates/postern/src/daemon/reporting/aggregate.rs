@@ -110,6 +110,10 @@ fn reasons(record: &DmarcRecordFacts, passed: bool, done: Done<'_>) -> Vec<Overr
             LetBe::Overridden(Override::TrustedForwarder(_)) => {
                 (OverrideKind::TrustedForwarder, None)
             }
+            LetBe::Proven => {
+                let comment = "the client's certificate is the domain's own".to_owned();
+                (OverrideKind::LocalPolicy, Some(comment))
+            }
             LetBe::Marked | LetBe::PutOffEnough => (OverrideKind::LocalPolicy, None),
         }),
         Done::Taken | Done::Quarantined | Done::Refused | Done::PutOff => None,
@@ -255,6 +259,8 @@ mod tests {
         check(&fail(Quarantine), Done::Quarantined, "quarantine", &[]);
         let marked = Done::LetBe(LetBe::Marked);
         check(&fail(Reject), marked, "none", &["local_policy"]);
+        let proven = Done::LetBe(LetBe::Proven);
+        check(&fail(Reject), proven, "none", &["local_policy"]);
         let sealer = Override::TrustedSealer("lists.example".parse().unwrap());
         let sealed = Done::LetBe(LetBe::Overridden(&sealer));
         check(&fail(Reject), sealed, "none", &["local_policy"]);
