@@ -79,14 +79,14 @@ pub struct ReportsStatus {
     pub sends: Vec<String>,
     /// How many of ours are due and not sent yet.
     pub due: u64,
-    /// How many were handed over since the start.
+    /// How many were handed over, of the days that are kept.
     pub sent: u64,
-    /// How many were given up since the start.
+    /// How many were given up, of the days that are kept.
     pub given_up: u64,
-    /// What went wrong last, unless it went well since.
+    /// What is wrong with the newest of those that are not sent or are given up.
     pub trouble: Option<String>,
     /// How many that others sent are kept.
     pub received: u64,
-    /// How many messages to the addresses for reports were none.
+    /// How many messages to the addresses for reports were none, since the start of the daemon.
     pub unrecognised: u64,
 }

@@ -110,13 +110,15 @@ impl Holdings {
     /// Makes ready what another configuration needs. Revocation lists that it names hold what
     /// files and the last fetches gave when this returns.
     pub(super) async fn prepare(&self, wiring: &Arc<Wiring>) -> Result<Prepared, Failure> {
+        // Whatever fails has to do so before revocation lists are watched for the new one.
+        let reporting = self.reporting.prepare(wiring)?;
         let before = Arc::clone(&self.fetchers.borrow());
         let dns = Arc::clone(&self.dns) as _;
         let state = self.state.clone();
         let made = fetchers::prepare(Arc::clone(wiring), state, dns, before).await?;
         Ok(Prepared {
             fetchers: Arc::new(made),
-            reporting: self.reporting.prepare(wiring)?,
+            reporting,
         })
     }
 

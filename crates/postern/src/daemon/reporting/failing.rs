@@ -85,12 +85,15 @@ impl Failures {
         })
     }
 
-    /// Nothing where nobody wants to know, and where nothing is known.
+    /// Nothing where nobody wants to know, and where nothing is known. Nothing of what is a failure
+    /// report itself: two who report each other's reports would never end (RFC 5965 §2 has them
+    /// sent so that no other follows).
     fn case(&self, mail: &JudgedMail<'_>) -> Option<Case> {
         let verdict = mail.verdict;
         let record = verdict.dmarc.record.as_ref()?;
         let known = matches!(verdict.dmarc.result, DmarcResult::Pass | DmarcResult::Fail);
-        if record.ruf.is_empty() || !known || mail.done == Done::PutOff {
+        let is_of_interest = known && mail.done != Done::PutOff && !is_report(mail.header);
+        if record.ruf.is_empty() || !is_of_interest {
             return None;
         }
         let fo: Vec<_> = record.fo.iter().map(|it| it.letter().to_string()).collect();
@@ -158,9 +161,48 @@ impl Case {
     }
 }
 
+/// Whether this is the header of a failure report (RFC 5965 §2).
+fn is_report(octets: &[u8]) -> bool {
+    header::fields(octets).any(|field| {
+        let value = String::from_utf8_lossy(field.value()).to_ascii_lowercase();
+        let mut words = value.split([';', ' ', '\t', '\r', '\n', '=', '"']);
+        field.is("Content-Type") && words.any(|word| word == "feedback-report")
+    })
+}
+
 /// The value of a field that we wrote, unfolded.
 fn value_of(field: &[u8]) -> String {
     let value = header::fields(field).next();
     let value = value.map(|field| String::from_utf8_lossy(field.value()).into_owned());
     value.unwrap_or_default().replace("\r\n", "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(header: &str, expected: bool) {
+        assert_eq!(is_report(header.as_bytes()), expected, "{header}");
+    }
+
+    #[test]
+    fn reports_are_told_from_other_mail() {
+        let report = "From: a@b.example\r\nContent-Type: multipart/report;\r\n\t\
+                      report-type=\"Feedback-Report\"; boundary=x\r\n\r\n";
+        check(report, true);
+        check(
+            "content-type: multipart/report; report-type=feedback-report\r\n\r\n",
+            true,
+        );
+        check(
+            "Content-Type: multipart/report; report-type=delivery-status\r\n\r\n",
+            false,
+        );
+        check("Subject: feedback-report\r\n\r\n", false);
+        check(
+            "\r\nContent-Type: x; report-type=feedback-report\r\n",
+            false,
+        );
+    }
 }

@@ -5,9 +5,10 @@
 //! part of it is kept for whoever wants to look, as long as there is room, and the log says why.
 
 use std::{
+    fmt::Display,
     fs,
     io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -22,7 +23,7 @@ use postern_authentication::is_ours;
 use postern_mail::{Domain, Foreign, ForwardPath, QueueId, header};
 use postern_outbound::{LocalDelivery, LocalError};
 use postern_reports::received::{
-    Kept, MOST_MAIL, NotAReport, ReceivedMail, ReceivedReports, SenderProof, read,
+    Kept, MOST_MAIL, ReceivedMail, ReceivedReport, ReceivedReports, SenderProof, StoreError, read,
 };
 use postern_spool::Claim;
 
@@ -59,7 +60,11 @@ impl Received {
         let reports = reports.map_err(|error| failed(&error))?;
         reports.tidy().map_err(|error| failed(&error))?;
         let unrecognised = directory.join("unrecognised");
-        fs::create_dir_all(&unrecognised).map_err(|error| failed(&error))?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&unrecognised)
+            .map_err(|error| failed(&error))?;
         Ok(Self {
             reports,
             unrecognised,
@@ -77,7 +82,11 @@ impl Received {
         kept.sort();
         let more = (kept.len() + 1).saturating_sub(MOST_UNRECOGNISED);
         for old in kept.iter().take(more) {
-            fs::remove_file(old)?;
+            // Several are kept at a time, and one of them may have removed it.
+            fs::remove_file(old).or_else(|error| match error.kind() {
+                io::ErrorKind::NotFound => Ok(()),
+                _ => Err(error),
+            })?;
         }
         let path = self.unrecognised.join(format!("{id}.eml"));
         let mut file = fs::OpenOptions::new()
@@ -129,23 +138,29 @@ fn take_in(received: &Received, authserv_id: &str, arrival: &Arrival) -> Result<
         },
         author,
     };
-    let queue_id = arrival.id;
     match read(&mail) {
-        Ok(report) => {
-            let kept = received.reports.keep(&report);
-            let kept = kept.map_err(|error| LocalError::Transient(chain(&error)))?;
-            let report = report.id;
-            match kept {
-                Kept::New => tracing::info!(%queue_id, report, "a report of somebody is kept"),
-                Kept::Duplicate => tracing::debug!(%queue_id, report, "a report came again"),
-            }
+        Ok(report) => keep(received, arrival, &report),
+        Err(why) => {
+            stray(received, arrival, &why);
+            Ok(())
         }
-        Err(why) => stray(received, arrival, &why),
+    }
+}
+
+fn keep(received: &Received, arrival: &Arrival, report: &ReceivedReport) -> Result<(), LocalError> {
+    let (queue_id, kept) = (arrival.id, received.reports.keep(report));
+    let report = &report.id;
+    match kept {
+        Ok(Kept::New) => tracing::info!(%queue_id, report, "a report of somebody is kept"),
+        Ok(Kept::Duplicate) => tracing::debug!(%queue_id, report, "a report came again"),
+        // It would be so at each attempt, and its sender cannot mend it.
+        Err(error @ StoreError::TooLarge) => stray(received, arrival, &error),
+        Err(error) => return Err(LocalError::Transient(chain(&error))),
     }
     Ok(())
 }
 
-fn stray(received: &Received, arrival: &Arrival, why: &NotAReport) {
+fn stray(received: &Received, arrival: &Arrival, why: &dyn Display) {
     received.strays.fetch_add(1, Ordering::Relaxed);
     let queue_id = arrival.id;
     match received.keep_stray(queue_id, &arrival.content) {

@@ -70,13 +70,13 @@ impl Home {
         Arc::new(zone)
     }
 
-    fn open(&self, wiring: &Wiring) -> (Reporting, Arc<dyn Spool>) {
+    fn open(&self, wiring: &Wiring) -> (Arc<Reporting>, Arc<dyn Spool>) {
         let state = self.directory.path();
         let queue = LocalSpool::open(&Settings::at(state.join("queue"))).unwrap();
         let queue: Arc<dyn Spool> = Arc::new(queue.spool);
         let (ledger, _) = Ledger::open(&state.join("ledger"), SystemTime::now()).unwrap();
         let opened = Reporting::open(wiring, state, &ledger, Arc::clone(&queue), self.dns());
-        (opened.unwrap(), queue)
+        (Arc::new(opened.unwrap()), queue)
     }
 
     /// What is found out about a message with this content.
@@ -158,6 +158,8 @@ async fn what_was_judged_on_a_day_is_told_by_a_mail_that_proves_who_wrote_it() {
     );
 
     let page = reporting.page(0, now).await.unwrap();
+    let behind = reporting.page(page.reports.len(), now).await.unwrap();
+    assert_eq!((behind.reports.len(), behind.next), (0, None));
     let line = &page.reports[0];
     assert_eq!((line.passed, line.failed), (0, 2));
     assert!(line.state.starts_with("sent at "), "{line:?}");

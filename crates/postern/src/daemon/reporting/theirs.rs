@@ -16,11 +16,11 @@ use super::{Reporting, receiving::Received, view};
 use crate::failure::chain;
 
 impl Reporting {
-    /// The reports that others sent, the newest first.
-    pub(super) async fn received(&self) -> Result<Vec<ReportLine>, ReportTrouble> {
-        let received = std::sync::Arc::clone(&self.received);
-        let listed = blocking(move || received.reports.list().map_err(|error| failed(&error)));
-        Ok(listed.await?.iter().map(line).collect())
+    /// The reports that others sent, the newest first. Reads files, and so blocks.
+    pub(super) fn received(&self) -> Result<Vec<ReportLine>, ReportTrouble> {
+        let listed = self.received.reports.list();
+        let listed = listed.map_err(|error| failed(&error))?;
+        Ok(listed.iter().map(line).collect())
     }
 
     /// One of them.
@@ -33,7 +33,7 @@ impl Reporting {
     }
 }
 
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ReportTrouble> + Send + 'static,
 ) -> Result<T, ReportTrouble> {
     let done = tokio::task::spawn_blocking(work).await;

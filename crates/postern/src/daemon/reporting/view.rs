@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    sync::atomic::Ordering,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, SystemTime},
 };
 
@@ -17,7 +17,7 @@ use postern_reports::{
     sending::{PATIENCE, Progress, ReportKey, ReportKind, Sending},
 };
 
-use super::{Reporting, order::kind};
+use super::{Reporting, order::kind, theirs::blocking};
 
 /// The most reports in one answer, of some 300 octets each.
 const PAGE: usize = 10_000;
@@ -28,20 +28,28 @@ pub(super) const ROWS: usize = 1000;
 impl Reporting {
     /// The reports from the place `from` on: ours, the newest day first, and then those of others.
     pub(in super::super) async fn page(
-        &self,
+        self: &Arc<Self>,
         from: usize,
         now: SystemTime,
     ) -> Result<ReportPage, ReportTrouble> {
+        let this = Arc::clone(self);
+        blocking(move || this.page_blocking(from, now)).await
+    }
+
+    /// Of a line all that was counted has to be looked at, so it is made for those that are shown.
+    fn page_blocking(&self, from: usize, now: SystemTime) -> Result<ReportPage, ReportTrouble> {
         let sending = self.now().sending.clone();
         let days = self.days().into_iter().rev();
-        let ours = days.flat_map(|day| sending.reports(day));
-        let ours = ours.map(|(key, progress)| self.line_of(&key, progress.as_ref(), now));
-        let theirs = self.received().await?;
-        let mut all = ours.chain(theirs).skip(from);
-        let reports = all.by_ref().take(PAGE).collect();
+        let ours: Vec<_> = days.flat_map(|day| sending.reports(day)).collect();
+        let theirs = self.received()?;
+        let all = ours.len().saturating_add(theirs.len());
+        let theirs = theirs.into_iter().skip(from.saturating_sub(ours.len()));
+        let ours = ours.iter().skip(from);
+        let ours = ours.map(|(key, progress)| self.line_of(key, progress.as_ref(), now));
+        let next = from.saturating_add(PAGE);
         Ok(ReportPage {
-            reports,
-            next: all.next().map(|_| from.saturating_add(PAGE)),
+            reports: ours.chain(theirs).take(PAGE).collect(),
+            next: (next < all).then_some(next),
         })
     }
 
