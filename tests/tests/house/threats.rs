@@ -1,5 +1,6 @@
-//! What is known to have been done to mail systems at STARTTLS (T) and to the question of who the
-//! peer is (P), and the tests that show that it does not work here.
+//! What is known to have been done to mail systems at STARTTLS (T), to the question of who the peer
+//! is (P) or who wrote a message (A), and by way of notices and of fields that are added (R), and the
+//! tests that show that it does not work here.
 //!
 //! The rows are those of the project's collection of attacks; each says in a few words what is done,
 //! with the place that tells more.
@@ -402,6 +403,8 @@ const THREATS: &[Threat] = &[
         tests: &[
             "crates/outbound/src/host/tests.rs mx_hosts_by_preference",
             "tests/tests/interop/hostile_zones.rs null_mx",
+            "tests/tests/interop/authentication.rs null_mx",
+            "crates/inbound/tests/inbound/judgement.rs a_domain_without_mail_sends_none",
             "crates/outbound/tests/delivery/denials.rs what_anybody_may_have_said_returns_no_mail_that_is_guarded",
         ],
     },
@@ -429,6 +432,157 @@ const THREATS: &[Threat] = &[
             "crates/smtp/tests/client_dialogues/scripts/requiretls.txt",
         ],
     },
+    Threat {
+        row: "A1",
+        is: "records of SPF cost look-ups without end (RFC 7208 §4.6.4)",
+        tests: &[
+            "crates/authentication/src/spf/tests.rs ten_terms_cause_look_ups_and_not_more",
+            "crates/authentication/src/spf/tests.rs two_look_ups_may_find_nothing_and_not_more",
+            "crates/authentication/src/spf/tests.rs ten_hosts_take_mail_and_not_more",
+            "crates/authentication/src/spf/tests.rs of_eleven_names_of_an_address_ten_are_looked_at",
+            "crates/authentication/src/spf/tests.rs one_record_counts_and_several_are_an_error",
+        ],
+    },
+    Threat {
+        row: "A2",
+        is: "one message makes us ask a victim's name servers (RFC 7208 §11.1)",
+        tests: &[
+            "crates/authentication/src/verifier/tests.rs a_message_causes_no_more_look_ups_than_the_settings_allow",
+            "crates/authentication/src/verifier/tests.rs nobody_uses_up_the_look_ups_of_the_author_domain",
+            "crates/authentication/src/verifier/tests.rs many_verifications_wait_side_by_side",
+            "crates/dns/tests/network/plain.rs a_denial_is_remembered",
+        ],
+    },
+    Threat {
+        row: "A3",
+        is: "macros and odd texts of SPF break the reader (CVE-2021-20314)",
+        tests: &[
+            "crates/authentication/src/spf/names.rs macros_stand_for_what_the_rfc_says",
+            "crates/authentication/src/spf/names.rs a_name_that_is_too_long_loses_labels_from_the_left",
+            "crates/authentication/src/spf/grammar.rs what_is_no_macro_is_refused",
+            "crates/authentication/src/spf/tests.rs no_record_makes_a_panic",
+        ],
+    },
+    Threat {
+        row: "A4",
+        is: "text is added to what a signature covers with l= (RFC 6376 §8.2)",
+        tests: &[
+            "crates/authentication/src/dkim/tests.rs a_signature_for_a_part_of_the_body_never_counts",
+            "tests/tests/interop/signing.rs behind_postfix",
+        ],
+    },
+    Threat {
+        row: "A5",
+        is: "fields are added to signed mail (RFC 6376 §8.15)",
+        tests: &[
+            "crates/authentication/src/sign/tests.rs what_matters_is_signed_once_more_than_it_is_there",
+            "crates/authentication/src/dkim/tests.rs fields_that_come_on_top_are_not_the_signed_ones",
+            "crates/authentication/tests/own_mail.rs what_is_added_to_signed_mail_breaks_it",
+            "tests/tests/interop/signing.rs behind_postfix",
+        ],
+    },
+    Threat {
+        row: "A6",
+        is: "weak keys and algorithms, and signatures without end (RFC 8301)",
+        tests: &[
+            "crates/authentication/src/dkim/tests.rs keys_are_judged",
+            "crates/authentication/src/dkim/tests.rs times_are_minded",
+            "crates/authentication/src/dkim/tests.rs signatures_that_are_not_well_formed_are_errors",
+            "crates/authentication/src/dkim/tests.rs ten_signatures_are_looked_at_from_the_top",
+            "tests/tests/interop/authentication.rs disowned",
+        ],
+    },
+    Threat {
+        row: "A7",
+        is: "an author is shown that is not the one who was checked (Composition Kills, 2020)",
+        tests: &[
+            "crates/authentication/src/dmarc/tests.rs no_form_of_from_passes_for_two",
+            "crates/authentication/src/dmarc/tests.rs no_author_is_a_bad_author",
+            "crates/authentication/src/authors/tests.rs two_fields_are_none_however_they_are_hidden",
+            "crates/authentication/src/authors/tests.rs every_mailbox_of_every_field_counts",
+            "crates/authentication/src/dkim/tests.rs a_domain_with_odd_characters_is_an_error",
+            "tests/tests/interop/authentication.rs authors",
+        ],
+    },
+    Threat {
+        row: "A8",
+        is: "records of DMARC with faults, and reports to those who want none (RFC 9990 §4)",
+        tests: &[
+            "crates/authentication/src/dmarc/tests.rs faulty_records_are_as_the_rfc_says",
+            "crates/authentication/src/dmarc/tests.rs organisations_end_where_records_say",
+            "crates/authentication/src/dmarc/record.rs what_is_no_record_is_passed_over",
+            "crates/reports/src/destination/tests.rs another_organization_must_want_them",
+            "tests/tests/interop/reports.rs aggregate",
+        ],
+    },
+    Threat {
+        row: "A9",
+        is: "a DNS that fails on purpose gets mail through, or holds it up for ever",
+        tests: &[
+            "crates/inbound/src/deferrals.rs mail_is_put_off_for_its_time_and_no_longer",
+            "crates/inbound/src/deferrals.rs a_network_that_names_many_domains_is_put_off_no_more",
+            "crates/authentication/src/dkim/tests.rs keys_that_cannot_be_got_are_temporary_errors",
+            "crates/authentication/src/verifier/tests.rs a_dns_that_never_answers_costs_the_time_of_the_settings_and_no_more",
+            "tests/tests/interop/authentication.rs put_off",
+        ],
+    },
+    Threat {
+        row: "A10",
+        is: "chains of ARC that do not fit together, or without end (RFC 8617 §5.2)",
+        tests: &[
+            "crates/authentication/src/arc/tests.rs chains_pass_up_to_fifty_sets",
+            "crates/authentication/src/arc/tests.rs sets_must_fit_together",
+            "crates/authentication/src/arc/tests.rs seals_must_be_well_formed",
+            "crates/authentication/src/arc/tests.rs a_trusted_sealer_outweighs_dmarc_and_nobody_else",
+        ],
+    },
+    Threat {
+        row: "A11",
+        is: "answers of the DNS that nobody asked for, or that do not end (RFC 5452 §6)",
+        tests: &[
+            "crates/dns/tests/network/hostile.rs records_off_the_chain_of_aliases_do_not_count",
+            "crates/dns/tests/network/plain.rs aliases_are_followed_to_a_bound_and_never_in_a_circle",
+            "crates/dns/tests/network/plain.rs a_truncated_answer_is_fetched_over_tcp",
+            "crates/dns/tests/network/trouble.rs records_changed_on_the_way_are_never_an_answer",
+        ],
+    },
+    Threat {
+        row: "R6",
+        is: "notices go to those who wrote nothing (RFC 3834 §2, RFC 5321 §6.2)",
+        tests: &[
+            "crates/inbound/tests/inbound/judgement.rs failures_are_told_to_no_victim",
+            "crates/outbound/tests/delivery/notices.rs who_has_nothing_to_do_with_a_message_is_not_told_of_it",
+            "crates/outbound/tests/delivery/notices.rs one_address_gets_so_many_notices_and_no_more",
+            "tests/tests/interop/notices.rs forged",
+        ],
+    },
+    Threat {
+        row: "R7",
+        is: "notices about notices (RFC 5321 §4.5.5)",
+        tests: &["crates/outbound/tests/delivery/notices.rs nobody_is_told_about_mail_from_nobody"],
+    },
+    Threat {
+        row: "R8",
+        is: "one message makes many notices, or large ones (RFC 3461 §6.1)",
+        tests: &[
+            "crates/outbound/tests/delivery/notices.rs all_fates_of_an_attempt_are_told_in_one_notice",
+            "crates/outbound/tests/delivery/notices.rs one_address_gets_so_many_notices_and_no_more",
+            "crates/reports/tests/notice/structure.rs only_the_header_is_returned_unless_all_is_asked_for",
+            "crates/reports/tests/notice/structure.rs a_long_header_is_cut_between_fields",
+            "tests/tests/interop/notices.rs failures",
+        ],
+    },
+    Threat {
+        row: "R9",
+        is: "results in our name come with the mail (RFC 8601 §5)",
+        tests: &[
+            "crates/authentication/src/results/tests.rs claims_are_taken_out",
+            "crates/authentication/src/results/tests.rs every_spelling_of_an_internationalised_name_is_one_name",
+            "crates/authentication/src/results/tests.rs nothing_that_claims_to_be_ours_remains",
+            "crates/inbound/tests/inbound/judgement.rs results_in_our_name_are_taken_out_and_all_else_stays",
+            "tests/tests/interop/authentication.rs signed",
+        ],
+    },
 ];
 
 #[test]
@@ -436,7 +590,10 @@ fn every_threat_has_a_row() {
     let rows: Vec<&str> = THREATS.iter().map(|threat| threat.row).collect();
     let starttls = (1..=13).map(|number| format!("T{number}"));
     let peers = (1..=26).map(|number| format!("P{number}"));
-    assert_eq!(rows, starttls.chain(peers).collect::<Vec<_>>());
+    let authors = (1..=11).map(|number| format!("A{number}"));
+    let notices = (6..=9).map(|number| format!("R{number}"));
+    let expected = starttls.chain(peers).chain(authors).chain(notices);
+    assert_eq!(rows, expected.collect::<Vec<_>>());
 }
 
 #[test]

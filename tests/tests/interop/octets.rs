@@ -1,12 +1,15 @@
 //! Content leaves as it came, octet by octet, behind one more Received field.
 
 use postern_tests::fault::Fault;
+use postern_tests::loopback::Loopback;
 use postern_tests::message::Message;
+use postern_tests::programs::Program;
 use postern_tests::sink::{self, Carried, Sink};
 use postern_tests::smtp_dialogue::Dialogue;
+use postern_tests::zones::{Dns, Zone};
 
 use crate::Scenario;
-use crate::gateway::{Gateway, Plan, RECEIVER, SENDER};
+use crate::gateway::{GATEWAY, Gateway, Plan, RECEIVER, SENDER};
 
 /// All of this file.
 pub(crate) const SCENARIOS: &[Scenario] = &[
@@ -14,6 +17,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "awkward_content_by_data_leaves_by_data_as_it_came",
         needs: &[],
         run: by_data,
+    },
+    Scenario {
+        name: "awkward_content_of_strangers_leaves_below_our_results_as_it_came",
+        needs: &[Program::Nsd, Program::Unbound, Program::LdnsSignzone],
+        run: judged,
     },
     Scenario {
         name: "awkward_content_leaves_to_a_host_with_chunking_as_it_came",
@@ -78,18 +86,43 @@ fn gateway(sink: &Sink) -> Result<Gateway, Fault> {
 
 fn by_data() -> Result<(), Fault> {
     let sink = Sink::start()?;
-    send_all(&sink, Carried::Data)
+    send_all(&gateway(&sink)?, &sink, Carried::Data, check_added)
+}
+
+/// What is found out of who wrote it stands on top.
+fn judged() -> Result<(), Fault> {
+    let sink = Sink::start()?;
+    let zone = Zone::unsigned("sender.example").text("sender.example", "v=spf1 -all");
+    let dns = Dns::start(&[zone], Loopback::claim()?)?;
+    let judging = postern_tests::ports::free()?;
+    let mut gateway = Plan::ordinary()?
+        .with(|it| it.judging_mx(judging, &["authentication = \"mark\""]))
+        .with(|it| it.dns(dns.relaying(), dns.anchor()))
+        .with(|it| it.domain("receiver.example", sink.address()))
+        .start()?;
+    gateway.mx = judging;
+    send_all(&gateway, &sink, Carried::Data, |added| {
+        let results = format!("Authentication-Results: {GATEWAY};");
+        assert!(added.starts_with(&results), "{added:?}");
+        let (_, received) = added.split_once("\r\nReceived: ").unwrap_or_default();
+        check_added(&format!("Received: {received}"));
+    })
 }
 
 fn to_a_host_with_chunking() -> Result<(), Fault> {
     // Where commands can be pipelined as well, BDAT wins nothing and is not used.
     let sink = Sink::offering(&["8BITMIME", "SIZE", "CHUNKING"])?;
-    send_all(&sink, Carried::Bdat)
+    send_all(&gateway(&sink)?, &sink, Carried::Bdat, check_added)
 }
 
-/// Sends one message after the other and finds them in the sink; some of them must be `carried` so.
-fn send_all(sink: &Sink, carried: Carried) -> Result<(), Fault> {
-    let gateway = gateway(sink)?;
+/// Sends one message after the other and finds them in the sink, with what `check` allows in front;
+/// some of them must be `carried` so.
+fn send_all(
+    gateway: &Gateway,
+    sink: &Sink,
+    carried: Carried,
+    check: impl Fn(&str),
+) -> Result<(), Fault> {
     let messages = awkward()?;
     let mut dialogue = Dialogue::open(gateway.mx)?;
     dialogue.expect("EHLO client.sender.example", 250)?;
@@ -102,7 +135,7 @@ fn send_all(sink: &Sink, carried: Carried) -> Result<(), Fault> {
         assert_eq!(reply.code, 250, "{reply:?}");
         let taken = sink.wait_for(count + 1)?;
         let last = taken.last().ok_or_else(nothing)?;
-        check_added(&last.added_before(message)?);
+        check(&last.added_before(message)?);
     }
     gateway.installation.wait_for_empty_queue()?;
     let taken = sink.taken();
