@@ -10,8 +10,8 @@ use crate::{
     section::values,
 };
 
-/// The most look-ups of an SPF record (RFC 7208 §4.6.4). An `include` is one, and so is the `mx`
-/// that stands for our own hosts where their addresses are not given.
+/// The most look-ups of an SPF record (RFC 7208 §4.6.4). An `include` is one, and so is each of
+/// our own hosts where addresses are not given.
 const SPF_LOOK_UPS: usize = 10;
 
 /// What the section has to agree with, as far as it is right by itself.
@@ -29,8 +29,13 @@ impl Written {
         let addresses = self.addresses.inspect(|addresses| {
             check_addresses(notes, addresses.as_deref().unwrap_or_default());
         });
+        let hosts = self.mx.as_ref().ok().and_then(Option::as_ref);
+        let hosts = hosts.map_or(1, |hosts| hosts.len().max(1));
         let includes = self.spf_includes.inspect(|includes| {
-            let own = usize::from(!table.holds(ADDRESSES.entry.name));
+            let own = match table.holds(ADDRESSES.entry.name) {
+                true => 0,
+                false => hosts,
+            };
             check_includes(notes, includes.as_deref().unwrap_or_default(), own);
         });
         let mx = self.mx.and_then(|mx| {
@@ -73,7 +78,7 @@ fn check_addresses(notes: &Notes<'_>, addresses: &[Located<Network>]) {
 
 fn check_includes(notes: &Notes<'_>, includes: &[Located<Domain>], own: usize) {
     notes.refuse_repetition(includes.iter(), "name it once");
-    if let Some(first_beyond) = includes.get(SPF_LOOK_UPS - own) {
+    if let Some(first_beyond) = includes.get(SPF_LOOK_UPS.saturating_sub(own)) {
         notes.error(
             &first_beyond.spot,
             format_args!(
