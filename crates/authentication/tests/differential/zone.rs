@@ -28,10 +28,11 @@ impl Zone {
         self
     }
 
-    /// Whether any TXT record holds this.
-    pub(crate) fn has_term(&self, term: &str) -> bool {
-        let mut records = self.0.values().flatten();
-        records.any(|record| matches!(record, Record::Txt(data) if data.contains(term)))
+    /// Whether a record asks for the names of the client, and there may be one.
+    pub(crate) fn asks_for_names(&self) -> bool {
+        let records = || self.0.values().flatten();
+        let asks = |record: &Record| matches!(record, Record::Txt(data) if data.contains("ptr"));
+        records().any(asks) && records().any(|it| matches!(it, Record::Ptr(_)))
     }
 
     /// For our side.

@@ -10,9 +10,9 @@ use std::{
 };
 
 use mail_auth::{
-    AuthenticatedMessage, DmarcOutput, DnsError, DnssecStatus, Error, MX, MessageAuthenticator,
-    Parameters, RecordSet, ResolverCache, SpfOutput, SpfResult, Txt,
-    common::parse::TxtRecordParser,
+    AuthenticatedMessage, DkimResult, DmarcOutput, DnsError, DnssecStatus, Error, MX,
+    MessageAuthenticator, Parameters, RecordSet, ResolverCache, SpfOutput, SpfResult, Txt,
+    common::{parse::TxtRecordParser, verify::DomainKey},
     dmarc::{Dmarc, verify::DmarcParameters},
     hickory_resolver::{
         config::{ResolverConfig, ResolverOpts},
@@ -20,7 +20,9 @@ use mail_auth::{
     },
     spf::{Spf, verify::SpfParameters},
 };
-use postern_authentication::{DmarcOutcome, Letter, SpfOutcome, Verifier, VerifierSettings};
+use postern_authentication::{
+    ArcOutcome, DkimOutcome, DmarcOutcome, Letter, SpfOutcome, Verdict, Verifier, VerifierSettings,
+};
 use postern_mail::ReversePath;
 
 /// A cache that has an answer to every question, so that no name server is asked.
@@ -101,7 +103,10 @@ impl Caches {
             "TXT" => {
                 let spf = Spf::parse(data.as_bytes()).map(|it| Txt::Spf(Arc::new(it)));
                 let dmarc = || Dmarc::parse(data.as_bytes()).map(|it| Txt::Dmarc(Arc::new(it)));
-                let read = spf.or_else(|_| dmarc()).unwrap_or_else(Txt::Error);
+                let key =
+                    || DomainKey::parse(data.as_bytes()).map(|it| Txt::DomainKey(Arc::new(it)));
+                let read = spf.or_else(|_| dmarc()).or_else(|_| key());
+                let read = read.unwrap_or_else(Txt::Error);
                 self.txt.answers.entry(name).or_insert(read);
             }
             "A" => drop(
@@ -159,6 +164,33 @@ pub(crate) async fn library_dmarc(zone: &str, message: &str) -> DmarcOutput {
 
 /// What this crate says of the same.
 pub(crate) async fn our_dmarc(zone: &str, message: &str) -> DmarcOutcome {
+    ours(zone, message).await.dmarc
+}
+
+/// What the library says of the signatures of a message, parts of the body signed included.
+pub(crate) async fn library_dkim(zone: &str, message: &str) -> Vec<DkimResult> {
+    let caches = Caches::of(zone, IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let message = AuthenticatedMessage::parse_with_opts(message.as_bytes(), None, false).unwrap();
+    let asked = Parameters::new(&message).with_txt_cache(&caches.txt);
+    let outputs = library().verify_dkim(asked).await;
+    outputs.iter().map(|it| it.result().clone()).collect()
+}
+
+/// What this crate says of the same.
+pub(crate) async fn our_dkim(zone: &str, message: &str) -> Vec<DkimOutcome> {
+    ours(zone, message).await.dkim
+}
+
+/// What this crate says of the chain of a message, and what the library says.
+pub(crate) async fn arc(zone: &str, message: &str) -> (DkimResult, ArcOutcome) {
+    let caches = Caches::of(zone, IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let read = AuthenticatedMessage::parse(message.as_bytes()).unwrap();
+    let asked = Parameters::new(&read).with_txt_cache(&caches.txt);
+    let theirs = library().verify_arc(asked).await.result().clone();
+    (theirs, ours(zone, message).await.arc)
+}
+
+async fn ours(zone: &str, message: &str) -> Verdict {
     let letter = Letter {
         client: "192.0.2.1".parse().unwrap(),
         helo: &"helo.example".parse().unwrap(),
@@ -166,7 +198,7 @@ pub(crate) async fn our_dmarc(zone: &str, message: &str) -> DmarcOutcome {
         hostname: &"here.example".parse().unwrap(),
         content: &[message.to_owned().into()],
     };
-    verifier(zone).verify(&letter).await.dmarc
+    verifier(zone).verify(&letter).await
 }
 
 fn verifier(zone: &str) -> Verifier {
