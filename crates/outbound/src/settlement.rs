@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use postern_mail::{EnhancedStatusCode, Notify, NotifyEvent, ReversePath};
+use postern_mail::{Domain, EnhancedStatusCode, Mailbox, Notify, NotifyEvent, ReversePath};
 use postern_spool::{
     BounceTo, Claim, ClaimedRecipient, DelayNotice, Outcome as Recorded, RecipientIndex,
     Settlement, SpoolError, Submission,
@@ -19,6 +19,7 @@ use crate::{
     engine::Engine,
     notice::{self, Event, Told},
     part::Part,
+    settings::Settings,
     situation::Situation,
 };
 
@@ -233,7 +234,8 @@ impl Tally {
             return None;
         }
         let most = situation.settings.notices_per_hour;
-        if !engine.notices.admits(sender, most, Instant::now()) {
+        let is_owed = is_owed_to_our_own(sender, told, &situation.settings);
+        if !is_owed && !engine.notices.admits(sender, most, Instant::now()) {
             let reason = format!("{most} notices within an hour are enough");
             account::untold(&self.claim, told, &reason);
             return None;
@@ -277,6 +279,17 @@ impl Tally {
             },
         }
     }
+}
+
+/// Whether a notice is about mail that only our own hosts can have sent: from a domain of ours to
+/// domains that are not. Nobody else can make us write such notices, and whoever does not get one
+/// believes that the mail arrived.
+fn is_owed_to_our_own(sender: &Mailbox, told: &[Told<'_>], settings: &Settings) -> bool {
+    let is_ours = |domain: Option<&Domain>| {
+        domain.is_some_and(|domain| settings.own_domains.find(domain).is_some())
+    };
+    let mut recipients = told.iter().map(|told| &told.recipient.recipient);
+    is_ours(sender.domain()) && !recipients.any(|recipient| is_ours(recipient.domain()))
 }
 
 /// How a recipient was reached.

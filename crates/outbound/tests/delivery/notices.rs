@@ -278,6 +278,41 @@ async fn one_address_gets_so_many_notices_and_no_more() {
     assert!(senders.is_untouched());
 }
 
+/// Only our own hosts may send outward in the name of our domains, and they get to know all that
+/// becomes of it. Behind an address of ours stands anybody, so there the number counts.
+#[tokio::test]
+async fn our_own_senders_hear_of_all_that_leaves_our_domains() {
+    let recipients = Neighbour::start(Tls::None).await;
+    let mut senders = Neighbour::start(Tls::None).await;
+    let world = World::start(Plan {
+        routes: vec![
+            ("to.example", vec![recipients.address]),
+            ("ours.example", vec![recipients.address]),
+            ("from.example", vec![senders.address]),
+        ],
+        settle: Box::new(|settings| {
+            settings.notices_per_hour = 1;
+            for ours in ["from.example", "ours.example"] {
+                settings.own_domains.insert(ours.parse().unwrap(), ());
+            }
+        }),
+        ..Plan::default()
+    });
+    for (to, is_told) in [
+        ("<nobody@ours.example>", true),
+        ("<nobody@ours.example>", false),
+        ("<nobody@to.example>", true),
+        ("<nobody@to.example>", true),
+    ] {
+        let id = world.submit("<me@from.example>", &[to], MESSAGE).await;
+        if is_told {
+            senders.arrival().await;
+        }
+        world.until_gone(id).await;
+    }
+    assert!(senders.is_untouched());
+}
+
 /// A message with a recipient of each fate causes one notice (RFC 3464 §2.3.3 has an action for
 /// each recipient), whatever its recipients come to.
 #[tokio::test]
