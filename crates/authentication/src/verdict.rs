@@ -152,10 +152,13 @@ impl Verdict {
         };
         let denied = spf.result == SpfResult::Fail
             || (self.dmarc.result == DmarcResult::Fail && self.dmarc.policy != DmarcPolicy::None);
+        // The author's own mail on its way through a forwarder, as a rule.
+        let is_author = self.author.domain().map(Domain::as_str) == Some(spf.domain.as_str());
         match spf.result {
             SpfResult::Pass => SenderStanding::Proven,
+            _ if is_author && self.dmarc.result == DmarcResult::Pass => SenderStanding::Unknown,
             // A signature says nothing of the reverse-path, under which anybody may send a signed
-            // message again; so it outweighs no denial.
+            // message again; so it outweighs no denial by another domain than the author's.
             _ if denied && self.overridden.is_none() => SenderStanding::Forged,
             _ if !denied && self.dkim.iter().any(signed) => SenderStanding::Proven,
             _ => SenderStanding::Unknown,

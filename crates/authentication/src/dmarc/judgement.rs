@@ -50,9 +50,41 @@ pub(crate) async fn judge(
         spf: &spf,
         dkim: &dkim,
     };
-    match records.judge(questions, &claims).await {
-        Some(judged) => outcome(questions, judged, &records, evidence.spf).await,
-        None => without_record(DmarcResult::TempError, "the evaluation does not end"),
+    let Some(judged) = records.judge(questions, &claims).await else {
+        return without_record(DmarcResult::TempError, "the evaluation does not end");
+    };
+    let found = outcome(questions, judged, &records, evidence.spf).await;
+    match records.judge_alone(&claims) {
+        Some(alone) if found.result == DmarcResult::TempError => {
+            let alone = outcome(questions, alone, &records, evidence.spf).await;
+            despite_unknown(found, alone, evidence)
+        }
+        Some(_) | None => found,
+    }
+}
+
+/// What is certain although something could not be found out, such as whose organization the
+/// author domain belongs to. Its own record is the one that counts, whatever stands above it, and
+/// what passes for that very domain is aligned in any mode (RFC 9989 §4.4).
+fn despite_unknown(
+    found: DmarcOutcome,
+    alone: DmarcOutcome,
+    evidence: Evidence<'_>,
+) -> DmarcOutcome {
+    let author = evidence.author.domain();
+    let of_author = |domain: &str| author.is_some_and(|author| author.as_str() == domain);
+    let spf = evidence.spf.result == SpfResult::Pass && of_author(&evidence.spf.domain);
+    let signed = |it: &DkimOutcome| {
+        let domain = it.domain.as_ref();
+        it.result == DkimResult::Pass && domain.is_some_and(|domain| of_author(domain.as_str()))
+    };
+    if alone.result == DmarcResult::Pass && (spf || evidence.dkim.iter().any(signed)) {
+        return alone;
+    }
+    DmarcOutcome {
+        policy: alone.policy,
+        record: alone.record,
+        ..found
     }
 }
 

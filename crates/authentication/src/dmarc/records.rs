@@ -59,7 +59,7 @@ impl Records {
         claims: &Claims<'_>,
     ) -> Option<Judged> {
         loop {
-            let judged = self.evaluate(claims);
+            let judged = self.evaluate(&self.txt, claims);
             let asked = self.txt.take_asked();
             let Some(name) = asked.iter().find(|name| !self.txt.knows(name)) else {
                 return judged;
@@ -85,7 +85,17 @@ impl Records {
         &self.author
     }
 
-    fn evaluate(&self, claims: &Claims<'_>) -> Option<Judged> {
+    /// What the author domain's own record comes to, with nothing known of other domains: whose
+    /// organization it belongs to, for one. `None` where it has no record.
+    pub(super) fn judge_alone(&self, claims: &Claims<'_>) -> Option<Judged> {
+        let mut of_author = self.found.iter().filter(|(at, ..)| *at == self.author);
+        let (domain, read, _) = of_author.next()?;
+        let mut alone = Known::new(absent());
+        alone.learn(&format!("_dmarc.{domain}"), Txt::Dmarc(Arc::clone(read)));
+        self.evaluate(&alone, claims)
+    }
+
+    fn evaluate(&self, txt: &Known<Txt>, claims: &Claims<'_>) -> Option<Judged> {
         // Of the message mail-auth wants the author alone, and there is exactly one.
         let message = AuthenticatedMessage {
             from: vec![format!("author@{}", self.author)],
@@ -100,7 +110,7 @@ impl Records {
         let spf_domain = claims.spf.domain();
         let asked = DmarcParameters::new(&message, claims.dkim, spf_domain, claims.spf);
         let asked = Parameters::new(asked)
-            .with_txt_cache(&self.txt)
+            .with_txt_cache(txt)
             .with_ipv4_cache(&exists);
         let output = at_once(library()?.verify_dmarc(asked))?;
         Some(Judged {
@@ -112,7 +122,6 @@ impl Records {
     /// Asks for the one record of a domain. Several are as none (RFC 9989 §4.10); mail-auth takes
     /// the first.
     async fn ask(&mut self, questions: &Questions, name: &str) {
-        let absent = || Txt::Error(Error::Dns(DnsError::InvalidRecordType));
         let texts = match answers::name(name) {
             Ok(name) => questions.txt(&name).await,
             Err(_) => Err(Missing::NoSuchName),
@@ -134,4 +143,9 @@ impl Records {
             .push((domain.parse().ok()?, Arc::clone(&read), record));
         Some(Txt::Dmarc(read))
     }
+}
+
+/// No record.
+fn absent() -> Txt {
+    Txt::Error(Error::Dns(DnsError::InvalidRecordType))
 }

@@ -216,6 +216,35 @@ async fn what_is_not_known_of_an_aligned_domain_is_not_known() {
     assert_eq!(found.dmarc.result, DmarcResult::Pass, "{signature}");
 }
 
+/// The registry of a top-level domain does not answer.
+#[tokio::test]
+async fn what_is_certain_waits_for_no_other_domain() {
+    let records = |policy: &str| {
+        format!("_dmarc.org.example TXT v=DMARC1; p={policy}\n _dmarc.example TXT FAIL timeout")
+    };
+    let reject = records("reject");
+    for (signer, expected) in [
+        (Some("org.example"), DmarcResult::Pass),
+        // Whether the two belong together is for the silent one to say.
+        (Some("mail.org.example"), DmarcResult::TempError),
+        (None, DmarcResult::TempError),
+    ] {
+        let found = verdict(&reject, "org.example", signer, "<>").await;
+        assert_eq!(found.dmarc.result, expected, "{signer:?} {found:?}");
+        assert_eq!(found.dmarc.policy, DmarcPolicy::Reject);
+    }
+    let spf = format!("{reject}\n org.example TXT v=spf1 ip4:192.0.2.1 -all");
+    let found = verdict(&spf, "org.example", None, "<x@org.example>").await;
+    assert_eq!(found.dmarc.result, DmarcResult::Pass);
+    // Whatever it comes to, nothing is asked for.
+    let found = verdict(&records("none"), "org.example", None, "<>").await;
+    assert_eq!(found.dmarc.result, DmarcResult::TempError);
+    assert_eq!(found.disposition(), Disposition::Accept);
+    // Without a record of its own, the author domain has the silent one's.
+    let found = verdict(&reject, "sub.example", None, "<>").await;
+    assert!(matches!(found.disposition(), Disposition::Defer { .. }));
+}
+
 #[tokio::test]
 async fn dispositions_say_what_failed_and_who_asks() {
     let records = |policy: &str| format!("_dmarc.org.example TXT v=DMARC1; p={policy}");
@@ -262,6 +291,31 @@ async fn a_sender_stands_as_spf_and_signatures_say() {
             SenderStanding::Forged,
         ),
         ("<>", None, SenderStanding::Unknown),
+    ] {
+        let found = verdict(records, "org.example", signer, reverse_path).await;
+        assert_eq!(found.standing(), expected, "{reverse_path} {signer:?}");
+    }
+}
+
+/// Whoever forwards a message keeps its reverse-path and has another address: SPF fails, and the
+/// author's signature holds. What becomes of the message its author must hear.
+#[tokio::test]
+async fn a_forwarded_author_hears_of_failures() {
+    let records = "_dmarc.org.example TXT v=DMARC1; p=reject
+        org.example TXT v=spf1 -all
+        other.example TXT v=spf1 -all";
+    for (reverse_path, signer, expected) in [
+        (
+            "<jo@org.example>",
+            Some("org.example"),
+            SenderStanding::Unknown,
+        ),
+        ("<jo@org.example>", None, SenderStanding::Forged),
+        (
+            "<jo@other.example>",
+            Some("org.example"),
+            SenderStanding::Forged,
+        ),
     ] {
         let found = verdict(records, "org.example", signer, reverse_path).await;
         assert_eq!(found.standing(), expected, "{reverse_path} {signer:?}");
