@@ -154,7 +154,8 @@ mod tests {
             Name::of_labels(&labels)
         };
         assert_eq!(name("Example.ORG"), "example.org".parse());
-        assert_eq!(name("a+b.example").unwrap().to_string(), "a+b.example");
+        // What is no letter is shown as master files write it (RFC 1035 §5.1).
+        assert_eq!(name("a+b.example").unwrap().to_string(), r"a\+b.example");
         assert_eq!(name("a..example"), Err(NameError::EmptyLabel));
         assert_eq!(name(""), Err(NameError::EmptyLabel));
         assert_eq!(name(&"a".repeat(64)), Err(NameError::TooLong));
