@@ -46,12 +46,12 @@ pub enum Fault {
 
 impl Fault {
     /// An operation on `path` was refused.
-    pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
         Self::doing(path.display())
     }
 
     /// `what` was refused.
-    pub(crate) fn doing(what: impl ToString) -> impl FnOnce(io::Error) -> Self {
+    pub fn doing(what: impl ToString) -> impl FnOnce(io::Error) -> Self {
         move |error| Self::Io {
             what: what.to_string(),
             error,

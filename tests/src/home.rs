@@ -52,7 +52,7 @@ impl Home {
 
 /// Writes a file that looks old. Postfix waits until a file it reads has not changed for a second,
 /// lest it be half written; here nobody writes any more.
-pub(crate) fn write_aged(path: &Path, text: &str) -> Result<(), Fault> {
+pub fn write_aged(path: &Path, text: &str) -> Result<(), Fault> {
     let mut file = File::create(path).map_err(Fault::at(path))?;
     file.write_all(text.as_bytes()).map_err(Fault::at(path))?;
     let age = Duration::from_secs(10);
@@ -60,6 +60,7 @@ pub(crate) fn write_aged(path: &Path, text: &str) -> Result<(), Fault> {
         .map_err(Fault::at(path))
 }
 
-pub(crate) fn set_mode(path: &Path, mode: u32) -> Result<(), Fault> {
+/// Sets who may read, write and pass through.
+pub fn set_mode(path: &Path, mode: u32) -> Result<(), Fault> {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(Fault::at(path))
 }

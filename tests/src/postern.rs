@@ -7,7 +7,7 @@ use std::process::{Command, ExitStatus, Output};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 use serde::Deserialize;
 
 use crate::certificates::Credentials;
@@ -180,6 +180,11 @@ impl Postern {
         };
         let what = format!("{text:?} without {other:?} in the log of Postern");
         wait::until(&what, PATIENCE, look, || wait::tail(&self.stderr()))
+    }
+
+    /// Its process.
+    pub fn id(&self) -> Pid {
+        self.daemon.id()
     }
 
     /// Seconds of processor time it has used so far.

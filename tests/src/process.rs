@@ -19,7 +19,7 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// A running daemon with all its children; stopped when dropped.
 #[derive(Debug)]
-pub(crate) struct Daemon {
+pub struct Daemon {
     child: Child,
     id: Pid,
     output: PathBuf,
@@ -27,7 +27,7 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     /// Starts `command` with both outputs going to the file `output`, its standard input empty.
-    pub(crate) fn spawn(command: &mut Command, output: PathBuf) -> Result<Self, Fault> {
+    pub fn spawn(command: &mut Command, output: PathBuf) -> Result<Self, Fault> {
         let file = File::create(&output).map_err(Fault::at(&output))?;
         let copy = file.try_clone().map_err(Fault::at(&output))?;
         command.stdin(Stdio::null()).stdout(file).stderr(copy);
@@ -36,10 +36,7 @@ impl Daemon {
 
     /// Starts `command`, whose outputs are arranged for already; `output` is the file that tells
     /// what went wrong.
-    pub(crate) fn spawn_with_own_output(
-        command: &mut Command,
-        output: PathBuf,
-    ) -> Result<Self, Fault> {
+    pub fn spawn_with_own_output(command: &mut Command, output: PathBuf) -> Result<Self, Fault> {
         use std::os::unix::process::CommandExt;
         let program = PathBuf::from(command.get_program());
         let child = command
@@ -50,13 +47,18 @@ impl Daemon {
         Ok(Self { child, id, output })
     }
 
+    /// The first process.
+    pub fn id(&self) -> Pid {
+        self.id
+    }
+
     /// What the daemon wrote so far.
-    pub(crate) fn output(&self) -> String {
+    pub fn output(&self) -> String {
         read_lossy(&self.output)
     }
 
     /// A fault when the daemon is no longer there.
-    pub(crate) fn check_running(&mut self) -> Result<(), Fault> {
+    pub fn check_running(&mut self) -> Result<(), Fault> {
         match self.exit_status()? {
             None => Ok(()),
             Some(status) => Err(Fault::Unexpected(format!(
@@ -67,12 +69,12 @@ impl Daemon {
     }
 
     /// Sends `signal` to the first process alone.
-    pub(crate) fn signal(&self, signal: Signal) -> Result<(), Fault> {
+    pub fn signal(&self, signal: Signal) -> Result<(), Fault> {
         kill_process(self.id, signal).map_err(|error| Fault::doing("signal")(error.into()))
     }
 
     /// Waits for the first process to end by itself.
-    pub(crate) fn wait_for_end(&mut self, limit: Duration) -> Result<ExitStatus, Fault> {
+    pub fn wait_for_end(&mut self, limit: Duration) -> Result<ExitStatus, Fault> {
         let output = self.output.clone();
         wait::until(
             "the daemon's end",
@@ -83,7 +85,7 @@ impl Daemon {
     }
 
     /// Seconds of processor time that the whole group has used so far, ended children included.
-    pub(crate) fn cpu_seconds(&self) -> Result<f64, Fault> {
+    pub fn cpu_seconds(&self) -> Result<f64, Fault> {
         let group = self.id.as_raw_nonzero().get();
         let ticks: u64 = members(group).map(|member| member.ticks).sum();
         Ok(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
@@ -154,7 +156,7 @@ fn members(group: i32) -> impl Iterator<Item = Member> {
 }
 
 /// A file's text as far as it is there; logs are read while they are written.
-pub(crate) fn read_lossy(path: &Path) -> String {
+pub fn read_lossy(path: &Path) -> String {
     fs::read(path)
         .map(|octets| String::from_utf8_lossy(&octets).into_owned())
         .unwrap_or_default()

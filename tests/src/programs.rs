@@ -165,7 +165,7 @@ pub fn missing(programs: &[Program]) -> Option<Missing> {
 }
 
 /// Runs a command to its end and gives what it wrote; its failure is a fault.
-pub(crate) fn run(command: &mut Command) -> Result<Output, Fault> {
+pub fn run(command: &mut Command) -> Result<Output, Fault> {
     let output = run_anyhow(command)?;
     if output.status.success() {
         return Ok(output);
@@ -178,26 +178,26 @@ pub(crate) fn run(command: &mut Command) -> Result<Output, Fault> {
 }
 
 /// Runs a command to its end, whatever that is.
-pub(crate) fn run_anyhow(command: &mut Command) -> Result<Output, Fault> {
+pub fn run_anyhow(command: &mut Command) -> Result<Output, Fault> {
     let program = PathBuf::from(command.get_program());
     command.output().map_err(Fault::at(&program))
 }
 
 /// A command that is ended when it takes longer than any healthy run could.
-pub(crate) fn bounded(program: &Path) -> Command {
+pub fn bounded(program: &Path) -> Command {
     let mut command = Command::new("/usr/bin/timeout");
     command.arg("60").arg(program);
     command
 }
 
 /// Standard output and standard error as one text.
-pub(crate) fn both(output: &Output) -> String {
+pub fn both(output: &Output) -> String {
     let written = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
     String::from_utf8_lossy(&written).into_owned()
 }
 
 /// The root of the unpacked Debian package `package`.
-pub(crate) fn unpacked(package: &str) -> PathBuf {
+pub fn unpacked(package: &str) -> PathBuf {
     let base =
         env::var_os("POSTERN_TEST_PROGRAMS").map_or_else(|| target().join("debian"), PathBuf::from);
     fs::canonicalize(&base).unwrap_or(base).join(package)

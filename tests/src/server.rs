@@ -11,7 +11,7 @@ use crate::wait::{self, PATIENCE};
 const ATTEMPT: Duration = Duration::from_secs(5);
 
 /// Waits until the server at `address` greets with 220, as long as it runs.
-pub(crate) fn wait_for_greeting(
+pub fn wait_for_greeting(
     address: SocketAddr,
     mut check_running: impl FnMut() -> Result<(), Fault>,
     log: impl Fn() -> String,

@@ -8,14 +8,16 @@ use crate::fault::Fault;
 
 /// A user's numbers.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct User {
-    pub(crate) uid: u32,
-    pub(crate) gid: u32,
+pub struct User {
+    /// The user's.
+    pub uid: u32,
+    /// The user's first group's.
+    pub gid: u32,
 }
 
 impl User {
     /// Looks `name` up in `/etc/passwd`.
-    pub(crate) fn named(name: &str) -> Result<Self, Fault> {
+    pub fn named(name: &str) -> Result<Self, Fault> {
         let fields = entry("/etc/passwd", name)?;
         match (number(&fields, 2), number(&fields, 3)) {
             (Some(uid), Some(gid)) => Ok(Self { uid, gid }),
@@ -26,19 +28,19 @@ impl User {
     }
 
     /// Gives `path` to this user.
-    pub(crate) fn own(self, path: &Path) -> Result<(), Fault> {
+    pub fn own(self, path: &Path) -> Result<(), Fault> {
         chown(path, Some(self.uid), Some(self.gid)).map_err(Fault::at(path))
     }
 }
 
 /// The number of a group in `/etc/group`.
-pub(crate) fn group(name: &str) -> Result<u32, Fault> {
+pub fn group(name: &str) -> Result<u32, Fault> {
     let fields = entry("/etc/group", name)?;
     number(&fields, 2).ok_or_else(|| Fault::Unexpected(format!("/etc/group: {name} has no number")))
 }
 
 /// Whether `/etc/passwd` has `name`.
-pub(crate) fn exists(name: &str) -> bool {
+pub fn exists(name: &str) -> bool {
     User::named(name).is_ok()
 }
 

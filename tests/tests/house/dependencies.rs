@@ -155,6 +155,21 @@ const KNOWLEDGE: &[Knowledge] = &[
                  only moments of a session are come to by the session core",
     },
     Knowledge {
+        of: "postern-bench",
+        may_know: &[
+            "postern-mail",
+            "postern-smtp",
+            "postern-tls",
+            "postern-policy",
+            "postern-spool",
+            "postern-config",
+            "postern-testkit",
+            "postern-tests",
+        ],
+        reason: "whole programs are measured from outside, and parts alone where they must grow; \
+                 nothing that is measured knows of it",
+    },
+    Knowledge {
         of: "postern-tests",
         may_know: &[],
         reason: "the whole daemon is met on the wire and the command line",

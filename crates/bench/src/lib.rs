@@ -1,0 +1,4 @@
+//! What a message costs: load, sink and measurement, for Postern and its peers side by side.
+
+pub mod subject;
+pub mod workload;
