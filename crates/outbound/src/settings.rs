@@ -1,6 +1,7 @@
 //! What the operator decides about delivery.
 
 use std::{
+    collections::HashMap,
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::Duration,
@@ -8,9 +9,10 @@ use std::{
 
 use postern_authentication::Signer;
 use postern_mail::{Domain, DomainMap, Mailbox, NextHop};
+use postern_policy::{DeliveryPlan, PartnerName};
 use postern_rewriting::Srs;
 
-use crate::{LocalDelivery, PrivateTargets, Routes, Schedule};
+use crate::{LocalDelivery, Pace, PaceOverride, PrivateTargets, Routes, Schedule, Way};
 
 /// What the operator decides about delivery.
 #[derive(Debug, Clone)]
@@ -21,8 +23,11 @@ pub struct Settings {
     pub routes: Routes,
     /// When to try again, when to tell the sender, when to give up.
     pub schedule: Schedule,
-    /// The most connections to one destination at a time.
-    pub connections: usize,
+    /// How fast one destination is given mail, where its route and its partner do not say
+    /// otherwise.
+    pub pace: Pace,
+    /// What partners say of it; that goes before what routes say.
+    pub partner_paces: HashMap<PartnerName, PaceOverride>,
     /// The most messages that are being delivered at a time, and the most connections to all
     /// destinations together.
     pub messages: usize,
@@ -65,7 +70,8 @@ impl Settings {
             hostname,
             routes: Routes::default(),
             schedule: Schedule::default(),
-            connections: 8,
+            pace: Pace::default(),
+            partner_paces: HashMap::new(),
             messages: 1000,
             keep_alive: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(30),
@@ -82,6 +88,15 @@ impl Settings {
             signer: None,
             notices_per_hour: 100,
         }
+    }
+
+    /// How fast mail goes this way, as planned.
+    pub(crate) fn pace_of(&self, way: &Way, plan: &DeliveryPlan) -> Pace {
+        let route = way.route.as_ref().map(|route| &route.pace);
+        let partner = plan.partner();
+        let partner = partner.and_then(|partner| self.partner_paces.get(partner.name()));
+        let said = route.into_iter().chain(partner);
+        said.fold(self.pace, |pace, said| pace.overridden(said))
     }
 }
 

@@ -13,7 +13,8 @@
 
 use std::{collections::HashMap, sync::Arc, time::SystemTime};
 
-use postern_mail::{EnhancedStatusCode, Envelope, ForwardPath, ReversePath};
+use postern_mail::{EnhancedStatusCode, ForwardPath, ReversePath};
+use postern_policy::DeliveryPlan;
 use postern_rewriting::{Forwarded, Unforwarded};
 use postern_spool::{Claim, ClaimedRecipient};
 use tracing::warn;
@@ -21,6 +22,7 @@ use tracing::warn;
 use crate::{
     attempt::{FailedAttempt, Weight},
     destination::{Hops, Key},
+    pace::Pace,
     part::{Part, needs_requiretls},
     route::{Senders, Way},
     settings::Settings,
@@ -85,13 +87,23 @@ impl Sorting<'_> {
         };
         let reverse_path = self.reverse_path(&way);
         let part = if self.is_taken_in_here(claimed) {
-            self.here
-                .get_or_insert_with(|| new_part(self.claim, self.situation, way, reverse_path))
+            self.here.get_or_insert_with(|| {
+                let pace = self.situation.settings.pace;
+                new_part(self.claim, self.situation, way, pace, reverse_path)
+            })
         } else {
-            let key = key_of(&way, self.claim.envelope(), self.situation);
+            let plan = (self.situation).plan_locally(&way, self.claim.envelope().tls_wish);
+            let key = Key {
+                hops: hops_of(&way, &plan),
+                pool: plan.pool_key(),
+                needs_requiretls: needs_requiretls(self.claim.envelope()),
+            };
             self.parts
                 .entry((key, reverse_path.clone()))
-                .or_insert_with(|| new_part(self.claim, self.situation, way, reverse_path))
+                .or_insert_with(|| {
+                    let pace = self.situation.settings.pace_of(&way, &plan);
+                    new_part(self.claim, self.situation, way, pace, reverse_path)
+                })
         };
         part.recipients.push(claimed.clone());
     }
@@ -148,12 +160,14 @@ fn new_part(
     claim: &Arc<Claim>,
     situation: &Arc<Situation>,
     way: Way,
+    pace: Pace,
     reverse_path: ReversePath,
 ) -> Part {
     Part {
         claim: Arc::clone(claim),
         recipients: Vec::new(),
         way,
+        pace,
         reverse_path,
         situation: Arc::clone(situation),
     }
@@ -191,17 +205,12 @@ fn misconfigured(text: &str) -> FailedAttempt {
     FailedAttempt::here(status, text, Weight::NotReached, SystemTime::now())
 }
 
-fn key_of(way: &Way, envelope: &Envelope, situation: &Situation) -> Key {
-    let plan = situation.plan_locally(way, envelope.tls_wish);
-    let fixed = way.fixed_hops(&plan);
-    let hops = if fixed.is_empty() {
+/// Where connections go for mail that goes this way.
+pub(crate) fn hops_of(way: &Way, plan: &DeliveryPlan) -> Hops {
+    let fixed = way.fixed_hops(plan);
+    if fixed.is_empty() {
         Hops::Found(way.destination.clone())
     } else {
         Hops::Fixed(fixed.to_vec())
-    };
-    Key {
-        hops,
-        pool: plan.pool_key(),
-        needs_requiretls: needs_requiretls(envelope),
     }
 }

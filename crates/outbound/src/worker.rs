@@ -158,7 +158,7 @@ impl Worker {
     /// was made: then nothing is sent that was permitted under the old one.
     async fn begin(&mut self, connection: Connection, job: Job, began: Instant) -> ControlFlow<()> {
         let part = job.part();
-        for post in self.post.stands(part.situation.settings.connections) {
+        for post in self.post.stands(part.pace.connections) {
             start(&self.engine, post);
         }
         if !self.engine.is_current(&part.situation) {

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::{sync::Notify, time::Instant};
 
-use super::{Key, lock, pace::Pace};
+use super::{Key, lock, speed::Speed, state::DestinationState};
 use crate::job::Job;
 
 /// The jobs for one destination.
@@ -27,7 +27,7 @@ pub(super) struct LineState {
     idle: usize,
     /// Workers whose connection stands.
     pub(super) standing: usize,
-    pub(super) pace: Pace,
+    pub(super) speed: Speed,
     /// Until when there are enough workers, because the destination refused one more.
     pub(super) enough_until: Option<Instant>,
 }
@@ -38,6 +38,18 @@ impl Line {
             key,
             state: Mutex::default(),
             arrived: Notify::new(),
+        }
+    }
+
+    pub(super) fn shown(&self) -> DestinationState {
+        let state = lock(&self.state);
+        DestinationState {
+            hops: self.key.hops.to_string(),
+            connections: state.standing,
+            allowed: state.workers,
+            in_line: state.waiting.len(),
+            pace: None,
+            down: None,
         }
     }
 
@@ -55,13 +67,13 @@ impl LineState {
     /// The next job.
     pub(super) fn take(&mut self) -> Option<Job> {
         let job = self.waiting.pop_front()?;
-        self.pace.begin(Instant::now());
+        self.speed.begin(Instant::now());
         Some(job)
     }
 
     /// How many jobs the line may hold.
     pub(super) fn longest(&self, connections: usize, now: Instant) -> usize {
-        let prospect = self.pace.prospect(connections, now);
+        let prospect = self.speed.prospect(connections, now);
         connections.max(prospect).max(1)
     }
 

@@ -16,8 +16,9 @@
 //! the room, what was in line before a destination became slow.
 
 mod line;
-mod pace;
 mod post;
+mod speed;
+pub(crate) mod state;
 
 use std::{
     collections::HashMap,
@@ -29,8 +30,8 @@ use postern_mail::{Host, NextHop};
 use postern_policy::PoolKey;
 use tokio::time::Instant;
 
-use self::line::Line;
 pub(crate) use self::post::Post;
+use self::{line::Line, state::DestinationState};
 use crate::job::Job;
 
 /// What tells one destination from another.
@@ -106,6 +107,14 @@ impl Destinations {
         state.workers += 1;
         drop(state);
         Enqueued::WorkerDue(Post::new(self, line))
+    }
+
+    /// The destinations that have workers now.
+    pub(crate) fn states(&self) -> Vec<DestinationState> {
+        let open = lock(&self.open);
+        let mut states: Vec<_> = open.values().map(|line| line.shown()).collect();
+        states.sort_by(|one, other| one.hops.cmp(&other.hops));
+        states
     }
 
     /// How many destinations have workers now.

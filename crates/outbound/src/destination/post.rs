@@ -71,7 +71,7 @@ impl Post {
     /// Notes that a job was finished that was begun then.
     pub(crate) fn finished(&self, began: Instant) {
         let mut state = lock(&self.line.state);
-        state.pace.finish(began, Instant::now());
+        state.speed.finish(began, Instant::now());
     }
 
     /// Notes that no connection stands.

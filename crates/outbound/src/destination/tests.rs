@@ -14,6 +14,7 @@ use tokio::{sync::mpsc, time::Duration};
 use super::*;
 use crate::{
     job::{CameTo, Report},
+    pace::Pace,
     part::Part,
     route::Way,
     settings::Settings,
@@ -57,6 +58,7 @@ impl World {
             claim: Arc::clone(&self.claim),
             recipients: self.claim.recipients().to_vec(),
             way: Self::way(),
+            pace: Pace::default(),
             reverse_path: ReversePath::Null,
             situation: Arc::clone(&self.situation),
         };

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use postern_mail::{Mailbox, ReversePath};
-use postern_outbound::{Route, Senders, Settings};
+use postern_outbound::{PaceOverride, Route, Senders, Settings};
 use postern_rewriting::Srs;
 
 use crate::{
@@ -84,12 +84,13 @@ async fn a_domain_of_ours_hears_the_senders_own_name() {
     let mut plan = plan(&neighbour);
     plan.settle = Box::new(move |settings| {
         forwarding(settings);
-        settings.connections = 1;
+        settings.pace.connections = 1;
         let domain = |name: &str, senders| {
             let route = Route {
                 next_hops: vec![hop.parse().unwrap()],
                 floor: None,
                 senders,
+                pace: PaceOverride::default(),
             };
             (name.parse().unwrap(), route)
         };

@@ -13,8 +13,8 @@ use postern_mail::{
     BodyType, Envelope, ForwardPath, NextHop, Notify, QueueId, Recipient, ReversePath, TlsWish,
 };
 use postern_outbound::{
-    Accounts, NoAccounts, Outbound, PrivateTargets, Route, Schedule, Senders, Settings, Situation,
-    TlsClients,
+    Accounts, NoAccounts, Outbound, PaceOverride, PrivateTargets, Route, Schedule, Senders,
+    Settings, Situation, TlsClients,
 };
 use postern_policy::{BreakGlass, Defaults, Partner, Policy};
 use postern_spool::{
@@ -264,7 +264,7 @@ pub(crate) fn situation(plan: Plan, directory: &TempDir) -> Situation {
     settings.keep_alive = plan.keep_alive;
     settings.mx_port = plan.mx_port;
     settings.handshake_timeout = plan.handshake_timeout;
-    settings.connections = plan.connections;
+    settings.pace.connections = plan.connections;
     settings.messages = plan.messages;
     settings.private_targets = PrivateTargets::Allowed;
     let by_address = plan.routes.iter().map(|(domain, addresses)| {
@@ -278,6 +278,7 @@ pub(crate) fn situation(plan: Plan, directory: &TempDir) -> Situation {
             next_hops: hops.iter().map(|hop| hop.parse().unwrap()).collect(),
             floor: None,
             senders: Senders::Rewritten,
+            pace: PaceOverride::default(),
         };
         settings.routes.add_outward(domain.parse().unwrap(), route);
     }

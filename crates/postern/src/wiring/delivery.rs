@@ -11,8 +11,8 @@ use postern_dns::Resolver;
 use postern_fetch::StsPolicies;
 use postern_mail::DomainPattern;
 use postern_outbound::{
-    AddressFamilies, NoAccounts, PrivateTargets, Route, Routes, Schedule, Senders, Settings,
-    Situation, TlsClients,
+    AddressFamilies, NoAccounts, Pace, PaceOverride, PrivateTargets, Route, Routes, Schedule,
+    Senders, Settings, Situation, TlsClients,
 };
 
 use super::{Wiring, keys::Keys, reception::own_domains};
@@ -27,7 +27,10 @@ pub(super) fn settings(written: &postern_config::Settings, keys: &Keys) -> Setti
             lifetime: written.queue.lifetime,
             delay_notice: written.queue.delay_notice,
         },
-        connections: number(delivery.connections),
+        pace: Pace {
+            connections: number(delivery.connections),
+            ..Pace::default()
+        },
         messages: number(delivery.concurrency),
         families: match delivery.address_families {
             postern_config::AddressFamilies::Any => AddressFamilies::Any,
@@ -78,6 +81,7 @@ pub(crate) fn routes(written: &postern_config::Settings) -> Routes {
                 true => Senders::Rewritten,
                 false => Senders::Kept,
             },
+            pace: PaceOverride::default(),
         };
         routes.add_own(domain.pattern.clone(), route);
     }
@@ -89,6 +93,7 @@ pub(crate) fn routes(written: &postern_config::Settings) -> Routes {
             },
             floor: Some(outward.floor.clone()),
             senders: Senders::Rewritten,
+            pace: PaceOverride::default(),
         };
         for pattern in &outward.domains {
             routes.add_outward(pattern.clone(), route.clone());

@@ -73,7 +73,7 @@ fn every_setting_arrives_where_it_counts() {
     assert_eq!(delivery.schedule.retry[0].as_secs(), 2);
     assert_eq!(delivery.schedule.lifetime.as_secs(), 6 * 24 * 60 * 60);
     assert_eq!(delivery.schedule.delay_notice.as_secs(), 3);
-    assert_eq!((delivery.connections, delivery.messages), (3, 4));
+    assert_eq!((delivery.pace.connections, delivery.messages), (3, 4));
     assert_eq!(delivery.families, AddressFamilies::Ipv4);
     assert_eq!(delivery.private_targets, PrivateTargets::Allowed);
 

@@ -10,14 +10,14 @@ const WORK_IN_LINE: Duration = Duration::from_secs(2);
 
 /// How long a job takes.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(super) struct Speed {
     /// What jobs took on the average, the later ones above all; nothing before the first.
     took: Option<Duration>,
     /// When a job was last begun or finished.
     stirred: Option<Instant>,
 }
 
-impl Pace {
+impl Speed {
     /// A job was begun.
     pub(super) fn begin(&mut self, now: Instant) {
         self.stirred = Some(now);
@@ -52,16 +52,16 @@ mod tests {
     fn a_line_is_as_fast_as_it_was_a_moment_ago() {
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
-        let mut pace = Pace::default();
-        pace.begin(at(0));
-        assert_eq!(pace.prospect(10, at(1)), 0, "nothing is known");
-        pace.finish(at(0), at(20));
-        assert_eq!(pace.prospect(10, at(20)), 1000);
-        assert_eq!(pace.prospect(10, at(120)), 200, "nothing stirs");
-        pace.begin(at(120));
-        assert_eq!(pace.prospect(10, at(120)), 1000);
-        assert_eq!(pace.prospect(10, at(3000)), 0, "it hangs");
-        pace.finish(at(120), at(4120));
-        assert_eq!(pace.prospect(10, at(4120)), 10, "it has become slow");
+        let mut speed = Speed::default();
+        speed.begin(at(0));
+        assert_eq!(speed.prospect(10, at(1)), 0, "nothing is known");
+        speed.finish(at(0), at(20));
+        assert_eq!(speed.prospect(10, at(20)), 1000);
+        assert_eq!(speed.prospect(10, at(120)), 200, "nothing stirs");
+        speed.begin(at(120));
+        assert_eq!(speed.prospect(10, at(120)), 1000);
+        assert_eq!(speed.prospect(10, at(3000)), 0, "it hangs");
+        speed.finish(at(120), at(4120));
+        assert_eq!(speed.prospect(10, at(4120)), 10, "it has become slow");
     }
 }
