@@ -4,7 +4,7 @@ use postern_policy::{PartnerName, Policy};
 use postern_tls::Profile;
 
 use crate::{
-    Certificates, CrlRegistry, Dns, Dnssec,
+    Certificates, CrlRegistry, Dns, Dnssec, Pace,
     schema::{Notes, Reported, Table},
     section::{
         break_glass, deny, listener,
@@ -20,6 +20,7 @@ use crate::{
 pub(crate) struct Channels {
     pub(crate) certificates: Result<Certificates, Reported>,
     pub(crate) policy: Result<Policy, Reported>,
+    pub(crate) paces: Vec<(PartnerName, Pace)>,
     pub(crate) crls: CrlRegistry,
 }
 
@@ -61,6 +62,7 @@ impl Channels {
         let policy = policy.and_then(|policy| complete.then_some(policy).ok_or(Reported));
         Self {
             certificates,
+            paces: partner::paces(&partners),
             policy: exceptions(root, policy, names.as_deref()),
             crls: loaders.crls.registry(),
         }

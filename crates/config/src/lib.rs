@@ -71,6 +71,7 @@ pub use section::{
     listener::{Judgement, Listener, ListenerTls, Quarantine, Role},
     log::{Log, LogFormat, LogLevel},
     mta_sts::{HonourSts, MtaSts, StsServing, WEB_PROFILE},
+    pace::Pace,
     publish::{DmarcPolicy, Publish, SpfOthers},
     queue::Queue,
     reports::Reports,
@@ -79,7 +80,7 @@ pub use section::{
     srs::{Secret, Srs},
 };
 pub use settings::{Settings, Whereabouts};
-pub use value::ByteSize;
+pub use value::{ByteSize, Rate};
 
 use file::Secrecy;
 use schema::{Notes, Purpose, Reported};

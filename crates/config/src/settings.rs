@@ -1,12 +1,12 @@
 //! The whole configuration: what it means once everything in it has been checked.
 
 use postern_mail::Domain;
-use postern_policy::Policy;
+use postern_policy::{PartnerName, Policy};
 use toml::de::DeTable;
 
 use crate::{
     Admin, Alias, Authentication, Certificates, CrlRegistry, Delivery, Dns, Limits, Listener,
-    LocalDomain, Log, MtaSts, Publish, Queue, Reports, Rewrite, Route, Spool, Srs, agreement,
+    LocalDomain, Log, MtaSts, Pace, Publish, Queue, Reports, Rewrite, Route, Spool, Srs, agreement,
     channels::Channels,
     handling::{Around, Handling},
     schema::{Key, Notes, Occurs, Reported, Section, Table, all},
@@ -31,6 +31,8 @@ pub struct Settings {
     pub certificates: Certificates,
     /// The partners, what is refused, the exceptions, and what holds for everybody else.
     pub policy: Policy,
+    /// How fast mail goes to partners, where their sections say anything about it.
+    pub partner_paces: Vec<(PartnerName, Pace)>,
     /// The revocation lists that the policy asks.
     pub crls: CrlRegistry,
     /// The domains that mail is accepted for.
@@ -170,6 +172,7 @@ pub(crate) fn read(notes: &Notes<'_>, document: &DeTable<'_>) -> Result<Settings
         listeners: listeners?,
         certificates: channels.certificates?,
         policy: channels.policy?,
+        partner_paces: channels.paces,
         crls: channels.crls,
         domains: domains?,
         aliases: handling.aliases?,

@@ -3,15 +3,22 @@
 use std::num::NonZeroU32;
 
 use crate::{
-    schema::{Key, Kind, Occurs, Reported, Scalar, Section, Table},
-    value::{BOOLEAN, COUNT, not_a_choice},
+    schema::{Key, Kind, Located, Occurs, Reported, Scalar, Section, Table},
+    section::pace::GENERAL_RATE,
+    value::{BOOLEAN, COUNT, Rate, not_a_choice},
 };
 
 /// How mail leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
-    /// The most connections to one next hop.
+    /// The most connections to one destination.
     pub connections: NonZeroU32,
+    /// How many connections a destination begins with; no more than `connections`.
+    pub initial_connections: NonZeroU32,
+    /// The most messages over one connection.
+    pub messages_per_connection: NonZeroU32,
+    /// The most messages to one destination within a time, if there is such a limit.
+    pub rate: Option<Rate>,
     /// The most deliveries at the same time.
     pub concurrency: NonZeroU32,
     /// Over which address families hosts are reached.
@@ -57,7 +64,24 @@ static CONNECTIONS: Key<NonZeroU32> = Key::defaulted(
     "connections",
     &COUNT,
     "10",
-    "The most connections to one next hop at the same time.",
+    "The most connections to one destination at the same time: to the hosts that serve a domain, \
+     or to the next hops of a route.",
+);
+
+static INITIAL_CONNECTIONS: Key<NonZeroU32> = Key::defaulted(
+    "initial-connections",
+    &COUNT,
+    "5",
+    "How many connections a destination gets at first, where there is mail for so many. With \
+     deliveries that succeed it gets more, up to `connections`; with such as fail, fewer.",
+);
+
+static MESSAGES_PER_CONNECTION: Key<NonZeroU32> = Key::defaulted(
+    "messages-per-connection",
+    &COUNT,
+    "500",
+    "The most messages over one connection before another is made, so that the hosts behind one \
+     name get their shares.",
 );
 
 static CONCURRENCY: Key<NonZeroU32> = Key::defaulted(
@@ -89,6 +113,9 @@ pub(crate) static DELIVERY: Section = Section {
     doc: "How mail leaves.",
     keys: &[
         &CONNECTIONS.entry,
+        &INITIAL_CONNECTIONS.entry,
+        &MESSAGES_PER_CONNECTION.entry,
+        &GENERAL_RATE.entry,
         &CONCURRENCY.entry,
         &ADDRESS_FAMILIES.entry,
         &ALLOW_PRIVATE_TARGETS.entry,
@@ -101,6 +128,9 @@ pub(crate) static DELIVERY: Section = Section {
 
 pub(crate) fn read(table: &Table<'_>) -> Result<Delivery, Reported> {
     let connections = table.one(&CONNECTIONS);
+    let initial_connections = table.one(&INITIAL_CONNECTIONS);
+    let messages_per_connection = table.one(&MESSAGES_PER_CONNECTION);
+    let rate = table.maybe(&GENERAL_RATE);
     let concurrency = table.one(&CONCURRENCY);
     let address_families = table.one(&ADDRESS_FAMILIES);
     let allow_private_targets = table.one(&ALLOW_PRIVATE_TARGETS)?;
@@ -111,8 +141,13 @@ pub(crate) fn read(table: &Table<'_>) -> Result<Delivery, Reported> {
             "name inner hosts in [[route]] or [[domain]] instead",
         );
     }
+    let connections = connections?.value;
+    let initial_connections = check_initial(table, &initial_connections?, connections)?;
     Ok(Delivery {
-        connections: connections?.value,
+        connections,
+        initial_connections,
+        messages_per_connection: messages_per_connection?.value,
+        rate: rate?.map(|rate| rate.value),
         concurrency: concurrency?.value,
         address_families: address_families?.value,
         private_targets: match allow_private_targets.value {
@@ -120,4 +155,19 @@ pub(crate) fn read(table: &Table<'_>) -> Result<Delivery, Reported> {
             false => PrivateTargets::Refused,
         },
     })
+}
+
+/// What destinations begin with. The default gives way to fewer connections; what is written has
+/// to agree with them.
+fn check_initial(
+    table: &Table<'_>,
+    initial: &Located<NonZeroU32>,
+    most: NonZeroU32,
+) -> Result<NonZeroU32, Reported> {
+    if initial.value > most && table.holds(INITIAL_CONNECTIONS.entry.name) {
+        let wrong = format!("{} is more than there may be at all", initial.value);
+        let right = format!("stay at or below delivery.connections, which is {most}");
+        return Err(table.notes().error(&initial.spot, wrong, right));
+    }
+    Ok(initial.value.min(most))
 }

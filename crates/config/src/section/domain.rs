@@ -8,6 +8,7 @@ use postern_policy::{ChannelLevel, RouteFloor};
 use super::{
     dkim::{self, DkimKey},
     floor,
+    pace::{self, Pace},
 };
 use crate::{
     schema::{Key, Located, Notes, Occurs, Reported, Section, Table},
@@ -26,6 +27,8 @@ pub struct LocalDomain {
     /// Whether mail goes to those hosts with a reverse-path of ours (SRS), as mail that leaves
     /// for other domains does. Never without [`Settings::srs`](crate::Settings::srs).
     pub srs: bool,
+    /// How fast mail goes to them.
+    pub pace: Pace,
     /// The keys that sign the domain's mail; none where `pattern` is no single domain.
     pub dkim: Vec<DkimKey>,
 }
@@ -36,6 +39,7 @@ pub(crate) struct Written<'a> {
     pub(crate) next_hops: Result<Vec<Located<NextHop>>, Reported>,
     require: Result<Located<ChannelLevel>, Reported>,
     srs: Result<Located<bool>, Reported>,
+    pace: pace::Written,
     dkim: Vec<dkim::Written<'a>>,
 }
 
@@ -79,7 +83,15 @@ pub(crate) static DOMAIN: Section = Section {
     occurs: Occurs::Often,
     doc: "A domain that mail is accepted for, and where its mail goes. Mail for any other domain \
           is accepted from `networks` of a relay listener only.",
-    keys: &[&NAME.entry, &NEXT_HOPS.entry, &REQUIRE.entry, &SRS.entry],
+    keys: &[
+        &NAME.entry,
+        &NEXT_HOPS.entry,
+        &REQUIRE.entry,
+        &SRS.entry,
+        &pace::CONNECTIONS.entry,
+        &pace::MESSAGES_PER_CONNECTION.entry,
+        &pace::RATE.entry,
+    ],
     sections: &[&dkim::DKIM],
     not_yet: &[],
     commented: false,
@@ -97,6 +109,7 @@ pub(crate) fn read<'a>(table: &Table<'a>) -> Written<'a> {
         next_hops: table.many(&NEXT_HOPS),
         require: table.one(&REQUIRE),
         srs: table.one(&SRS),
+        pace: pace::read(table),
         dkim: dkim::read(table),
     }
 }
@@ -117,6 +130,7 @@ impl Written<'_> {
             Err(reported) => Err(*reported),
         };
         let srs = self.srs.and_then(|srs| check_srs(notes, &srs, has_srs));
+        let pace = self.pace.check();
         let (name, require) = (self.name?, self.require?);
         let next_hops: Vec<_> = self.next_hops?.into_iter().map(|hop| hop.value).collect();
         let floor = floor::check(notes, &name.value.to_string(), &require, &next_hops)?;
@@ -125,6 +139,7 @@ impl Written<'_> {
             next_hops,
             floor,
             srs: srs?,
+            pace: pace?,
             dkim: dkim?,
         })
     }

@@ -16,6 +16,7 @@ pub(crate) mod listener;
 pub(crate) mod log;
 pub(crate) mod mta_sts;
 mod named_file;
+pub(crate) mod pace;
 pub(crate) mod partner;
 pub(crate) mod publish;
 pub(crate) mod queue;

@@ -3,7 +3,10 @@
 use postern_mail::{DomainPattern, NextHop};
 use postern_policy::{ChannelLevel, RouteFloor};
 
-use super::floor;
+use super::{
+    floor,
+    pace::{self, Pace},
+};
 use crate::{
     schema::{Key, Located, Occurs, Reported, Section, Table},
     value::{ANY_PATTERN, CHANNEL, NEXT_HOP},
@@ -18,6 +21,8 @@ pub struct Route {
     pub by: RouteBy,
     /// The least that a channel must be.
     pub floor: RouteFloor,
+    /// How fast it goes.
+    pub pace: Pace,
 }
 
 /// How the next hop of a route is found.
@@ -34,6 +39,7 @@ pub(crate) struct Written {
     pub(crate) domains: Result<Vec<Located<DomainPattern>>, Reported>,
     pub(crate) next_hops: Result<Option<Vec<Located<NextHop>>>, Reported>,
     require: Result<Located<ChannelLevel>, Reported>,
+    pace: pace::Written,
 }
 
 static DOMAINS: Key<DomainPattern> = Key::required(
@@ -68,7 +74,14 @@ pub(crate) static ROUTE: Section = Section {
     occurs: Occurs::Often,
     doc: "Where mail for other domains goes. Without any, it goes to the hosts of their MX \
           records. The `hosts` of a partner come before any route.",
-    keys: &[&DOMAINS.entry, &NEXT_HOPS.entry, &REQUIRE.entry],
+    keys: &[
+        &DOMAINS.entry,
+        &NEXT_HOPS.entry,
+        &REQUIRE.entry,
+        &pace::CONNECTIONS.entry,
+        &pace::MESSAGES_PER_CONNECTION.entry,
+        &pace::RATE.entry,
+    ],
     sections: &[],
     not_yet: &[],
     commented: true,
@@ -80,6 +93,7 @@ pub(crate) fn read(table: &Table<'_>) -> Written {
         domains: table.many(&DOMAINS),
         next_hops: table.maybe_many(&NEXT_HOPS),
         require: table.one(&REQUIRE),
+        pace: pace::read(table),
     }
 }
 
@@ -87,11 +101,13 @@ impl Written {
     /// The route that this means.
     pub(crate) fn check(self, table: &Table<'_>) -> Result<Route, Reported> {
         let (domains, require, next_hops) = (self.domains?, self.require?, self.next_hops?);
-        if next_hops.is_none() && require.value.accepts_plain() {
+        let says_where_or_how = next_hops.is_some() || !require.value.accepts_plain();
+        if !says_where_or_how && !self.pace.is_written() {
             return Err(table.notes().error(
                 table.spot(),
-                "says nothing: neither where mail goes nor what it requires",
-                "give next-hop, or require, or remove the route",
+                "says nothing: neither where mail goes, nor what it requires, nor how fast",
+                "give next-hop, require, connections, messages-per-connection or rate, or remove \
+                 the route",
             ));
         }
         let domains: Vec<_> = domains.into_iter().map(|domain| domain.value).collect();
@@ -107,6 +123,7 @@ impl Written {
                 RouteBy::Hosts(hops)
             },
             floor,
+            pace: self.pace.check()?,
         })
     }
 }

@@ -3,6 +3,7 @@
 mod duration;
 mod kinds;
 mod moment;
+mod rate;
 mod size;
 mod unit;
 mod url;
@@ -13,5 +14,6 @@ pub(crate) use kinds::{
     NEXT_HOP, PATTERN, SENTENCE, SERVER, SIZE, SOCKET, SPKI_PIN, domain, mailbox, name,
     not_a_choice, path,
 };
+pub use rate::Rate;
 pub use size::ByteSize;
 pub(crate) use url::url;

@@ -10,7 +10,7 @@ use postern_mail::{DomainPattern, Mailbox};
 use postern_policy::{Partner, PartnerName, Stage};
 use postern_tls::Profile;
 
-use super::{revocation::CrlLoader, tls::PROFILES, trust::TrustLoader};
+use super::{pace::Pace, revocation::CrlLoader, tls::PROFILES, trust::TrustLoader};
 pub(crate) use between::{check_dane, check_listener, check_presented, policy};
 
 use crate::{
@@ -34,6 +34,7 @@ pub(crate) struct Written<'a> {
 /// A partner, and where it stands.
 pub(crate) struct Checked<'a> {
     partner: Partner,
+    pace: Pace,
     table: Table<'a>,
     patterns: Patterns,
 }
@@ -188,8 +189,9 @@ impl<'a> Written<'a> {
             domains: self.domains?,
             except: except?,
         };
+        let (outbound, pace) = outbound?;
         let mut builder = Partner::builder(self.name?.value, self.stage?.value)
-            .outbound(outbound?)
+            .outbound(outbound)
             .inbound(inbound?);
         for domain in &patterns.domains {
             builder = builder.domain(domain.value.clone());
@@ -206,6 +208,7 @@ impl<'a> Written<'a> {
         match builder.build() {
             Ok(partner) => Ok(Checked {
                 partner,
+                pace,
                 table: self.table,
                 patterns,
             }),
@@ -217,6 +220,14 @@ impl<'a> Written<'a> {
             }
         }
     }
+}
+
+/// How fast mail goes to those partners for whom something is written about it.
+pub(crate) fn paces(partners: &[Checked<'_>]) -> Vec<(PartnerName, Pace)> {
+    let written = partners.iter().filter(|it| it.pace != Pace::default());
+    written
+        .map(|it| (it.partner.name().clone(), it.pace))
+        .collect()
 }
 
 /// Terms for a direction that is not written down.

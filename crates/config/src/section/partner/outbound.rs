@@ -6,6 +6,7 @@ use postern_policy::{CertificateName, ChannelLevel, Dane, IdentityTerms, Outboun
 use super::{Loaders, identity, nothing_required};
 use crate::{
     schema::{Key, Located, Occurs, Reported, Section, Table},
+    section::pace::{self, Pace},
     value::{BOOLEAN, NAME, NEXT_HOP},
 };
 
@@ -15,6 +16,7 @@ pub(super) struct Written {
     dane: Result<Located<bool>, Reported>,
     present: Result<Option<Located<String>>, Reported>,
     hosts: Result<Option<Vec<Located<NextHop>>>, Reported>,
+    pace: pace::Written,
 }
 
 static KEYS: identity::Keys = identity::Keys::new(
@@ -73,6 +75,9 @@ pub(super) static OUTBOUND: Section = Section {
         &DANE.entry,
         &PRESENT.entry,
         &HOSTS.entry,
+        &pace::CONNECTIONS.entry,
+        &pace::MESSAGES_PER_CONNECTION.entry,
+        &pace::RATE.entry,
     ],
     sections: &[],
     not_yet: &[],
@@ -86,20 +91,22 @@ pub(super) fn read(table: &Table<'_>) -> Written {
         dane: table.one(&DANE),
         present: table.maybe(&PRESENT),
         hosts: table.maybe_many(&HOSTS),
+        pace: pace::read(table),
     }
 }
 
 impl Written {
-    /// The terms that this means.
+    /// The terms that this means, and how fast mail goes.
     pub(super) fn check(
         self,
         table: &Table<'_>,
         loaders: &Loaders<'_>,
         certificates: Option<&[String]>,
-    ) -> Result<OutboundTerms, Reported> {
+    ) -> Result<(OutboundTerms, Pace), Reported> {
         if !table.is_written() {
             nothing_required(table, "to");
-            return Ok(OutboundTerms::requiring(ChannelLevel::Any));
+            let terms = OutboundTerms::requiring(ChannelLevel::Any);
+            return Ok((terms, Pace::default()));
         }
         let identity = self.identity.check(loaders);
         let present = self.present?;
@@ -120,13 +127,14 @@ impl Written {
         if dane == Dane::Demanded && require.requires_authenticated_peer() {
             check_lists(table, &identity);
         }
-        Ok(OutboundTerms {
+        let terms = OutboundTerms {
             require,
             identity,
             present: present.map(|present| CertificateName::new(&present.value)),
             hosts: hosts.into_iter().flatten().map(|hop| hop.value).collect(),
             dane,
-        })
+        };
+        Ok((terms, self.pace.check()?))
     }
 }
 
