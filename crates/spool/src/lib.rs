@@ -82,6 +82,7 @@
 //!   is then held. Only after a failed write everything is read.
 //! - One queue has one process. Several machines need another engine behind the trait.
 
+mod blocking;
 mod claim;
 mod content;
 mod error;
@@ -101,6 +102,8 @@ pub use content::{Content, ContentReader, ContentWriter};
 pub use error::{OpenError, SpoolError};
 pub use health::{Figures, Health};
 pub use list::{Filter, HoldState, Page};
+#[cfg(feature = "simulation")]
+pub use local::simulated;
 pub use local::{LocalSpool, Opened};
 pub use message::QueuedMessage;
 pub use progress::{

@@ -5,6 +5,12 @@
 
 use std::time::{Duration, SystemTime};
 
+#[cfg(feature = "simulation")]
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub(crate) type Millis = u64;
@@ -38,4 +44,23 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SystemTi
 /// and after it was written.
 pub(crate) fn whole_millis(time: SystemTime) -> SystemTime {
     from_millis(to_millis(time))
+}
+
+/// Where the queue reads the time.
+#[derive(Debug, Clone)]
+pub(crate) enum Clock {
+    System,
+    /// Milliseconds since 1970, as the simulation sets them.
+    #[cfg(feature = "simulation")]
+    Simulated(Arc<AtomicU64>),
+}
+
+impl Clock {
+    pub(crate) fn now(&self) -> Millis {
+        match self {
+            Self::System => to_millis(SystemTime::now()),
+            #[cfg(feature = "simulation")]
+            Self::Simulated(millis) => millis.load(Ordering::Relaxed),
+        }
+    }
 }

@@ -9,11 +9,10 @@ use std::{
 
 use bytes::Bytes;
 use postern_mail::QueueId;
-use tokio::task;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{Content, PartFile, Place, Vault, part::failed};
-use crate::{SpoolError, message::ContentPlace};
+use crate::{SpoolError, blocking::off_the_runtime, message::ContentPlace};
 
 /// How much of a file is read at once.
 const PIECE: u64 = 256 * 1024;
@@ -121,9 +120,7 @@ impl ContentReader {
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, SpoolError> + Send + 'static,
 ) -> Result<T, SpoolError> {
-    task::spawn_blocking(work)
-        .await
-        .map_err(|_| SpoolError::Closed)?
+    off_the_runtime(work).await?
 }
 
 impl FileSource {

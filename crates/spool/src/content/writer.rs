@@ -8,11 +8,10 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use tokio::task;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{Budget, Content, PartFile, Place, Reservation};
-use crate::SpoolError;
+use crate::{SpoolError, blocking::off_the_runtime};
 
 /// A piece smaller than this is copied to its neighbours. A shared piece keeps the whole
 /// buffer alive that it was cut from, so a peer that sends octets one by one must not make us
@@ -144,7 +143,7 @@ impl ContentWriter {
         // write that is abandoned half way leaves the writer broken rather than torn.
         let spill = std::mem::replace(&mut self.spill, Spill::Broken);
         let incoming = self.room.incoming.clone();
-        let written = task::spawn_blocking(move || {
+        let written = off_the_runtime(move || {
             let mut spilled = match spill {
                 Spill::To(spilled) => spilled,
                 Spill::No => Box::new(Spilled::create(&incoming)?),
@@ -153,7 +152,7 @@ impl ContentWriter {
             spilled.append(&pieces)?;
             Ok(spilled)
         });
-        self.spill = Spill::To(written.await.map_err(|_| SpoolError::Closed)??);
+        self.spill = Spill::To(written.await??);
         self.reservation = self.room.budget.open();
         Ok(())
     }

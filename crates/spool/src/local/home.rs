@@ -47,6 +47,14 @@ impl Drop for Lock {
 }
 
 impl Home {
+    /// Paths below which there is nothing.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn nowhere() -> Self {
+        Self {
+            root: PathBuf::from("/nonexistent/postern"),
+        }
+    }
+
     /// Makes the directories that are missing.
     pub(crate) fn prepare(root: &Path) -> Result<Self, OpenError> {
         let home = Self {

@@ -23,6 +23,12 @@ impl Ids {
         }
     }
 
+    /// Ids that are the same each time.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn counted_from(next: u32) -> Self {
+        Self { latest: 0, next }
+    }
+
     pub(crate) fn next(&mut self, now: Millis) -> QueueId {
         self.latest = self.latest.max(now);
         self.next = self.next.wrapping_add(1);

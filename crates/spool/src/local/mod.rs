@@ -28,6 +28,8 @@ mod record;
 mod rescue;
 mod seed;
 mod shared;
+#[cfg(feature = "simulation")]
+pub mod simulated;
 mod space;
 mod writes;
 
@@ -164,7 +166,7 @@ impl Spool for LocalSpool {
     }
 
     async fn retry(&self, id: QueueId) -> Result<(), SpoolError> {
-        let now = time::to_millis(SystemTime::now());
+        let now = self.shared.clock.now();
         self.shared.change(id, |message| message.retry(now)).await
     }
 

@@ -79,7 +79,7 @@ struct Opening<'a> {
 }
 
 /// A record that cannot be used.
-struct Unusable {
+pub(super) struct Unusable {
     key: Vec<u8>,
     record: Bytes,
     error: RecordError,
@@ -222,7 +222,7 @@ fn entries(directory: &Path) -> Result<Vec<PathBuf>, OpenError> {
 }
 
 /// Reads the summary of every message.
-fn load(engine: &dyn Engine, fresh: u64) -> Result<(Index, Vec<Unusable>), EngineError> {
+pub(super) fn load(engine: &dyn Engine, fresh: u64) -> Result<(Index, Vec<Unusable>), EngineError> {
     let mut index = Index::new(fresh);
     let mut unusable = Vec::new();
     engine.scan(

@@ -1,6 +1,6 @@
 //! Making a submission ready for the disk.
 
-use std::{path::PathBuf, sync::Arc, time::SystemTime};
+use std::{path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use postern_mail::{Foreign, QueueId};
@@ -88,8 +88,7 @@ impl Shared {
             },
             quarantined: submission.quarantined.map(shown),
         };
-        let now = time::to_millis(SystemTime::now());
-        let message = Message::new(accepted, submission.hold.map(shown), now);
+        let message = Message::new(accepted, submission.hold.map(shown), self.clock.now());
         Ok(self.records(id, message, record, file))
     }
 

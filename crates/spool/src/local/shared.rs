@@ -7,15 +7,11 @@ use std::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
-    time::SystemTime,
 };
 
 use bytes::Bytes;
 use postern_mail::QueueId;
-use tokio::{
-    sync::{Semaphore, oneshot, watch},
-    task,
-};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::{
     engine::{Change, Engine, EngineError, Table},
@@ -28,9 +24,10 @@ use super::{
 };
 use crate::{
     Figures, Health, Settings, SpoolError,
+    blocking::off_the_runtime,
     content::{Budget, Room, Vault},
     message::Message,
-    time,
+    time::Clock,
 };
 
 /// The queue's state. The index and the queue of writes each have their lock; where both are
@@ -44,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) space: Space,
     pub(crate) room: Room,
     pub(crate) seed: Seed,
+    pub(crate) clock: Clock,
     ids: Mutex<Ids>,
     poison: OnceLock<String>,
     pub(crate) changes: watch::Sender<u64>,
@@ -55,7 +53,15 @@ pub(crate) struct Shared {
     damaged: AtomicU64,
     pub(crate) this: Weak<Self>,
     /// Released last, with the engine's files closed.
-    _lock: Lock,
+    _lock: Option<Lock>,
+}
+
+/// What a queue has of the machine besides its disk.
+pub(crate) struct Surroundings {
+    /// None where the disk is simulated, and nobody else can have it.
+    pub(crate) lock: Option<Lock>,
+    pub(crate) clock: Clock,
+    pub(crate) ids: Ids,
 }
 
 impl Shared {
@@ -67,6 +73,23 @@ impl Shared {
         engine: Box<dyn Engine>,
         index: Index,
     ) -> Arc<Self> {
+        let surroundings = Surroundings {
+            lock: Some(lock),
+            clock: Clock::System,
+            ids: Ids::new(),
+        };
+        Self::within(surroundings, settings, home, seed, engine, index)
+    }
+
+    pub(crate) fn within(
+        surroundings: Surroundings,
+        settings: &Settings,
+        home: Home,
+        seed: Seed,
+        engine: Box<dyn Engine>,
+        index: Index,
+    ) -> Arc<Self> {
+        let Surroundings { lock, clock, ids } = surroundings;
         let permits = u32::try_from(settings.memory / 1024).unwrap_or(u32::MAX);
         let permits = permits.clamp(1024, u32::MAX / 16);
         Arc::new_cyclic(|this| Self {
@@ -81,7 +104,8 @@ impl Shared {
             },
             home,
             seed,
-            ids: Mutex::new(Ids::new()),
+            clock,
+            ids: Mutex::new(ids),
             poison: OnceLock::new(),
             changes: watch::Sender::new(0),
             memory: Arc::new(Semaphore::new(permits as usize)),
@@ -106,7 +130,7 @@ impl Shared {
     pub(crate) fn new_id(&self) -> QueueId {
         let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            let id = ids.next(time::to_millis(SystemTime::now()));
+            let id = ids.next(self.clock.now());
             // After a restart with the clock set back, a chance in 2³² says otherwise.
             if !self.index().contains(id) {
                 return id;
@@ -197,7 +221,7 @@ impl Shared {
         }
     }
 
-    fn commit(&self, mut batch: Vec<Write>) {
+    pub(crate) fn commit(&self, mut batch: Vec<Write>) {
         let changes = batch
             .iter_mut()
             .flat_map(|write| std::mem::take(&mut write.changes))
@@ -282,9 +306,7 @@ impl Shared {
         work: impl FnOnce(&Arc<Self>) -> T + Send + 'static,
     ) -> Result<T, SpoolError> {
         let shared = self.this.upgrade().ok_or(SpoolError::Closed)?;
-        task::spawn_blocking(move || work(&shared))
-            .await
-            .map_err(|_| SpoolError::Closed)
+        off_the_runtime(move || work(&shared)).await
     }
 }
 

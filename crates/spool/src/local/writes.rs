@@ -139,6 +139,17 @@ impl Writes {
         }
     }
 
+    /// What waits, whether it is time or not.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn take_now(&self) -> Vec<Write> {
+        self.state().take_batch()
+    }
+
+    #[cfg(feature = "simulation")]
+    pub(crate) fn waiting(&self) -> usize {
+        self.state().waiting.len()
+    }
+
     /// The lock guards plain values that are whole after every statement, so a panic elsewhere
     /// leaves nothing half done.
     fn state(&self) -> MutexGuard<'_, State> {
