@@ -113,6 +113,6 @@ pub use local::{LocalDelivery, LocalError};
 pub use outbound::{Outbound, Stopped};
 pub use pace::{Pace, PaceOverride, Rate};
 pub use route::{NoWay, Route, Routes, Senders, Way};
-pub use schedule::Schedule;
+pub use schedule::{NextAttempt, Schedule};
 pub use settings::{AddressFamilies, Settings};
 pub use situation::{Situation, TlsClients};

@@ -40,30 +40,30 @@ impl Default for Schedule {
 
 /// What the schedule says of a recipient whose attempt has just failed for now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Verdict {
+pub struct NextAttempt {
     /// When to try again; nothing when the lifetime is over.
-    pub(crate) next_attempt: Option<SystemTime>,
+    pub at: Option<SystemTime>,
     /// Whether the sender is due to be told of the delay.
-    pub(crate) delay_notice_due: bool,
+    pub delay_notice_due: bool,
 }
 
 impl Schedule {
     /// Decides on a message that came at `received` and failed for the `failures`th time, the
     /// one just made included. `spread` in 0..=1 chooses where in its tenth a wait ends.
-    pub(crate) fn after_failure(
+    pub fn after_failure(
         &self,
         received: SystemTime,
         failures: u32,
         now: SystemTime,
         spread: f64,
-    ) -> Verdict {
+    ) -> NextAttempt {
         // A clock that was set back must not make a message immortal, nor one set forward kill
         // it: an age that cannot be computed counts as none.
         let age = now.duration_since(received).unwrap_or_default();
         let delay_notice_due = age >= self.delay_notice;
         if age >= self.lifetime {
-            return Verdict {
-                next_attempt: None,
+            return NextAttempt {
+                at: None,
                 delay_notice_due,
             };
         }
@@ -74,8 +74,8 @@ impl Schedule {
             wait = wait.min(self.delay_notice.saturating_sub(age));
         }
         wait = wait.min(self.lifetime.saturating_sub(age));
-        Verdict {
-            next_attempt: now.checked_add(wait),
+        NextAttempt {
+            at: now.checked_add(wait),
             delay_notice_due,
         }
     }
@@ -126,8 +126,8 @@ mod tests {
         let next_attempt = next.map(|seconds| now + Duration::from_secs(seconds));
         assert_eq!(
             verdict,
-            Verdict {
-                next_attempt,
+            NextAttempt {
+                at: next_attempt,
                 delay_notice_due
             }
         );
@@ -159,7 +159,7 @@ mod tests {
         let wait = |spread| {
             let verdict = schedule().after_failure(now, 1, now, spread);
             verdict
-                .next_attempt
+                .at
                 .unwrap()
                 .duration_since(now)
                 .unwrap()
@@ -174,10 +174,7 @@ mod tests {
         let received = SystemTime::UNIX_EPOCH + Duration::from_secs(2_000_000_000);
         let now = received - Duration::from_secs(400 * DAY);
         let verdict = schedule().after_failure(received, 1, now, 0.5);
-        assert_eq!(
-            verdict.next_attempt,
-            Some(now + Duration::from_secs(MINUTE))
-        );
+        assert_eq!(verdict.at, Some(now + Duration::from_secs(MINUTE)));
         assert!(!verdict.delay_notice_due);
     }
 }

@@ -271,7 +271,7 @@ impl Tally {
         let failures = recipient.attempts.saturating_add(1);
         let verdict = schedule.after_failure(received, failures, now, spread);
         let is_news = verdict.delay_notice_due && recipient.delay_notice == DelayNotice::NotSent;
-        match verdict.next_attempt {
+        match verdict.at {
             None => Fate::GivenUp(final_status),
             Some(next) => Fate::TriedAgain {
                 next,

@@ -1,7 +1,6 @@
 //! The queue on a simulated disk, for simulations: no file, no thread, no clock of its own.
 //!
-//! What is simulated is the store under [`Engine`](super::engine::Engine), the clock, the numbers
-//! in queue ids and *when* the committer runs. All else is the queue that the daemon has: the
+//! What is simulated is the store under [`Engine`], the clock, the numbers in queue ids and *when* the committer runs. All else is the queue that the daemon has: the
 //! index, leases, preparation, the records with their seals, the queue of writes, settling, and
 //! the load at the start. Content that is larger than what stays in memory needs files, so a
 //! simulation keeps to small messages; the engine's journal and its repair are tested elsewhere.
@@ -25,6 +24,7 @@
 
 use std::{
     collections::BTreeMap,
+    ops::RangeInclusive,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, AtomicU64, Ordering},
@@ -41,10 +41,10 @@ use super::{
     ids::Ids,
     index::Index,
     opening,
-    record::Seed,
+    record::{self, Kind, Seed},
     shared::{Shared, Surroundings},
 };
-use crate::{Settings, time::Clock};
+use crate::{QueuedMessage, Settings, time::Clock};
 
 type Key = (u8, [u8; 10]);
 type Records = BTreeMap<Key, Bytes>;
@@ -61,6 +61,7 @@ struct Platter {
     durable: Records,
     next: Sync,
     honesty: Honesty,
+    revision: u64,
 }
 
 /// What the next commit comes to.
@@ -100,11 +101,34 @@ impl Disk {
     pub fn lose_power(&self) {
         let mut platter = self.platter();
         platter.seen = platter.durable.clone();
+        platter.revision += 1;
     }
 
     /// How many records there are.
     pub fn records(&self) -> usize {
         self.platter().seen.len()
+    }
+
+    /// Changes with what is on the disk.
+    pub fn revision(&self) -> u64 {
+        self.platter().revision
+    }
+
+    /// What a queue would find after a loss of power: each message that can be read and has its
+    /// content.
+    pub fn durable(&self) -> Vec<(QueuedMessage, Bytes)> {
+        let platter = self.platter();
+        let messages = platter.durable.range(table(Table::Messages));
+        messages
+            .filter_map(|((_, id), stored)| {
+                let id = QueueId::from_octets(*id);
+                let message = record::open(Kind::Message, id, stored).ok()?;
+                let message = record::decode(&message).ok()?;
+                let content = platter.durable.get(&key(Table::Contents, id))?;
+                let content = record::open(Kind::Content, id, content).ok()?;
+                Some((message.view(id), content.body))
+            })
+            .collect()
     }
 
     fn platter(&self) -> MutexGuard<'_, Platter> {
@@ -114,6 +138,7 @@ impl Disk {
 
 impl Platter {
     fn write(&mut self, changes: &[Change]) {
+        self.revision += 1;
         apply(&mut self.seen, changes);
         if self.honesty == Honesty::Honest {
             apply(&mut self.durable, changes);
@@ -136,6 +161,10 @@ fn apply(records: &mut Records, changes: &[Change]) {
 
 fn key(table: Table, id: QueueId) -> Key {
     (number(table), id.to_octets())
+}
+
+fn table(table: Table) -> RangeInclusive<Key> {
+    (number(table), [0; 10])..=(number(table), [u8::MAX; 10])
 }
 
 fn number(table: Table) -> u8 {
@@ -170,7 +199,7 @@ impl Engine for Disk {
         let records: Vec<_> = self
             .platter()
             .seen
-            .range((number(table), [0; 10])..=(number(table), [u8::MAX; 10]))
+            .range(self::table(table))
             .map(|((_, id), record)| (*id, record.clone()))
             .collect();
         for (id, record) in records {
