@@ -2,8 +2,8 @@
 
 use std::{fmt, sync::Arc};
 
-use postern_mail::{Domain, QueueId};
-use postern_spool::{Filter, HoldState, Spool, SpoolError};
+use postern_mail::{Domain, DomainPattern, QueueId};
+use postern_spool::{Filter, HoldState, SenderFilter, Spool, SpoolError};
 use serde::{Deserialize, Serialize};
 
 use crate::{Message, Page};
@@ -132,8 +132,12 @@ impl Listing {
                 Hold::Held => HoldState::Held,
                 Hold::Free => HoldState::Free,
             }),
-            recipient_domain: self.recipient_domain.clone(),
-            sender_domain: self.sender_domain.clone(),
+            recipient_domains: self
+                .recipient_domain
+                .clone()
+                .map(|domain| vec![DomainPattern::Exact(domain)]),
+            sender: self.sender_domain.clone().map(SenderFilter::Domain),
+            ..Filter::default()
         }
     }
 

@@ -1,7 +1,6 @@
 //! A lease on the recipients of a message that are due.
 
 use std::{
-    collections::BTreeSet,
     fmt,
     sync::{Arc, Weak},
     time::SystemTime,
@@ -93,14 +92,15 @@ impl fmt::Debug for Claim {
 
 /// Where a lease came from and goes back to.
 pub(crate) trait Lessor: Send + Sync {
-    fn give_back(&self, id: QueueId, recipients: &BTreeSet<RecipientIndex>);
+    fn give_back(&self, id: QueueId, recipients: &[RecipientIndex]);
 }
 
 /// Gives the leased recipients back when it is dropped, however the claim ends.
 pub(crate) struct Lease {
     pub(crate) lessor: Weak<dyn Lessor>,
     pub(crate) id: QueueId,
-    pub(crate) recipients: BTreeSet<RecipientIndex>,
+    /// In their order.
+    pub(crate) recipients: Vec<RecipientIndex>,
 }
 
 impl Drop for Lease {

@@ -83,6 +83,7 @@
 //! - One queue has one process. Several machines need another engine behind the trait.
 
 mod blocking;
+mod census;
 mod claim;
 mod content;
 mod error;
@@ -97,11 +98,12 @@ mod spool;
 mod submission;
 mod time;
 
+pub use census::{AGES, DomainCensus};
 pub use claim::{Claim, ClaimedRecipient};
 pub use content::{Content, ContentReader, ContentWriter};
 pub use error::{OpenError, SpoolError};
 pub use health::{Figures, Health};
-pub use list::{Filter, HoldState, Page};
+pub use list::{Attempts, Filter, HoldState, Page, SenderFilter};
 #[cfg(feature = "simulation")]
 pub use local::simulated;
 pub use local::{LocalSpool, Opened};

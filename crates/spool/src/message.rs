@@ -1,12 +1,13 @@
 //! A message in the queue: what was accepted, and how far it has come.
 
-use std::{collections::BTreeSet, sync::Arc, time::SystemTime};
+use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
-use postern_mail::{Domain, Envelope, QueueId};
+use postern_mail::{Domain, Envelope, QueueId, Recipient};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BounceTo, DelayNotice, Origin, Outcome, Progress, RecipientIndex, RecipientState,
+    BounceTo, ClaimedRecipient, DelayNotice, Origin, Outcome, Progress, RecipientIndex,
+    RecipientState,
     time::{self, Millis, NEVER},
 };
 
@@ -39,12 +40,11 @@ impl QueuedMessage {
         self.progress.iter().filter_map(waiting_until).min()
     }
 
-    /// Whether a recipient in this very domain still waits.
-    pub(crate) fn waits_for(&self, domain: &Domain) -> bool {
+    /// The recipients that still wait, and how far they have come.
+    pub(crate) fn waiting_recipients(&self) -> impl Iterator<Item = (&Recipient, &Progress)> {
         let recipients = self.envelope.recipients.iter();
-        recipients.zip(&self.progress).any(|(recipient, progress)| {
-            recipient.domain() == Some(domain) && waiting_until(progress).is_some()
-        })
+        let all = recipients.zip(&self.progress);
+        all.filter(|(_, progress)| waiting_until(progress).is_some())
     }
 
     /// How many recipients still wait.
@@ -91,6 +91,19 @@ pub(crate) struct Message {
     /// Grows with every change; the record's header carries it.
     #[serde(skip)]
     pub(crate) revision: u32,
+    /// Recipients that were postponed or hastened in memory alone, and until when.
+    #[serde(skip)]
+    pub(crate) postponed: BTreeMap<RecipientIndex, Millis>,
+}
+
+/// A recipient that waits.
+pub(crate) struct WaitingRecipient<'a> {
+    pub(crate) index: RecipientIndex,
+    pub(crate) domain: Option<&'a Domain>,
+    pub(crate) until: Millis,
+    /// Whether `until` is not what the record says.
+    pub(crate) postponed: bool,
+    pub(crate) attempts: u32,
 }
 
 impl Message {
@@ -109,6 +122,7 @@ impl Message {
             accepted: Arc::new(accepted),
             hold,
             revision: 0,
+            postponed: BTreeMap::new(),
         }
     }
 
@@ -120,6 +134,7 @@ impl Message {
         if waiting_until(progress).is_none() {
             return;
         }
+        self.postponed.remove(&at);
         let next_at = |until| RecipientState::Waiting {
             next_attempt: time::whole_millis(until),
         };
@@ -148,6 +163,7 @@ impl Message {
 
     /// Makes everyone who waits due.
     pub(crate) fn retry(&mut self, now: Millis) {
+        self.postponed.clear();
         for progress in &mut self.progress {
             if let RecipientState::Waiting { next_attempt } = &mut progress.state {
                 *next_attempt = time::from_millis(now);
@@ -159,39 +175,80 @@ impl Message {
         self.progress.iter().filter_map(waiting_until).count()
     }
 
-    /// The earliest next attempt among the recipients that wait and are not `leased`.
-    pub(crate) fn next_due(&self, leased: &BTreeSet<RecipientIndex>) -> Millis {
+    /// Lets a recipient wait until another time than its record says.
+    pub(crate) fn postpone(&mut self, at: RecipientIndex, until: Millis) {
+        let progress = self.progress.get(at.0);
+        if progress.and_then(waiting_until).is_some() {
+            self.postponed.insert(at, until);
+        }
+    }
+
+    /// The same for all that wait in a domain.
+    pub(crate) fn put_off(&mut self, domain: Option<&Domain>, until: Millis) {
+        let there: Vec<_> = self
+            .waiting_recipients()
+            .filter(|waiting| waiting.domain == domain)
+            .map(|waiting| waiting.index)
+            .collect();
+        for at in there {
+            self.postponed.insert(at, until);
+        }
+    }
+
+    /// The earliest next attempt of a recipient that waits, as the record has it.
+    pub(crate) fn next_due(&self) -> Millis {
         if self.hold.is_some() {
             return NEVER;
         }
-        self.waiting_and_free(leased)
-            .map(|(_, until)| until)
-            .min()
-            .unwrap_or(NEVER)
+        let waiting = self.progress.iter().filter_map(waiting_until);
+        waiting.map(time::to_millis).min().unwrap_or(NEVER)
     }
 
-    /// Who is due at `now` and not `leased`.
-    pub(crate) fn due(
-        &self,
-        now: Millis,
-        leased: &BTreeSet<RecipientIndex>,
-    ) -> Vec<RecipientIndex> {
-        self.waiting_and_free(leased)
-            .filter(|(_, until)| *until <= now)
-            .map(|(at, _)| at)
+    /// Who is due at `now` and not `leased`, in their order.
+    pub(crate) fn due(&self, now: Millis, leased: &[RecipientIndex]) -> Vec<RecipientIndex> {
+        self.waiting_recipients()
+            .filter(|waiting| waiting.until <= now)
+            .map(|waiting| waiting.index)
+            .filter(|at| leased.binary_search(at).is_err())
             .collect()
     }
 
-    fn waiting_and_free(
-        &self,
-        leased: &BTreeSet<RecipientIndex>,
-    ) -> impl Iterator<Item = (RecipientIndex, Millis)> {
-        self.progress
-            .iter()
+    pub(crate) fn waiting_recipients(&self) -> impl Iterator<Item = WaitingRecipient<'_>> {
+        let recipients = self.accepted.envelope.recipients.iter();
+        recipients
+            .zip(&self.progress)
             .enumerate()
-            .map(|(at, progress)| (RecipientIndex(at), progress))
-            .filter(|(at, _)| !leased.contains(at))
-            .filter_map(|(at, progress)| Some((at, time::to_millis(waiting_until(progress)?))))
+            .filter_map(|(at, (recipient, progress))| {
+                let recorded = waiting_until(progress)?;
+                let index = RecipientIndex(at);
+                let postponed = self.postponed.get(&index).copied();
+                Some(WaitingRecipient {
+                    index,
+                    domain: recipient.domain(),
+                    until: postponed.unwrap_or_else(|| time::to_millis(recorded)),
+                    postponed: postponed.is_some(),
+                    attempts: progress.attempts,
+                })
+            })
+    }
+
+    /// Recipients as a claim presents them.
+    pub(crate) fn claimed(&self, indexes: &[RecipientIndex]) -> Vec<ClaimedRecipient> {
+        let recipients = &self.accepted.envelope.recipients;
+        indexes
+            .iter()
+            .filter_map(|index| {
+                let recipient = recipients.get(index.0)?;
+                let progress = self.progress.get(index.0)?;
+                Some(ClaimedRecipient {
+                    index: *index,
+                    recipient: recipient.clone(),
+                    attempts: progress.attempts,
+                    last_failure: progress.last_failure.clone(),
+                    delay_notice: progress.delay_notice,
+                })
+            })
+            .collect()
     }
 
     pub(crate) fn view(&self, id: QueueId) -> QueuedMessage {

@@ -3,12 +3,12 @@
 use std::{fmt, time::SystemTime};
 
 use async_trait::async_trait;
-use postern_mail::QueueId;
+use postern_mail::{Domain, QueueId};
 use tokio::sync::watch;
 
 use crate::{
-    Claim, ContentWriter, Figures, Filter, Health, Page, QueuedMessage, ReservedId, Settled,
-    Settlement, SpoolError, Submission,
+    Claim, ContentWriter, DomainCensus, Figures, Filter, Health, Page, QueuedMessage,
+    RecipientIndex, ReservedId, Settled, Settlement, SpoolError, Submission,
 };
 
 /// The durable queue.
@@ -64,7 +64,11 @@ pub trait Spool: Send + Sync + fmt::Debug {
     /// When the next recipient that nobody has claimed is due; perhaps in the past.
     fn next_due(&self) -> Option<SystemTime>;
 
-    /// Leases messages that are due at `now`, those due longest first, at most `limit`.
+    /// Leases messages that are due at `now`, at most `limit`.
+    ///
+    /// The recipient domains take turns, so that none takes all of a claim, and of each domain
+    /// those come first that are due longest. Messages that were never tried go before the
+    /// others, but never all of them.
     ///
     /// # Errors
     /// The queue is poisoned.
@@ -81,6 +85,20 @@ pub trait Spool: Send + Sync + fmt::Debug {
     /// # Errors
     /// It is unknown whether the outcomes are on disk: at worst a delivery is repeated.
     async fn settle(&self, claim: &Claim, settlement: Settlement) -> Result<Settled, SpoolError>;
+
+    /// Lets recipients of a claim wait until `until` once the claim ends, in memory alone: it is
+    /// no attempt and nothing is written. For what cannot be tried now through no fault of its
+    /// own, be it a million messages for a host that is down. After a restart they are due when
+    /// their records say.
+    fn postpone(&self, claim: &Claim, recipients: &[RecipientIndex], until: SystemTime);
+
+    /// Makes all that waits for `domain`, postponed or deferred, due at once, in memory alone.
+    /// Returns how many messages were due later. It takes some microseconds for each.
+    fn hasten(&self, domain: &Domain) -> usize;
+
+    /// How much waits for which recipient domain, in no order. It reads no disk and takes some
+    /// ten milliseconds for a hundred thousand messages, during which the queue goes on.
+    fn census(&self) -> Vec<DomainCensus>;
 
     /// Keeps a message from being claimed until it is released.
     ///

@@ -21,7 +21,7 @@ pub(crate) const NEVER: Millis = Millis::MAX;
 pub(crate) fn to_millis(time: SystemTime) -> Millis {
     time.duration_since(SystemTime::UNIX_EPOCH)
         .map_or(0, |since| {
-            Millis::try_from(since.as_millis()).unwrap_or(NEVER - 1)
+            Millis::try_from(since.as_millis()).unwrap_or(NEVER - 2)
         })
 }
 

@@ -13,11 +13,11 @@ use async_trait::async_trait;
 use postern_inbound::{
     Control, Drained, Inbound, Judgement, Limits, Listener, Quarantine, Role, Settings, TlsMode,
 };
-use postern_mail::{DomainMap, Envelope, QueueId};
+use postern_mail::{Domain, DomainMap, Envelope, QueueId};
 use postern_policy::Partner;
 use postern_spool::{
-    Claim, ContentWriter, Figures, Filter, Health, LocalSpool, Origin, Page, PeerOrigin,
-    QueuedMessage, ReservedId, Settled, Settlement, Spool, SpoolError, Submission,
+    Claim, ContentWriter, DomainCensus, Figures, Filter, Health, LocalSpool, Origin, Page,
+    PeerOrigin, QueuedMessage, RecipientIndex, ReservedId, Settled, Settlement, Spool, SpoolError, Submission,
 };
 use tokio::{
     sync::{Semaphore, oneshot, watch},
@@ -322,6 +322,18 @@ impl Spool for Sabotage {
 
     async fn settle(&self, claim: &Claim, settlement: Settlement) -> Result<Settled, SpoolError> {
         self.inner.settle(claim, settlement).await
+    }
+
+    fn postpone(&self, claim: &Claim, recipients: &[RecipientIndex], until: SystemTime) {
+        self.inner.postpone(claim, recipients, until);
+    }
+
+    fn hasten(&self, domain: &Domain) -> usize {
+        self.inner.hasten(domain)
+    }
+
+    fn census(&self) -> Vec<DomainCensus> {
+        self.inner.census()
     }
 
     async fn hold(&self, id: QueueId, reason: &str) -> Result<(), SpoolError> {

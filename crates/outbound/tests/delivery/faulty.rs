@@ -11,10 +11,10 @@ use std::{
 
 use async_trait::async_trait;
 use postern_dns::{Addresses, Answer, Caa, Dns, FixedZone, LookupError, Mx, Name, Tlsa};
-use postern_mail::QueueId;
+use postern_mail::{Domain, QueueId};
 use postern_spool::{
-    Claim, ContentWriter, Figures, Filter, Health, Page, QueuedMessage, ReservedId, Settled,
-    Settlement, Spool, SpoolError, Submission,
+    Claim, ContentWriter, DomainCensus, Figures, Filter, Health, Page, QueuedMessage,
+    RecipientIndex, ReservedId, Settled, Settlement, Spool, SpoolError, Submission,
 };
 use tokio::sync::watch;
 
@@ -144,6 +144,18 @@ impl Spool for FaultySpool {
             }),
             Fault::Panic => panic!("as the test wants it"),
         }
+    }
+
+    fn postpone(&self, claim: &Claim, recipients: &[RecipientIndex], until: SystemTime) {
+        self.spool.postpone(claim, recipients, until);
+    }
+
+    fn hasten(&self, domain: &Domain) -> usize {
+        self.spool.hasten(domain)
+    }
+
+    fn census(&self) -> Vec<DomainCensus> {
+        self.spool.census()
     }
 
     async fn hold(&self, id: QueueId, reason: &str) -> Result<(), SpoolError> {

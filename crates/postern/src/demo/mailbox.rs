@@ -12,9 +12,10 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use postern_mail::{Foreign, QueueId};
+use postern_mail::{Domain, Foreign, QueueId};
 use postern_spool::{
-    Claim, ContentWriter, Figures, Filter, Health, Origin, Page, QueuedMessage, ReservedId,
+    Claim, ContentWriter, DomainCensus, Figures, Filter, Health, Origin, Page, QueuedMessage,
+    RecipientIndex, ReservedId,
     Settled, Settlement, Spool, SpoolError, Submission,
 };
 use tokio::sync::{mpsc, watch};
@@ -174,6 +175,18 @@ impl Spool for Mailbox {
 
     async fn settle(&self, claim: &Claim, settlement: Settlement) -> Result<Settled, SpoolError> {
         self.queue.settle(claim, settlement).await
+    }
+
+    fn postpone(&self, claim: &Claim, recipients: &[RecipientIndex], until: SystemTime) {
+        self.queue.postpone(claim, recipients, until);
+    }
+
+    fn hasten(&self, domain: &Domain) -> usize {
+        self.queue.hasten(domain)
+    }
+
+    fn census(&self) -> Vec<DomainCensus> {
+        self.queue.census()
     }
 
     async fn hold(&self, id: QueueId, reason: &str) -> Result<(), SpoolError> {

@@ -9,7 +9,7 @@ use super::{
     shared::Shared,
     writes::{Urgency, Write},
 };
-use crate::{Filter, Page, QueuedMessage, SpoolError, message::Message};
+use crate::{Filter, Page, QueuedMessage, SpoolError, list::Sieve, message::Message};
 
 /// The most messages on a page, whatever was asked for.
 const PAGE: usize = 1000;
@@ -134,13 +134,13 @@ impl Shared {
         after: Option<QueueId>,
         limit: usize,
     ) -> Result<Page, SpoolError> {
-        let (filter, limit) = (filter.clone(), limit.clamp(1, PAGE));
-        self.blocking(move |shared| shared.page(&filter, after, limit))
+        let (sieve, limit) = (Sieve::new(filter), limit.clamp(1, PAGE));
+        self.blocking(move |shared| shared.page(&sieve, after, limit))
             .await
     }
 
     /// Looks through the queue until there is a page, or enough has been looked at. Blocks.
-    fn page(&self, filter: &Filter, after: Option<QueueId>, limit: usize) -> Page {
+    fn page(&self, sieve: &Sieve, after: Option<QueueId>, limit: usize) -> Page {
         let mut messages = Vec::new();
         let mut next = after;
         for _ in 0..LOOKED_AT / STEP {
@@ -148,7 +148,7 @@ impl Shared {
             let end = ids.len() < STEP;
             for id in ids {
                 next = Some(id);
-                messages.extend(self.look_at(id).filter(|message| filter.matches(message)));
+                messages.extend(self.look_at(id, sieve));
                 if messages.len() == limit {
                     return Page { messages, next };
                 }
@@ -163,12 +163,21 @@ impl Shared {
         Page { messages, next }
     }
 
-    /// A message that is unreadable or gone is not listed; the former has been logged.
-    fn look_at(&self, id: QueueId) -> Option<QueuedMessage> {
-        if let Standing::Resident(message) = self.index().resident(id) {
-            return Some(message.view(id));
-        }
-        let message = self.load(id).ok()??;
-        Some(message.view(id))
+    /// A message that passes. One that is unreadable or gone is not listed; the former has been
+    /// logged.
+    fn look_at(&self, id: QueueId, sieve: &Sieve) -> Option<QueuedMessage> {
+        let message = {
+            let index = self.index();
+            match index.resident(id) {
+                Standing::Resident(message) => Some(message.view(id)),
+                Standing::Stored if index.may_pass(id, sieve) => None,
+                Standing::Stored | Standing::Unknown => return None,
+            }
+        };
+        let message = match message {
+            Some(message) => message,
+            None => self.load(id).ok()??.view(id),
+        };
+        sieve.passes(&message).then_some(message)
     }
 }

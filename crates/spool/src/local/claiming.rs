@@ -1,6 +1,6 @@
 //! Claiming what is due, and recording what became of it.
 
-use std::{collections::BTreeSet, path::PathBuf, time::SystemTime};
+use std::{path::PathBuf, time::SystemTime};
 
 use postern_mail::QueueId;
 use tokio::sync::oneshot;
@@ -14,7 +14,7 @@ use super::{
     writes::{Urgency, Write},
 };
 use crate::{
-    Claim, ClaimedRecipient, Content, RecipientIndex, ReservedId, Settled, Settlement, SpoolError,
+    Claim, Content, RecipientIndex, ReservedId, Settled, Settlement, SpoolError,
     claim::{Lease, Lessor},
     message::{ContentPlace, Message},
     time::{self, Millis},
@@ -24,14 +24,13 @@ use crate::{
 struct Pending<'a> {
     shared: &'a Shared,
     id: QueueId,
-    due: Millis,
     settled: bool,
 }
 
 impl Drop for Pending<'_> {
     fn drop(&mut self) {
         if !self.settled {
-            self.shared.index().put_back(self.id, self.due);
+            self.shared.index().put_back(self.id);
         }
     }
 }
@@ -50,7 +49,7 @@ impl Shared {
         for message in taken {
             match message {
                 Taken::Leased(leased) => claims.push(self.lend(leased)),
-                Taken::Stored(id, due) => stored.push((id, due)),
+                Taken::Stored(id) => stored.push(id),
             }
         }
         if !stored.is_empty() {
@@ -61,13 +60,12 @@ impl Shared {
     }
 
     /// Reads the records of messages that were taken. Blocks.
-    fn claim_stored(&self, taken: Vec<(QueueId, Millis)>, now: Millis) -> Vec<Claim> {
+    fn claim_stored(&self, taken: Vec<QueueId>, now: Millis) -> Vec<Claim> {
         let pending: Vec<_> = taken
             .into_iter()
-            .map(|(id, due)| Pending {
+            .map(|id| Pending {
                 shared: self,
                 id,
-                due,
                 settled: false,
             })
             .collect();
@@ -93,22 +91,21 @@ impl Shared {
     }
 
     fn lend(&self, leased: Leased) -> Claim {
-        let message = leased.message;
-        let stored = message.accepted.content;
+        let stored = leased.accepted.content;
         let content = match leased.content {
             Some(octets) => Content::resident(octets, stored),
             None => self.content_of(leased.id, stored),
         };
         Claim {
             id: leased.id,
-            recipients: claimed(&message, &leased.recipients),
-            accepted: message.accepted,
+            accepted: leased.accepted,
             content,
             _lease: Lease {
                 lessor: self.this.clone(),
                 id: leased.id,
-                recipients: leased.recipients,
+                recipients: leased.recipients.iter().map(|due| due.index).collect(),
             },
+            recipients: leased.recipients,
         }
     }
 
@@ -197,26 +194,8 @@ fn add(write: &mut Write, submissions: Vec<Prepared>) -> Vec<QueueId> {
     ids
 }
 
-fn claimed(message: &Message, leased: &BTreeSet<RecipientIndex>) -> Vec<ClaimedRecipient> {
-    let recipients = &message.accepted.envelope.recipients;
-    leased
-        .iter()
-        .filter_map(|index| {
-            let recipient = recipients.get(index.0)?;
-            let progress = message.progress.get(index.0)?;
-            Some(ClaimedRecipient {
-                index: *index,
-                recipient: recipient.clone(),
-                attempts: progress.attempts,
-                last_failure: progress.last_failure.clone(),
-                delay_notice: progress.delay_notice,
-            })
-        })
-        .collect()
-}
-
 impl Lessor for Shared {
-    fn give_back(&self, id: QueueId, recipients: &BTreeSet<RecipientIndex>) {
+    fn give_back(&self, id: QueueId, recipients: &[RecipientIndex]) {
         self.index().give_back(id, recipients);
         self.notify();
     }

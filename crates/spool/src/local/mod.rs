@@ -15,6 +15,7 @@
 //! the duplicate that RFC 5321 §4.5.3.2.6 speaks of and nobody can avoid.
 
 mod admin;
+mod census;
 mod claiming;
 mod engine;
 mod home;
@@ -39,7 +40,7 @@ mod tests;
 use std::{fmt, sync::Arc, thread::JoinHandle, time::SystemTime};
 
 use async_trait::async_trait;
-use postern_mail::{Foreign, QueueId};
+use postern_mail::{Domain, Foreign, QueueId};
 use tokio::sync::{oneshot, watch};
 
 pub use self::opening::Opened;
@@ -48,8 +49,8 @@ use self::{
     writes::{Urgency, Write},
 };
 use crate::{
-    Claim, ContentWriter, Figures, Filter, Health, OpenError, Page, QueuedMessage, ReservedId,
-    Settled, Settlement, Spool, SpoolError, Submission, time,
+    Claim, ContentWriter, DomainCensus, Figures, Filter, Health, OpenError, Page, QueuedMessage,
+    RecipientIndex, ReservedId, Settled, Settlement, Spool, SpoolError, Submission, time,
 };
 
 /// The queue of one machine. Dropped, it writes what waits and closes its files.
@@ -152,6 +153,19 @@ impl Spool for LocalSpool {
 
     async fn settle(&self, claim: &Claim, settlement: Settlement) -> Result<Settled, SpoolError> {
         self.shared.settle(claim, settlement).await
+    }
+
+    fn postpone(&self, claim: &Claim, recipients: &[RecipientIndex], until: SystemTime) {
+        let until = time::to_millis(until);
+        self.shared.index().postpone(claim.id(), recipients, until);
+    }
+
+    fn hasten(&self, domain: &Domain) -> usize {
+        self.shared.hasten(domain)
+    }
+
+    fn census(&self) -> Vec<DomainCensus> {
+        self.shared.census()
     }
 
     async fn hold(&self, id: QueueId, reason: &str) -> Result<(), SpoolError> {

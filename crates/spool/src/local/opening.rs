@@ -24,11 +24,11 @@ use super::{
     index::Index,
     journal::{self, Repaired},
     precheck,
-    record::{self, Kind, RecordError, Seed, Summary},
+    record::{self, Kind, RecordError, Seed},
     rescue, seed,
     shared::Shared,
 };
-use crate::{Fault, OpenError, Quarantined, Settings, error::OnFile};
+use crate::{Fault, OpenError, Quarantined, Settings, error::OnFile, message::Message};
 
 /// A queue that has been opened, and what was found damaged.
 #[derive(Debug)]
@@ -228,7 +228,7 @@ pub(super) fn load(engine: &dyn Engine, fresh: u64) -> Result<(Index, Vec<Unusab
     engine.scan(
         Table::Messages,
         &mut |key, record| match examine(key, &record) {
-            Ok((id, revision, summary)) => index.insert_stored(id, revision, summary),
+            Ok((id, message)) => index.insert_stored(id, &message),
             Err(error) => unusable.push(Unusable {
                 key: key.to_vec(),
                 record,
@@ -239,9 +239,9 @@ pub(super) fn load(engine: &dyn Engine, fresh: u64) -> Result<(Index, Vec<Unusab
     Ok((index, unusable))
 }
 
-fn examine(key: &[u8], stored: &Bytes) -> Result<(QueueId, u32, Summary), RecordError> {
+fn examine(key: &[u8], stored: &Bytes) -> Result<(QueueId, Message), RecordError> {
     let id = key.try_into().map_err(|_| RecordError::Damaged)?;
     let id = QueueId::from_octets(id);
     let record = record::open(Kind::Message, id, stored)?;
-    Ok((id, record.revision, record::summary(&record)?))
+    Ok((id, record::decode(&record)?))
 }

@@ -173,7 +173,7 @@ impl Shared {
         Figures {
             messages: index.len() as u64,
             held: index.held(),
-            claimed: index.claimed() as u64,
+            claimed: index.claimed(),
             fresh_octets: index.fresh_octets(),
             accepted: self.accepted.load(Ordering::Relaxed),
             commits: self.commits.load(Ordering::Relaxed),

@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use postern_spool::{
-    BounceTo, DelayNotice, Filter, Health, HoldState, Outcome, RecipientState, Settled, Settlement,
-    Spool, SpoolError, Submission,
+    BounceTo, DelayNotice, Filter, Health, HoldState, Outcome, RecipientState, SenderFilter,
+    Settled, Settlement, Spool, SpoolError, Submission,
 };
 
 use crate::common::{claim_all, delivered, failure, open, outcomes, read, submission};
@@ -381,7 +381,7 @@ async fn the_queue_is_listed_in_pages() {
     let spool = open(directory.path());
     assert_eq!(listed(&spool, &Filter::default()).await, ids);
     let one_domain = Filter {
-        recipient_domain: Some("host3.example".parse().unwrap()),
+        recipient_domains: Some(vec!["host3.example".parse().unwrap()]),
         ..Filter::default()
     };
     let expected: Vec<_> = ids.iter().copied().skip(3).step_by(5).collect();
@@ -397,7 +397,7 @@ async fn the_queue_is_listed_in_pages() {
     };
     assert_eq!(listed(&spool, &free).await, expected[1..]);
     let nobody = Filter {
-        sender_domain: Some("elsewhere.example".parse().unwrap()),
+        sender: Some(SenderFilter::Domain("elsewhere.example".parse().unwrap())),
         ..Filter::default()
     };
     assert_eq!(listed(&spool, &nobody).await, []);

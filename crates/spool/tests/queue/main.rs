@@ -16,5 +16,6 @@ mod life;
 mod load;
 #[cfg(test)]
 mod lock;
+mod memory_alone;
 #[cfg(test)]
 mod model;

@@ -67,8 +67,7 @@ impl std::fmt::Debug for Seed {
     }
 }
 
-/// What the index needs of a message, in front of the message so that loading a queue need not
-/// decode every envelope.
+/// When a message is due, in front of the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Summary {
     /// When the first recipient is due; never, where the message is held.
@@ -109,7 +108,7 @@ pub(crate) fn content(id: QueueId, pieces: &[Bytes], checksum: u64, seed: Seed) 
 /// The record of a message.
 pub(crate) fn message(id: QueueId, message: &Message, seed: Seed) -> Bytes {
     let summary = Summary {
-        due: message.next_due(&std::collections::BTreeSet::new()),
+        due: message.next_due(),
         held: message.hold.is_some(),
     };
     // Serialising fails only where a `Serialize` says so or memory is short; ours never do. An
@@ -270,13 +269,6 @@ fn take<const N: usize>(octets: &[u8]) -> Result<([u8; N], &[u8]), RecordError> 
         .split_first_chunk::<N>()
         .map(|(taken, rest)| (*taken, rest))
         .ok_or(RecordError::Damaged)
-}
-
-/// What the index needs of a message's record.
-pub(crate) fn summary(record: &Record) -> Result<Summary, RecordError> {
-    postcard::take_from_bytes(&record.body)
-        .map(|(summary, _)| summary)
-        .map_err(|_| RecordError::Damaged)
 }
 
 /// The message of a message's record.

@@ -3,7 +3,7 @@
 //! Postcard writes fields one after the other and nothing about them, so the types here have the
 //! fields of then in the order of then, and never change.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
 use postern_mail::{BodyType, Envelope, EnvelopeId, Recipient, Return, ReversePath, TlsWish};
 use serde::Deserialize;
@@ -60,6 +60,7 @@ impl From<MessageV1> for Message {
             progress: old.progress,
             hold: old.hold,
             revision: 0,
+            postponed: BTreeMap::new(),
         }
     }
 }

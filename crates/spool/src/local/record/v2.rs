@@ -1,7 +1,7 @@
 //! The body of a message's record in version 2, which did not say who hears of a failure, nor that
 //! a message was suspicious. As in [`super::v1`], the fields here never change.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
 use postern_mail::Envelope;
 use serde::Deserialize;
@@ -48,6 +48,7 @@ impl From<MessageV2> for Message {
             progress: old.progress,
             hold: old.hold,
             revision: 0,
+            postponed: BTreeMap::new(),
         }
     }
 }

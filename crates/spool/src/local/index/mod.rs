@@ -1,8 +1,9 @@
 //! What the queue keeps in memory: for every message when it is due, and the whole message only
 //! while it is fresh or in somebody's hands.
 //!
-//! A waiting message costs an entry here and nothing else, so that a million of them fit into
-//! a small part of the memory; its record is read from the store when it is due. Nothing here
+//! A waiting message costs an entry here, a place in each of its lanes ([`schedule`]) and nothing
+//! else, some 150 octets, so that a million of them fit into a small part of the memory; its
+//! record is read from the store when it is due. Nothing here
 //! performs IO or reads a clock. The caller holds one lock around it and never across an await.
 //!
 //! A *resident* is a message in memory. It is one for as long as
@@ -12,16 +13,32 @@
 //!
 //! As long as there is a resident it is the truth; the record on disk follows it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+mod domains;
+mod entry;
+mod schedule;
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::Arc,
+};
 
 use bytes::Bytes;
-use postern_mail::QueueId;
+use postern_mail::{Domain, QueueId};
 
-use super::record::Summary;
+pub(crate) use self::{
+    domains::DomainNumber,
+    schedule::{Filed, TAKEN},
+};
+use self::{
+    domains::Domains,
+    entry::{By, Entry, Lanes},
+    schedule::Schedule,
+};
 use crate::{
-    RecipientIndex,
-    message::Message,
-    time::{Millis, NEVER},
+    ClaimedRecipient, HoldState, RecipientIndex,
+    list::Sieve,
+    message::{Accepted, Message},
+    time::Millis,
 };
 
 /// What a fresh message is taken to cost in memory besides its content.
@@ -30,8 +47,8 @@ const FRESH_OVERHEAD: u64 = 1024;
 #[derive(Debug)]
 pub(crate) struct Index {
     entries: BTreeMap<QueueId, Entry>,
-    /// The entries that are due at some time, earliest first.
-    due: BTreeSet<(Millis, QueueId)>,
+    schedule: Schedule,
+    domains: Domains,
     residents: HashMap<QueueId, Resident>,
     /// Residents that are there only because they are fresh, oldest first. Some may have been
     /// claimed or removed since.
@@ -39,21 +56,15 @@ pub(crate) struct Index {
     fresh_octets: u64,
     fresh_limit: u64,
     held: u64,
-}
-
-#[derive(Debug)]
-struct Entry {
-    due: Millis,
-    /// Of the last change, whether it is on disk yet or not.
-    revision: u32,
-    held: bool,
+    claimed: u64,
 }
 
 #[derive(Debug)]
 struct Resident {
     message: Message,
     content: Option<Bytes>,
-    leased: BTreeSet<RecipientIndex>,
+    /// In their order.
+    leased: Vec<RecipientIndex>,
     /// Changes that are on the way to the disk.
     unwritten: u32,
     fresh: bool,
@@ -63,8 +74,9 @@ struct Resident {
 #[derive(Debug)]
 pub(crate) struct Leased {
     pub(crate) id: QueueId,
-    pub(crate) message: Message,
-    pub(crate) recipients: BTreeSet<RecipientIndex>,
+    pub(crate) accepted: Arc<Accepted>,
+    /// In their order.
+    pub(crate) recipients: Vec<ClaimedRecipient>,
     /// The content, where it is in memory.
     pub(crate) content: Option<Bytes>,
 }
@@ -76,7 +88,7 @@ pub(crate) enum Taken {
     Leased(Leased),
     /// Its record has to be read; then [`Index::admit`] leases it, or [`Index::put_back`]
     /// makes it due again.
-    Stored(QueueId, Millis),
+    Stored(QueueId),
 }
 
 /// Where a message stands before it can be changed.
@@ -94,12 +106,14 @@ impl Index {
     pub(crate) fn new(fresh_limit: u64) -> Self {
         Self {
             entries: BTreeMap::new(),
-            due: BTreeSet::new(),
+            schedule: Schedule::default(),
+            domains: Domains::new(),
             residents: HashMap::new(),
             fresh: VecDeque::new(),
             fresh_octets: 0,
             fresh_limit,
             held: 0,
+            claimed: 0,
         }
     }
 
@@ -120,9 +134,8 @@ impl Index {
         self.held
     }
 
-    pub(crate) fn claimed(&self) -> usize {
-        let leased = |resident: &&Resident| !resident.leased.is_empty();
-        self.residents.values().filter(leased).count()
+    pub(crate) fn claimed(&self) -> u64 {
+        self.claimed
     }
 
     pub(crate) fn fresh_octets(&self) -> u64 {
@@ -138,6 +151,30 @@ impl Index {
         ids.take(count).collect()
     }
 
+    /// Whether a message may pass, for all that is known of it here.
+    pub(crate) fn may_pass(&self, id: QueueId, sieve: &Sieve) -> bool {
+        self.entries.get(&id).is_some_and(|entry| {
+            let hold = match entry.held {
+                true => HoldState::Held,
+                false => HoldState::Free,
+            };
+            sieve.may_pass(hold)
+                && entry.lanes.as_slice().iter().any(|place| {
+                    let domain = self.domains.domain(place.lane.domain());
+                    sieve.may_want(domain)
+                })
+        })
+    }
+
+    /// What is filed behind `after`, lane by lane, each in the order of its times.
+    pub(crate) fn filed_behind(&self, after: Option<Filed>, count: usize) -> Vec<Filed> {
+        self.schedule.behind(after, count)
+    }
+
+    pub(crate) fn domain(&self, number: DomainNumber) -> Option<&Domain> {
+        self.domains.domain(number)
+    }
+
     pub(crate) fn resident(&self, id: QueueId) -> Standing<&Message> {
         match self.residents.get(&id) {
             Some(resident) => Standing::Resident(&resident.message),
@@ -147,25 +184,28 @@ impl Index {
     }
 
     /// A message found on disk at the start.
-    pub(crate) fn insert_stored(&mut self, id: QueueId, revision: u32, summary: Summary) {
-        self.insert_entry(id, revision, summary);
+    pub(crate) fn insert_stored(&mut self, id: QueueId, message: &Message) {
+        let lanes = Lanes::of(message, &[], &mut self.domains);
+        let entry = Entry {
+            lanes,
+            revision: message.revision,
+            held: message.hold.is_some(),
+            taken: false,
+        };
+        self.insert_entry(id, entry);
     }
 
     /// A message that has just become durable.
     pub(crate) fn insert_fresh(&mut self, id: QueueId, message: Message, content: Option<Bytes>) {
-        let summary = Summary {
-            due: message.next_due(&BTreeSet::new()),
-            held: message.hold.is_some(),
-        };
-        self.insert_entry(id, message.revision, summary);
-        if summary.held {
+        self.insert_stored(id, &message);
+        if message.hold.is_some() {
             // Nobody will claim it soon, so its memory is better given to others.
             return;
         }
         let resident = Resident {
             message,
             content,
-            leased: BTreeSet::new(),
+            leased: Vec::new(),
             unwritten: 0,
             fresh: true,
         };
@@ -196,20 +236,21 @@ impl Index {
     }
 
     pub(crate) fn next_due(&self) -> Option<Millis> {
-        self.due.first().map(|(due, _)| *due)
+        self.schedule.next_due()
     }
 
-    /// Takes up to `limit` messages that are due at `now`, longest first.
+    /// Takes up to `limit` messages that are due at `now`, in turn ([`schedule`]).
     pub(crate) fn take_due(&mut self, now: Millis, limit: usize) -> Vec<Taken> {
         let mut taken = Vec::new();
         while taken.len() < limit
-            && let Some(&(due, id)) = self.due.first()
-            && due <= now
+            && let Some(id) = self.schedule.next(now)
         {
-            self.set_due(id, NEVER);
             match self.lease(id, now) {
                 Some(leased) => taken.push(Taken::Leased(leased)),
-                None => taken.push(Taken::Stored(id, due)),
+                None => {
+                    self.refile(id, |entry| entry.taken = true);
+                    taken.push(Taken::Stored(id));
+                }
             }
         }
         taken
@@ -219,12 +260,14 @@ impl Index {
     fn lease(&mut self, id: QueueId, now: Millis) -> Option<Leased> {
         self.end_freshness(id);
         let resident = self.residents.get_mut(&id)?;
-        let recipients = resident.message.due(now, &resident.leased);
-        resident.leased.extend(&recipients);
+        let due = resident.message.due(now, &resident.leased);
+        self.claimed += u64::from(resident.leased.is_empty() && !due.is_empty());
+        resident.leased.extend(&due);
+        resident.leased.sort_unstable();
         let leased = Leased {
             id,
-            message: resident.message.clone(),
-            recipients: recipients.into_iter().collect(),
+            accepted: Arc::clone(&resident.message.accepted),
+            recipients: resident.message.claimed(&due),
             content: resident.content.clone(),
         };
         self.refresh(id);
@@ -232,12 +275,9 @@ impl Index {
     }
 
     /// Makes a message that was taken due again: its record was not read after all.
-    pub(crate) fn put_back(&mut self, id: QueueId, due: Millis) {
-        if self.residents.contains_key(&id) {
-            self.refresh(id);
-        } else {
-            self.set_due(id, due);
-        }
+    pub(crate) fn put_back(&mut self, id: QueueId) {
+        self.refile(id, |entry| entry.taken = false);
+        self.refresh(id);
     }
 
     /// Makes a message that was read from disk a resident. `false` means that it has changed
@@ -248,10 +288,17 @@ impl Index {
         }
         match self.entries.get(&id) {
             Some(entry) if entry.revision == message.revision => {
+                let mut message = message.clone();
+                for place in entry.lanes.as_slice() {
+                    if place.by == By::Memory {
+                        let domain = self.domains.domain(place.lane.domain());
+                        message.put_off(domain, place.due);
+                    }
+                }
                 let resident = Resident {
-                    message: message.clone(),
+                    message,
                     content: None,
-                    leased: BTreeSet::new(),
+                    leased: Vec::new(),
                     unwritten: 0,
                     fresh: false,
                 };
@@ -266,7 +313,12 @@ impl Index {
 
     /// Leases who is due of a message that [`Index::admit`] has let in.
     pub(crate) fn lease_admitted(&mut self, id: QueueId, now: Millis) -> Option<Leased> {
-        let leased = self.lease(id, now);
+        self.refile(id, |entry| entry.taken = false);
+        let held = self.entries.get(&id).is_none_or(|entry| entry.held);
+        let leased = match held {
+            true => None,
+            false => self.lease(id, now),
+        };
         self.drop_resident_if_idle(id);
         leased.filter(|leased| !leased.recipients.is_empty())
     }
@@ -290,6 +342,37 @@ impl Index {
         Standing::Resident(result)
     }
 
+    /// Lets recipients wait until a time that no record knows of.
+    pub(crate) fn postpone(&mut self, id: QueueId, recipients: &[RecipientIndex], until: Millis) {
+        if let Some(resident) = self.residents.get_mut(&id) {
+            for at in recipients {
+                resident.message.postpone(*at, until);
+            }
+            self.refresh(id);
+        }
+    }
+
+    /// Makes messages for `domain` due at `now` that were due later, at most `count`.
+    pub(crate) fn hasten(&mut self, domain: &Domain, now: Millis, count: usize) -> usize {
+        let Some(number) = self.domains.find(domain) else {
+            return 0;
+        };
+        let mut later = Vec::new();
+        for lane in schedule::lanes_of(number) {
+            later.extend(self.schedule.due_after(lane, now, count - later.len()));
+        }
+        for filed in &later {
+            let id = filed.id();
+            if let Some(resident) = self.residents.get_mut(&id) {
+                resident.message.put_off(Some(domain), now);
+                self.refresh(id);
+            } else {
+                self.refile(id, |entry| entry.lanes.hasten(number, now));
+            }
+        }
+        later.len()
+    }
+
     /// A change has come to the disk.
     pub(crate) fn written(&mut self, id: QueueId) {
         if let Some(resident) = self.residents.get_mut(&id) {
@@ -299,9 +382,12 @@ impl Index {
     }
 
     /// A claim has ended.
-    pub(crate) fn give_back(&mut self, id: QueueId, recipients: &BTreeSet<RecipientIndex>) {
+    pub(crate) fn give_back(&mut self, id: QueueId, recipients: &[RecipientIndex]) {
         if let Some(resident) = self.residents.get_mut(&id) {
-            resident.leased.retain(|at| !recipients.contains(at));
+            let claimed = !resident.leased.is_empty();
+            let kept = |at: &RecipientIndex| recipients.binary_search(at).is_err();
+            resident.leased.retain(kept);
+            self.claimed -= u64::from(claimed && resident.leased.is_empty());
             self.refresh(id);
             self.drop_resident_if_idle(id);
         }
@@ -310,21 +396,24 @@ impl Index {
     /// Takes a message out. `false` means that there is none.
     pub(crate) fn remove(&mut self, id: QueueId) -> bool {
         self.end_freshness(id);
-        self.residents.remove(&id);
-        self.set_due(id, NEVER);
-        match self.entries.remove(&id) {
-            Some(entry) => {
-                self.held -= u64::from(entry.held);
-                true
-            }
-            None => false,
+        if let Some(resident) = self.residents.remove(&id) {
+            self.claimed -= u64::from(!resident.leased.is_empty());
         }
+        let Some(entry) = self.entries.remove(&id) else {
+            return false;
+        };
+        entry.unfile(&mut self.schedule, id);
+        entry.lanes.release(&mut self.domains);
+        self.held -= u64::from(entry.held);
+        true
     }
 
     /// Keeps a message from being claimed though its record cannot say so: it is unreadable.
     pub(crate) fn set_aside(&mut self, id: QueueId) {
-        self.set_due(id, NEVER);
-        self.set_held(id, true);
+        self.refile(id, |entry| {
+            entry.held = true;
+            entry.taken = false;
+        });
     }
 
     /// Brings the entry in line with the resident.
@@ -332,13 +421,21 @@ impl Index {
         let Some(resident) = self.residents.get(&id) else {
             return;
         };
-        let due = resident.message.next_due(&resident.leased);
+        let lanes = Lanes::of(&resident.message, &resident.leased, &mut self.domains);
         let held = resident.message.hold.is_some();
         let revision = resident.message.revision;
-        self.set_due(id, due);
-        self.set_held(id, held);
-        if let Some(entry) = self.entries.get_mut(&id) {
+        let mut lanes = Some(lanes);
+        let known = self.refile(id, |entry| {
+            if let Some(lanes) = &mut lanes {
+                std::mem::swap(&mut entry.lanes, lanes);
+            }
+            entry.held = held;
             entry.revision = revision;
+        });
+        debug_assert!(known, "a resident has an entry");
+        // Those of before, since they changed places.
+        if let Some(lanes) = lanes {
+            lanes.release(&mut self.domains);
         }
     }
 
@@ -351,36 +448,27 @@ impl Index {
         }
     }
 
-    fn insert_entry(&mut self, id: QueueId, revision: u32, summary: Summary) {
-        let entry = Entry {
-            due: NEVER,
-            revision,
-            held: false,
-        };
-        self.entries.insert(id, entry);
-        self.set_due(id, summary.due);
-        self.set_held(id, summary.held);
+    fn insert_entry(&mut self, id: QueueId, entry: Entry) {
+        entry.file(&mut self.schedule, id);
+        self.held += u64::from(entry.held);
+        if let Some(before) = self.entries.insert(id, entry) {
+            before.unfile(&mut self.schedule, id);
+            before.lanes.release(&mut self.domains);
+            self.held -= u64::from(before.held);
+        }
     }
 
-    fn set_due(&mut self, id: QueueId, due: Millis) {
+    /// Changes an entry and its places in the schedule with it. `false` means that there is none.
+    fn refile(&mut self, id: QueueId, change: impl FnOnce(&mut Entry)) -> bool {
         let Some(entry) = self.entries.get_mut(&id) else {
-            return;
+            return false;
         };
-        if entry.due != NEVER {
-            self.due.remove(&(entry.due, id));
-        }
-        if due != NEVER {
-            self.due.insert((due, id));
-        }
-        entry.due = due;
-    }
-
-    fn set_held(&mut self, id: QueueId, held: bool) {
-        if let Some(entry) = self.entries.get_mut(&id) {
-            self.held += u64::from(held);
-            self.held -= u64::from(entry.held);
-            entry.held = held;
-        }
+        entry.unfile(&mut self.schedule, id);
+        self.held -= u64::from(entry.held);
+        change(entry);
+        self.held += u64::from(entry.held);
+        entry.file(&mut self.schedule, id);
+        true
     }
 }
 
