@@ -46,10 +46,10 @@ impl OpenSmtpd {
 
     /// Starts it on an address that was taken from [`ports::free`](crate::ports::free) before.
     pub fn start_at(stranger: &Stranger, address: SocketAddr) -> Result<Self, Fault> {
-        let program = Program::OpenSmtpd.find()?;
+        Program::OpenSmtpd.find()?;
         let home = Home::new("opensmtpd")?;
-        let root = Root { path: home.path() };
-        root.fill(&program)?;
+        let root = Root::at(home.path());
+        root.fill(&programs::unpacked("opensmtpd"))?;
         if let Some(certificate) = &stranger.certificate {
             root.keep(certificate)?;
         }
@@ -93,23 +93,30 @@ impl OpenSmtpd {
     }
 }
 
-/// Where the daemon expects itself and its helpers to be.
-const DAEMON: &str = "/usr/sbin/smtpd";
+/// Where the daemon expects itself to be, in its root directory.
+pub const DAEMON: &str = "/usr/sbin/smtpd";
 const MAILDIR_AGENT: &str = "/usr/libexec/opensmtpd/mail.maildir";
 const SHELL: &str = "/bin/sh";
 
 /// The root directory of an instance.
-struct Root<'a> {
+#[derive(Debug)]
+pub struct Root<'a> {
     path: &'a Path,
 }
 
-impl Root<'_> {
-    fn fill(&self, program: &Path) -> Result<(), Fault> {
-        let package = programs::unpacked("opensmtpd");
+impl<'a> Root<'a> {
+    /// A directory that is one, or will be.
+    pub fn at(path: &'a Path) -> Self {
+        Self { path }
+    }
+
+    /// Places what the daemon of an unpacked package needs.
+    pub fn fill(&self, package: &Path) -> Result<(), Fault> {
+        let daemon = package.join(DAEMON.trim_start_matches('/'));
         let agent = package.join(MAILDIR_AGENT.trim_start_matches('/'));
         // The delivery agent is started through the shell.
         for (from, to) in [
-            (program, DAEMON),
+            (daemon.as_path(), DAEMON),
             (&agent, MAILDIR_AGENT),
             (Path::new(SHELL), SHELL),
         ] {
@@ -154,10 +161,11 @@ impl Root<'_> {
         self.copy(&file, to)
     }
 
-    /// Copies certificate and key to where the daemon finds them.
-    fn keep(&self, credentials: &Credentials) -> Result<(), Fault> {
+    /// Copies certificate and key to where the daemon finds them, and gives their paths in the root.
+    pub fn keep(&self, credentials: &Credentials) -> Result<(&'static str, &'static str), Fault> {
         self.copy(&credentials.chain, CERTIFICATE)?;
-        self.copy(&credentials.key, KEY)
+        self.copy(&credentials.key, KEY)?;
+        Ok((CERTIFICATE, KEY))
     }
 
     fn copy(&self, from: &Path, to: &str) -> Result<(), Fault> {

@@ -103,7 +103,7 @@ impl Program {
     }
 
     /// Users that a daemon takes on.
-    fn users(self) -> &'static [&'static str] {
+    pub fn users(self) -> &'static [&'static str] {
         match self {
             Self::Swaks
             | Self::Openssl

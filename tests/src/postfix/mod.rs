@@ -253,7 +253,7 @@ fn log_file(home: &Path) -> PathBuf {
 }
 
 /// Makes the directories Postfix wants, as its own `post-install` would, and gives the maildir.
-fn lay_out(home: &Path) -> Result<PathBuf, Fault> {
+pub fn lay_out(home: &Path) -> Result<PathBuf, Fault> {
     let postfix = User::named("postfix")?;
     let nobody = User::named("nobody")?;
     let make = |name: &str| {

@@ -1,0 +1,94 @@
+//! Haraka, from the npm registry, in the versions of `crates/bench/rivals/haraka/package-lock.json`.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use postern_tests::fault::Fault;
+use postern_tests::home::Home;
+use postern_tests::{ports, programs};
+
+use super::{Instance, by_channel, common, without_wrapper};
+use crate::subject::{Running, Site, Subject, SubjectName};
+
+/// The files of an instance.
+const FILES: [(&str, &str); 7] = [
+    (
+        "config/smtp.ini",
+        include_str!("../../rivals/haraka/config/smtp.ini"),
+    ),
+    (
+        "config/plugins",
+        include_str!("../../rivals/haraka/config/plugins"),
+    ),
+    (
+        "config/outbound.ini",
+        include_str!("../../rivals/haraka/config/outbound.ini"),
+    ),
+    (
+        "config/tls.ini",
+        include_str!("../../rivals/haraka/config/tls.ini"),
+    ),
+    (
+        "config/log.ini",
+        include_str!("../../rivals/haraka/config/log.ini"),
+    ),
+    (
+        "config/relay_to_sink.ini",
+        include_str!("../../rivals/haraka/config/relay_to_sink.ini"),
+    ),
+    (
+        "plugins/relay_to_sink.js",
+        include_str!("../../rivals/haraka/plugins/relay_to_sink.js"),
+    ),
+];
+
+/// Haraka.
+#[derive(Debug)]
+pub(super) struct Haraka;
+
+fn program() -> Result<PathBuf, Fault> {
+    let program = programs::unpacked("haraka").join("node_modules/Haraka/bin/haraka");
+    if program.is_file() {
+        return Ok(program);
+    }
+    let missing = format!(
+        "{} is missing: crates/bench/rivals/install",
+        program.display()
+    );
+    Err(Fault::Unexpected(missing))
+}
+
+impl Subject for Haraka {
+    fn name(&self) -> SubjectName {
+        SubjectName::Haraka
+    }
+
+    fn version(&self) -> Result<String, Fault> {
+        let output = programs::run(Command::new("node").arg(program()?).arg("--version"))?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        // `Haraka.js — Version: 3.3.4`
+        let version = said.split_whitespace().last();
+        version
+            .map(str::to_owned)
+            .ok_or_else(|| Fault::Unexpected("haraka --version says nothing".to_owned()))
+    }
+
+    fn start(&self, site: &Site) -> Result<Box<dyn Running>, Fault> {
+        without_wrapper(site)?;
+        let home = Home::new("bench-haraka")?;
+        for directory in ["config", "plugins", "queue"] {
+            home.directory(directory)?;
+        }
+        let address = ports::free()?;
+        let values = common(site, address, home.path())
+            .with("tls", by_channel(site, "tls", ""))
+            .with("client-tls", by_channel(site, "true", "false"));
+        for (name, text) in FILES {
+            home.write(name, values.fill(text)?)?;
+        }
+        home.write("config/me", format!("{}\n", site.hostname))?;
+        let mut command = Command::new("node");
+        command.arg(program()?).arg("-c").arg(home.path());
+        Instance::start(command, home, address, None)
+    }
+}
