@@ -71,6 +71,21 @@ impl Installation {
         self.start(|_| Ok(()))
     }
 
+    /// The same under another program, such as `["valgrind", "--tool=callgrind"]`; under none where
+    /// there are no words.
+    pub fn serve_under(&self, wrapper: &[String]) -> Result<Postern, Fault> {
+        let Some((program, arguments)) = wrapper.split_first() else {
+            return self.serve();
+        };
+        self.start(|command| {
+            let mut wrapped = Command::new(program);
+            wrapped.current_dir(self.home.path()).args(arguments);
+            wrapped.arg(command.get_program()).args(command.get_args());
+            *command = wrapped;
+            Ok(())
+        })
+    }
+
     /// The same on another day, such as `-1d` or `+30d`, counted from now.
     pub fn serve_on_day(&self, day: &str) -> Result<Postern, Fault> {
         self.start(|command| {
