@@ -53,7 +53,7 @@ fn perform(command: Command) -> Result<(), Fault> {
             scale,
             runs,
         } => {
-            let subject = postern_bench::subject(subject);
+            let subject = postern_bench::subject(subject)?;
             let workload = Workload::named(workload).scaled(scale);
             for _ in 0..runs {
                 tell(&run::run(workload, &*subject)?);
