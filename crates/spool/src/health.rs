@@ -20,7 +20,7 @@ pub enum Health {
 /// Numbers for metrics.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Figures {
-    /// Messages in the queue.
+    /// Messages in the queue; while it is loaded, those that are known already.
     pub messages: u64,
     /// Of these, held.
     pub held: u64,
@@ -34,4 +34,15 @@ pub struct Figures {
     pub commits: u64,
     /// Messages found damaged since the start, at the start included.
     pub damaged: u64,
+    /// How far the queue has been read, where it has not been read to its end.
+    pub loading: Option<Loading>,
+}
+
+/// How far a large queue has been read after its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Loading {
+    /// Messages that were read.
+    pub read: u64,
+    /// Messages that are to be read, more or less.
+    pub total: u64,
 }

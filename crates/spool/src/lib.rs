@@ -102,7 +102,7 @@ pub use census::{AGES, DomainCensus};
 pub use claim::{Claim, ClaimedRecipient};
 pub use content::{Content, ContentReader, ContentWriter};
 pub use error::{OpenError, SpoolError};
-pub use health::{Figures, Health};
+pub use health::{Figures, Health, Loading};
 pub use list::{Attempts, Filter, HoldState, Page, SenderFilter};
 #[cfg(feature = "simulation")]
 pub use local::simulated;

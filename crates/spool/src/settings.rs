@@ -16,6 +16,9 @@ pub struct Settings {
     pub memory: u64,
     /// Messages just accepted stay in memory for their first delivery up to this many octets.
     pub fresh: u64,
+    /// So many messages of a queue are known before it opens, the others bit by bit while it
+    /// works, so that a large queue does not keep peers from being greeted.
+    pub loaded_at_start: usize,
     /// New messages are refused while fewer octets than this are free on the disk, so that
     /// what is in the queue can still be settled.
     pub reserve: u64,
@@ -32,6 +35,8 @@ impl Settings {
             in_memory: 1024 * 1024,
             memory: 64 * 1024 * 1024,
             fresh: 16 * 1024 * 1024,
+            // A tenth of a second, more or less.
+            loaded_at_start: 20_000,
             reserve: 256 * 1024 * 1024,
         }
     }

@@ -28,6 +28,7 @@ impl Shared {
         change: impl FnOnce(&mut Message) + Send,
     ) -> Result<(), SpoolError> {
         self.usable()?;
+        self.bring_in(id).await?;
         let mut read: Option<Message> = None;
         let wait = loop {
             {
@@ -95,6 +96,7 @@ impl Shared {
     /// Takes a message out of the queue whatever state its record is in.
     pub(crate) async fn remove(&self, id: QueueId) -> Result<(), SpoolError> {
         self.usable()?;
+        self.bring_in(id).await?;
         let (done, wait) = oneshot::channel();
         {
             let mut index = self.index();
@@ -119,6 +121,7 @@ impl Shared {
     }
 
     pub(crate) async fn get(&self, id: QueueId) -> Result<Option<QueuedMessage>, SpoolError> {
+        self.bring_in(id).await?;
         match self.index().resident(id) {
             Standing::Resident(message) => return Ok(Some(message.view(id))),
             Standing::Unknown => return Ok(None),
@@ -144,7 +147,7 @@ impl Shared {
         let mut messages = Vec::new();
         let mut next = after;
         for _ in 0..LOOKED_AT / STEP {
-            let ids = self.index().ids_after(next, STEP);
+            let ids = self.ids_after(next);
             let end = ids.len() < STEP;
             for id in ids {
                 next = Some(id);
@@ -163,6 +166,17 @@ impl Shared {
         Page { messages, next }
     }
 
+    /// The next ids; while the queue is loaded, from the store, which knows them all.
+    fn ids_after(&self, after: Option<QueueId>) -> Vec<QueueId> {
+        if self.index().loading().is_some() {
+            match self.engine.ids_after(after, STEP) {
+                Ok(ids) => return ids,
+                Err(error) => tracing::error!(%error, "the queue cannot be listed in full"),
+            }
+        }
+        self.index().ids_after(after, STEP)
+    }
+
     /// A message that passes. One that is unreadable or gone is not listed; the former has been
     /// logged.
     fn look_at(&self, id: QueueId, sieve: &Sieve) -> Option<QueuedMessage> {
@@ -171,6 +185,7 @@ impl Shared {
             match index.resident(id) {
                 Standing::Resident(message) => Some(message.view(id)),
                 Standing::Stored if index.may_pass(id, sieve) => None,
+                Standing::Unknown if index.is_unread(id) => None,
                 Standing::Stored | Standing::Unknown => return None,
             }
         };

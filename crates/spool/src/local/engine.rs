@@ -49,9 +49,16 @@ pub(crate) trait Engine: Send + Sync + fmt::Debug {
     /// The record of `id`.
     fn get(&self, table: Table, id: QueueId) -> Result<Option<Bytes>, EngineError>;
 
-    /// Shows every key and record of a table, in the order of the keys.
-    fn scan(&self, table: Table, see: &mut dyn FnMut(&[u8], Bytes)) -> Result<(), EngineError>;
+    /// Every key and record of a table as they are now, in the order of the keys. What is written
+    /// while they are read is not among them. It ends with the first error.
+    fn pairs(&self, table: Table) -> Pairs;
+
+    /// The ids of messages after `after`, in their order, at most `count`.
+    fn ids_after(&self, after: Option<QueueId>, count: usize) -> Result<Vec<QueueId>, EngineError>;
 }
+
+/// Keys and records.
+pub(crate) type Pairs = Box<dyn Iterator<Item = Result<(Bytes, Bytes), EngineError>> + Send>;
 
 /// The store did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -107,7 +114,7 @@ impl FjallEngine {
     const CACHE: u64 = 8 * 1024 * 1024;
     /// What is in the journal alone; the next start reads this much again.
     const JOURNALS: u64 = 256 * 1024 * 1024;
-    /// Records gather in memory up to this size before they go to a table. A message that is
+    /// Pairs gather in memory up to this size before they go to a table. A message that is
     /// delivered sooner never goes to one.
     const CONTENTS_IN_MEMORY: u64 = 16 * 1024 * 1024;
     const MESSAGES_IN_MEMORY: u64 = 4 * 1024 * 1024;
@@ -183,12 +190,56 @@ impl FjallEngine {
         }
     }
 
-    fn scan_all(&self, table: Table, see: &mut dyn FnMut(&[u8], Bytes)) -> fjall::Result<()> {
-        for item in self.keyspace(table).iter() {
-            let (key, record) = item.into_inner()?;
-            see(&key, record.into());
+    fn find_ids(&self, after: Option<QueueId>, count: usize) -> fjall::Result<Vec<QueueId>> {
+        use std::ops::Bound::{Excluded, Unbounded};
+
+        let start = after.map_or(Unbounded, |id| Excluded(id.to_octets()));
+        let mut ids = Vec::new();
+        for item in self.messages.range((start, Unbounded)).take(count) {
+            ids.extend(item.key()?.as_ref().try_into().map(QueueId::from_octets));
         }
-        Ok(())
+        Ok(ids)
+    }
+
+    /// How many messages there are, more or less: what has been removed may still be counted.
+    pub(crate) fn about_how_many(&self) -> u64 {
+        self.messages.approximate_len() as u64
+    }
+
+    /// An id that no message in the store is behind.
+    pub(crate) fn last_id(&self) -> QueueId {
+        let last = self.messages.last_key_value();
+        let key = last.and_then(|last| last.key().ok());
+        let octets = key.and_then(|key| key.as_ref().try_into().ok());
+        QueueId::from_octets(octets.unwrap_or([u8::MAX; 10]))
+    }
+}
+
+/// Pairs as fjall gives them.
+struct Reading {
+    items: fjall::Iter,
+    ended: bool,
+}
+
+impl Iterator for Reading {
+    type Item = Result<(Bytes, Bytes), EngineError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let items = &mut self.items;
+        let next = catch_unwind(AssertUnwindSafe(|| {
+            items.next().map(fjall::Guard::into_inner)
+        }));
+        let next = match next {
+            Ok(None) => None,
+            Ok(Some(Ok((key, record)))) => Some(Ok((key.into(), record.into()))),
+            Ok(Some(Err(error))) => Some(Err(error.into())),
+            Err(panic) => Some(Err(panicked(panic.as_ref()))),
+        };
+        self.ended = !matches!(next, Some(Ok(_)));
+        next
     }
 }
 
@@ -205,9 +256,16 @@ impl Engine for FjallEngine {
         }
     }
 
-    fn scan(&self, table: Table, see: &mut dyn FnMut(&[u8], Bytes)) -> Result<(), EngineError> {
-        match catch_unwind(AssertUnwindSafe(|| self.scan_all(table, see))) {
-            Ok(scanned) => Ok(scanned?),
+    fn pairs(&self, table: Table) -> Pairs {
+        Box::new(Reading {
+            items: self.keyspace(table).iter(),
+            ended: false,
+        })
+    }
+
+    fn ids_after(&self, after: Option<QueueId>, count: usize) -> Result<Vec<QueueId>, EngineError> {
+        match catch_unwind(AssertUnwindSafe(|| self.find_ids(after, count))) {
+            Ok(found) => Ok(found?),
             Err(panic) => Err(panicked(panic.as_ref())),
         }
     }

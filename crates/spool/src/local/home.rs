@@ -114,6 +114,11 @@ impl Home {
         self.root.join("quarantine")
     }
 
+    /// Where the content of a damaged message is kept.
+    pub(crate) fn content_aside(&self, id: QueueId) -> PathBuf {
+        self.quarantine().join(format!("{id}.content"))
+    }
+
     /// Takes the queue for this process.
     pub(crate) fn lock(&self) -> Result<Lock, OpenError> {
         let path = self.root.join("lock");

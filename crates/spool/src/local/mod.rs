@@ -15,6 +15,7 @@
 //! the duplicate that RFC 5321 §4.5.3.2.6 speaks of and nobody can avoid.
 
 mod admin;
+mod aside;
 mod census;
 mod claiming;
 mod engine;
@@ -22,6 +23,7 @@ mod home;
 mod ids;
 mod index;
 mod journal;
+mod loading;
 mod opening;
 mod precheck;
 mod prepare;
@@ -32,12 +34,21 @@ mod shared;
 #[cfg(feature = "simulation")]
 pub mod simulated;
 mod space;
+mod sweep;
 mod writes;
 
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, sync::Arc, thread::JoinHandle, time::SystemTime};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::SystemTime,
+};
 
 use async_trait::async_trait;
 use postern_mail::{Domain, Foreign, QueueId};
@@ -45,6 +56,7 @@ use tokio::sync::{oneshot, watch};
 
 pub use self::opening::Opened;
 use self::{
+    loading::Loader,
     shared::Shared,
     writes::{Urgency, Write},
 };
@@ -57,28 +69,56 @@ use crate::{
 pub struct LocalSpool {
     shared: Arc<Shared>,
     committer: Option<JoinHandle<()>>,
+    loader: Option<Loading>,
+}
+
+/// The thread that reads a large queue.
+struct Loading {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
 }
 
 impl LocalSpool {
-    fn start(shared: Arc<Shared>) -> Result<Self, OpenError> {
+    fn start(shared: Arc<Shared>, loader: Option<Loader>) -> Result<Self, OpenError> {
         let committing = Arc::clone(&shared);
-        let committer = std::thread::Builder::new()
-            .name("spool-committer".to_owned())
-            .spawn(move || committing.run_committer())
-            .map_err(|source| OpenError::File {
-                action: "start the committer of",
-                path: shared.home.root().to_owned(),
-                source,
-            })?;
-        Ok(Self {
+        let mut spool = Self {
+            committer: Some(thread("spool-committer", &shared, move || {
+                committing.run_committer();
+            })?),
+            loader: None,
             shared,
-            committer: Some(committer),
-        })
+        };
+        spool.loader = loader
+            .map(|loader| {
+                let stop = Arc::clone(&loader.stop);
+                let thread = thread("spool-loader", &spool.shared, move || loader.run())?;
+                Ok(Loading { stop, thread })
+            })
+            .transpose()?;
+        Ok(spool)
     }
+}
+
+fn thread(
+    name: &str,
+    shared: &Shared,
+    run: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, OpenError> {
+    let thread = std::thread::Builder::new().name(name.to_owned());
+    thread.spawn(run).map_err(|source| OpenError::File {
+        action: "start a thread for",
+        path: shared.home.root().to_owned(),
+        source,
+    })
 }
 
 impl Drop for LocalSpool {
     fn drop(&mut self) {
+        if let Some(Loading { stop, thread }) = self.loader.take() {
+            stop.store(true, Ordering::Relaxed);
+            // A panic of it has been reported by the runtime; there is nothing left to do.
+            let _ = thread.join();
+        }
         self.shared.writes.close();
         if let Some(committer) = self.committer.take() {
             // The thread catches panics and ends after one last batch.

@@ -4,31 +4,31 @@
 //! 2. The engine's journals and lists are checked, since the engine would drop what follows a
 //!    damaged place without a word ([`super::journal`]). If lists or tables are damaged the
 //!    records are carved out into a new store ([`super::rescue`]).
-//! 3. Every message's record is read and checked; its summary goes into the index. Damaged ones
-//!    are moved to `quarantine/`. Content is not read: that would take minutes for a large
-//!    queue. It is checked when it is delivered.
+//! 3. Messages' records are read and checked, for a large queue after it has opened
+//!    ([`super::loading`]). Damaged ones are moved to `quarantine/`. Content is not read: that
+//!    would take minutes for a large queue. It is checked when it is delivered.
 //! 4. Content files without a message are deleted; beside other damage they are kept.
 
 use std::{
-    fs, io,
-    path::{Path, PathBuf},
+    fs,
+    sync::{Arc, atomic::AtomicBool},
 };
-
-use bytes::Bytes;
-use postern_mail::QueueId;
 
 use super::{
     LocalSpool,
-    engine::{Change, Engine, EngineError, FjallEngine, Table},
-    home::{Home, write_whole},
+    aside::set_aside,
+    engine::{Engine, EngineError, FjallEngine, Pairs, Table},
+    home::Home,
     index::Index,
     journal::{self, Repaired},
+    loading::{self, Loader},
     precheck,
-    record::{self, Kind, RecordError, Seed},
+    record::Seed,
     rescue, seed,
     shared::Shared,
+    sweep::Sweep,
 };
-use crate::{Fault, OpenError, Quarantined, Settings, error::OnFile, message::Message};
+use crate::{OpenError, Quarantined, Settings};
 
 /// A queue that has been opened, and what was found damaged.
 #[derive(Debug)]
@@ -40,8 +40,9 @@ pub struct Opened {
 }
 
 impl LocalSpool {
-    /// Opens the queue, or makes one where there is none. It reads every message's record, so
-    /// it takes a while for a large queue, and blocks.
+    /// Opens the queue, or makes one where there is none. It blocks while it reads what
+    /// [`Settings::loaded_at_start`] says; what more there is is read while the queue works, as
+    /// [`Figures::loading`](crate::Figures) tells.
     ///
     /// # Errors
     /// Another process has the queue, or the directory cannot be used. Damage is no error.
@@ -55,17 +56,35 @@ impl LocalSpool {
             repaired: Repaired::default(),
             quarantined: Vec::new(),
         };
-        let (engine, index) = opening.store(settings)?;
-        opening.sweep(&index)?;
+        let Store {
+            engine,
+            index,
+            rest,
+        } = opening.store(settings)?;
+        let sweep = Sweep::prepare(&home)?;
+        let mut quarantined = opening.quarantined;
+        let loading = match rest {
+            Some(rest) => Some((rest, sweep, quarantined.clone())),
+            None => {
+                sweep.carry_out(&|id| index.contains(id), &home, &mut quarantined)?;
+                None
+            }
+        };
         let _ = fs::remove_file(home.suspect());
-        let quarantined = opening.quarantined;
         for damage in &quarantined {
             tracing::error!(%damage, "the queue is damaged");
         }
         let shared = Shared::new(settings, home, lock, seed, Box::new(engine), index);
         shared.note_damage(quarantined.len() as u64);
+        let loader = loading.map(|(rest, sweep, quarantined)| Loader {
+            shared: Arc::downgrade(&shared),
+            rest,
+            sweep,
+            quarantined,
+            stop: Arc::new(AtomicBool::new(false)),
+        });
         Ok(Opened {
-            spool: Self::start(shared)?,
+            spool: Self::start(shared, loader)?,
             quarantined,
         })
     }
@@ -78,15 +97,16 @@ struct Opening<'a> {
     quarantined: Vec<Quarantined>,
 }
 
-/// A record that cannot be used.
-pub(super) struct Unusable {
-    key: Vec<u8>,
-    record: Bytes,
-    error: RecordError,
+/// What was opened.
+struct Store {
+    engine: FjallEngine,
+    index: Index,
+    /// What is not in the index yet.
+    rest: Option<Pairs>,
 }
 
 impl Opening<'_> {
-    fn store(&mut self, settings: &Settings) -> Result<(FjallEngine, Index), OpenError> {
+    fn store(&mut self, settings: &Settings) -> Result<Store, OpenError> {
         rescue::conclude(self.home)?;
         let error = match self.try_store(settings) {
             Ok(found) => return Ok(found),
@@ -103,9 +123,9 @@ impl Opening<'_> {
             .map_err(|error| self.no_store(&error))
     }
 
-    /// Opens the store and reads all that it holds, as far as the index needs it; after a failed
-    /// write, all of it.
-    fn try_store(&mut self, settings: &Settings) -> Result<(FjallEngine, Index), EngineError> {
+    /// Opens the store and reads as much of it as is to be known at once; after a failed write,
+    /// all of it.
+    fn try_store(&mut self, settings: &Settings) -> Result<Store, EngineError> {
         let store = self.home.store();
         precheck::check(&store)?;
         // If the store then turns out unreadable, what was saved goes into the rescued one.
@@ -113,15 +133,33 @@ impl Opening<'_> {
         journal::repair(&store, &quarantine, self.seed, repaired)?;
         let engine = FjallEngine::open(&store)?;
         let reported = journal::reinstate(&engine, &self.repaired, self.home)?;
-        let (index, unusable) = load(&engine, settings.fresh)?;
-        if self.home.suspect().exists() {
-            engine.scan(Table::Contents, &mut |_, _| ())?;
+        let suspect = self.home.suspect().exists();
+        let at_once = match suspect {
+            true => usize::MAX,
+            false => settings.loaded_at_start,
+        };
+        let mut index = Index::new(settings.fresh);
+        let mut pairs = engine.pairs(Table::Messages);
+        let loaded = loading::load(&mut pairs, &mut index, at_once)?;
+        if suspect {
+            engine
+                .pairs(Table::Contents)
+                .try_for_each(|pair| pair.map(drop))?;
         }
         self.quarantined.extend(reported);
-        for record in unusable {
-            self.set_aside(&engine, &record);
+        for unusable in &loaded.unusable {
+            self.quarantined
+                .push(set_aside(self.home, &engine, unusable));
         }
-        Ok((engine, index))
+        let rest = loaded.up_to.map(|up_to| {
+            index.begin_loading(up_to, engine.last_id(), engine.about_how_many());
+            pairs
+        });
+        Ok(Store {
+            engine,
+            index,
+            rest,
+        })
     }
 
     fn no_store(&self, error: &EngineError) -> OpenError {
@@ -130,118 +168,4 @@ impl Opening<'_> {
             reason: error.to_string(),
         }
     }
-}
-
-impl Opening<'_> {
-    /// Moves a record that cannot be used out of the queue, with its content. What cannot be
-    /// moved stays where it is, and out of the index.
-    fn set_aside(&mut self, engine: &FjallEngine, unusable: &Unusable) {
-        let id = unusable.key.as_slice().try_into().map(QueueId::from_octets);
-        let id = id.ok();
-        let (fault, kept) = match unusable.error {
-            RecordError::Version(version) => (Fault::Version(version), None),
-            RecordError::Damaged => (Fault::Record, self.move_aside(engine, id, unusable).ok()),
-        };
-        self.quarantined.push(Quarantined {
-            id,
-            fault,
-            kept: kept.unwrap_or_else(|| self.home.store()),
-        });
-    }
-
-    fn move_aside(
-        &self,
-        engine: &FjallEngine,
-        id: Option<QueueId>,
-        unusable: &Unusable,
-    ) -> io::Result<PathBuf> {
-        let id = id.ok_or(io::ErrorKind::InvalidData)?;
-        let kept = self.home.quarantine().join(format!("{id}.message"));
-        write_whole(&kept, &unusable.record)?;
-        if let Ok(Some(content)) = engine.get(Table::Contents, id) {
-            let body = record::open(Kind::Content, id, &content).map(|record| record.body);
-            write_whole(&self.content_aside(id), &body.unwrap_or(content))?;
-        }
-        let removals = vec![
-            Change::Remove(Table::Messages, id),
-            Change::Remove(Table::Contents, id),
-        ];
-        engine.commit(removals).map_err(io::Error::other)?;
-        Ok(kept)
-    }
-
-    fn content_aside(&self, id: QueueId) -> PathBuf {
-        self.home.quarantine().join(format!("{id}.content"))
-    }
-
-    /// Empties `incoming/`, and clears `content/` of files without a message.
-    fn sweep(&mut self, index: &Index) -> Result<(), OpenError> {
-        let incoming = self.home.incoming();
-        for path in entries(&incoming)? {
-            fs::remove_file(&path).while_opening("delete", &path)?;
-        }
-        for path in entries(&self.home.content())? {
-            let id = path.file_name().and_then(|name| name.to_str());
-            let id = id.and_then(|name| name.parse::<QueueId>().ok());
-            if id.is_none_or(|id| !index.contains(id) && !self.is_for_a_newer_version(id)) {
-                self.sweep_content(&path, id)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn is_for_a_newer_version(&self, id: QueueId) -> bool {
-        let newer =
-            |found: &Quarantined| found.id == Some(id) && matches!(found.fault, Fault::Version(_));
-        self.quarantined.iter().any(newer)
-    }
-
-    /// A content file without a message is as a rule one whose message was never accepted or
-    /// has been delivered. Where messages were lost it may be one of theirs.
-    fn sweep_content(&mut self, path: &Path, id: Option<QueueId>) -> Result<(), OpenError> {
-        let Some(id) = id.filter(|_| !self.quarantined.is_empty()) else {
-            return fs::remove_file(path).while_opening("delete", path);
-        };
-        let kept = self.content_aside(id);
-        fs::rename(path, &kept).while_opening("move away", path)?;
-        if !self.quarantined.iter().any(|found| found.id == Some(id)) {
-            self.quarantined.push(Quarantined {
-                id: Some(id),
-                fault: Fault::Ownerless,
-                kept,
-            });
-        }
-        Ok(())
-    }
-}
-
-fn entries(directory: &Path) -> Result<Vec<PathBuf>, OpenError> {
-    fs::read_dir(directory)
-        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
-        .while_opening("list", directory)
-}
-
-/// Reads the summary of every message.
-pub(super) fn load(engine: &dyn Engine, fresh: u64) -> Result<(Index, Vec<Unusable>), EngineError> {
-    let mut index = Index::new(fresh);
-    let mut unusable = Vec::new();
-    engine.scan(
-        Table::Messages,
-        &mut |key, record| match examine(key, &record) {
-            Ok((id, message)) => index.insert_stored(id, &message),
-            Err(error) => unusable.push(Unusable {
-                key: key.to_vec(),
-                record,
-                error,
-            }),
-        },
-    )?;
-    Ok((index, unusable))
-}
-
-fn examine(key: &[u8], stored: &Bytes) -> Result<(QueueId, Message), RecordError> {
-    let id = key.try_into().map_err(|_| RecordError::Damaged)?;
-    let id = QueueId::from_octets(id);
-    let record = record::open(Kind::Message, id, stored)?;
-    Ok((id, record::decode(&record)?))
 }

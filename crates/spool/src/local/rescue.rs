@@ -145,10 +145,11 @@ fn content(engine: &FjallEngine, found: &Record) -> Result<Option<Change>, Engin
 fn without_content(home: &Home) -> Result<Vec<Quarantined>, EngineError> {
     let engine = FjallEngine::open(&home.store())?;
     let mut messages = Vec::new();
-    engine.scan(Table::Messages, &mut |key, stored| {
-        let id = key.try_into().map(QueueId::from_octets);
+    for pair in engine.pairs(Table::Messages) {
+        let (key, stored) = pair?;
+        let id = key.as_ref().try_into().map(QueueId::from_octets);
         messages.extend(id.ok().map(|id| (id, stored)));
-    })?;
+    }
     let mut quarantined = Vec::new();
     let mut changes = Vec::new();
     for (id, stored) in messages {

@@ -132,10 +132,20 @@ impl Shared {
         loop {
             let id = ids.next(self.clock.now());
             // After a restart with the clock set back, a chance in 2³² says otherwise.
-            if !self.index().contains(id) {
+            if !self.is_taken(id) {
                 return id;
             }
         }
+    }
+
+    pub(crate) fn is_taken(&self, id: QueueId) -> bool {
+        let (known, unread) = {
+            let index = self.index();
+            (index.contains(id), index.is_unread(id))
+        };
+        // What cannot be read may be there.
+        let stored = || !matches!(self.engine.get(Table::Messages, id), Ok(None));
+        known || unread && stored()
     }
 
     pub(crate) fn notify(&self) {
@@ -178,6 +188,7 @@ impl Shared {
             accepted: self.accepted.load(Ordering::Relaxed),
             commits: self.commits.load(Ordering::Relaxed),
             damaged: self.damaged.load(Ordering::Relaxed),
+            loading: index.loading(),
         }
     }
 

@@ -36,11 +36,11 @@ use postern_mail::QueueId;
 
 use super::{
     LocalSpool,
-    engine::{Change, Engine, EngineError, Table},
+    engine::{Change, Engine, EngineError, Pairs, Table},
     home::Home,
     ids::Ids,
     index::Index,
-    opening,
+    loading,
     record::{self, Kind, Seed},
     shared::{Shared, Surroundings},
 };
@@ -194,18 +194,23 @@ impl Engine for Disk {
         Ok(self.platter().seen.get(&key(table, id)).cloned())
     }
 
-    fn scan(&self, table: Table, see: &mut dyn FnMut(&[u8], Bytes)) -> Result<(), EngineError> {
-        // The lock is not held while the caller looks: it may ask for more.
+    fn pairs(&self, table: Table) -> Pairs {
         let records: Vec<_> = self
             .platter()
             .seen
-            .range(self::table(table))
-            .map(|((_, id), record)| (*id, record.clone()))
+            .range((number(table), [0; 10])..=(number(table), [u8::MAX; 10]))
+            .map(|((_, id), record)| Ok((Bytes::copy_from_slice(id), record.clone())))
             .collect();
-        for (id, record) in records {
-            see(&id, record);
-        }
-        Ok(())
+        Box::new(records.into_iter())
+    }
+
+    fn ids_after(&self, after: Option<QueueId>, count: usize) -> Result<Vec<QueueId>, EngineError> {
+        let table = number(Table::Messages);
+        let platter = self.platter();
+        let ids = platter.seen.keys().filter(|(of, _)| *of == table);
+        let ids = ids.map(|(_, id)| QueueId::from_octets(*id));
+        let behind = ids.filter(|id| after.is_none_or(|after| *id > after));
+        Ok(behind.take(count).collect())
     }
 }
 
@@ -271,8 +276,9 @@ pub fn start(disk: &Disk, machine: &Machine, fresh: u64) -> (LocalSpool, Committ
         clock: Clock::Simulated(Arc::clone(&machine.millis)),
         ids: Ids::counted_from(machine.ids.fetch_add(IDS_OF_ONE_QUEUE, Ordering::Relaxed)),
     };
-    let loaded = opening::load(disk, fresh);
-    let index = loaded.map_or_else(|_| Index::new(fresh), |(index, _)| index);
+    let mut index = Index::new(fresh);
+    // The disk never fails to be read.
+    let _ = loading::load(&mut disk.pairs(Table::Messages), &mut index, usize::MAX);
     let engine = Box::new(disk.clone());
     let shared = Shared::within(
         surroundings,
@@ -285,6 +291,7 @@ pub fn start(disk: &Disk, machine: &Machine, fresh: u64) -> (LocalSpool, Committ
     let spool = LocalSpool {
         shared: Arc::clone(&shared),
         committer: None,
+        loader: None,
     };
     let committer = Committer {
         shared,

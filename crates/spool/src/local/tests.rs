@@ -15,7 +15,7 @@ use postern_mail::{BodyType, Envelope, ForwardPath, QueueId, ReversePath, TlsWis
 
 use super::{
     LocalSpool,
-    engine::{Change, Engine, EngineError, Table},
+    engine::{Change, Engine, EngineError, Pairs, Table},
     home::Home,
     index::Index,
     record::Seed,
@@ -24,6 +24,8 @@ use super::{
 use crate::{
     BounceTo, Content, Health, Origin, Outcome, Settings, Settlement, Spool, SpoolError, Submission,
 };
+
+mod loading;
 
 /// What the store does with the next commits.
 #[derive(Debug, Clone, Copy)]
@@ -106,8 +108,21 @@ impl Engine for Arc<Fake> {
             .cloned())
     }
 
-    fn scan(&self, _: Table, _: &mut dyn FnMut(&[u8], Bytes)) -> Result<(), EngineError> {
-        Ok(())
+    fn pairs(&self, table: Table) -> Pairs {
+        let records = self.records.lock().unwrap();
+        let of_table = records.iter().filter(|((of, _), _)| *of == table as u8);
+        let pairs = of_table.map(|((_, id), record)| (id.to_octets(), record.clone()));
+        let mut pairs: Vec<_> = pairs.collect();
+        pairs.sort();
+        let pairs = pairs.into_iter();
+        Box::new(pairs.map(|(id, record)| Ok((Bytes::copy_from_slice(&id), record))))
+    }
+
+    fn ids_after(&self, after: Option<QueueId>, count: usize) -> Result<Vec<QueueId>, EngineError> {
+        let keys = self.pairs(Table::Messages).map(|pair| pair.unwrap().0);
+        let ids = keys.map(|key| QueueId::from_octets(key.as_ref().try_into().unwrap()));
+        let behind = ids.filter(|id| after.is_none_or(|after| *id > after));
+        Ok(behind.take(count).collect())
     }
 }
 
@@ -122,7 +137,11 @@ fn spool(directory: &tempfile::TempDir, fake: &Arc<Fake>, fresh: u64) -> LocalSp
     let lock = home.lock().unwrap();
     let index = Index::new(fresh);
     let engine = Box::new(Arc::clone(fake));
-    LocalSpool::start(Shared::new(&settings, home, lock, Seed(1), engine, index)).unwrap()
+    LocalSpool::start(
+        Shared::new(&settings, home, lock, Seed(1), engine, index),
+        None,
+    )
+    .unwrap()
 }
 
 fn submission(text: &'static str) -> Submission {

@@ -16,6 +16,7 @@ mod life;
 mod load;
 #[cfg(test)]
 mod lock;
+#[cfg(test)]
 mod memory_alone;
 #[cfg(test)]
 mod model;

@@ -15,6 +15,7 @@
 
 mod domains;
 mod entry;
+mod loading;
 mod schedule;
 
 use std::{
@@ -32,6 +33,7 @@ pub(crate) use self::{
 use self::{
     domains::Domains,
     entry::{By, Entry, Lanes},
+    loading::Unread,
     schedule::Schedule,
 };
 use crate::{
@@ -57,6 +59,7 @@ pub(crate) struct Index {
     fresh_limit: u64,
     held: u64,
     claimed: u64,
+    unread: Option<Unread>,
 }
 
 #[derive(Debug)]
@@ -114,6 +117,7 @@ impl Index {
             fresh_limit,
             held: 0,
             claimed: 0,
+            unread: None,
         }
     }
 
@@ -402,6 +406,7 @@ impl Index {
         let Some(entry) = self.entries.remove(&id) else {
             return false;
         };
+        self.note_departure(id);
         entry.unfile(&mut self.schedule, id);
         entry.lanes.release(&mut self.domains);
         self.held -= u64::from(entry.held);
