@@ -119,13 +119,13 @@ impl Loader {
         {
             match read(&mut self.rest, STEP) {
                 Ok(batch) if batch.up_to.is_none() => return self.finish(&shared),
-                Ok(batch) => self.take_in(&shared, batch),
+                Ok(batch) => self.take_in(&shared, &batch),
                 Err(error) => shared.poison(&format!("the store cannot be read: {error}")),
             }
         }
     }
 
-    fn take_in(&mut self, shared: &Shared, batch: Batch) {
+    fn take_in(&mut self, shared: &Shared, batch: &Batch) {
         for unusable in &batch.unusable {
             let id = unusable.id();
             if id.is_none_or(|id| shared.index().is_unread(id)) {
