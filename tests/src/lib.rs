@@ -65,6 +65,7 @@ pub mod smtp_dialogue;
 pub mod stranger;
 pub mod swaks;
 pub mod tlsa;
+pub mod torture;
 pub mod users;
 pub mod wait;
 pub mod zones;

@@ -52,6 +52,8 @@ pub enum Program {
     Faketime,
     /// unshare, with the right to mount in a name space of its own.
     Unshare,
+    /// The C compiler.
+    Cc,
 }
 
 /// A program cannot be used here.
@@ -117,6 +119,7 @@ impl Program {
             | Self::Opendkim
             | Self::Xmllint
             | Self::Faketime
+            | Self::Cc
             | Self::PosttlsFinger => &[],
             // Ports below 1024 and mounts are root's.
             Self::Nsd | Self::Unbound | Self::Unshare => &["root"],
@@ -148,6 +151,7 @@ impl Program {
             Self::Xmllint => in_path("xmllint"),
             Self::Faketime => libraries("faketime/libfaketimeMT.so.1"),
             Self::Unshare => in_path("unshare"),
+            Self::Cc => in_path("cc"),
         }
     }
 

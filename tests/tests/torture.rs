@@ -1,0 +1,32 @@
+//! The fault loop and the kills in a form that is short enough for every change.
+//!
+//! The long form is the example `torture`.
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use postern_tests::fault::Fault;
+use postern_tests::torture::driver::{self, Script};
+use postern_tests::torture::faults;
+
+/// Points of the queue alone.
+const POINTS: u64 = 120;
+/// The seed of a change is always the same: what fails, fails again.
+const SEED: u64 = 7;
+
+fn main() {
+    if driver::requested().is_some() {
+        return;
+    }
+    let trials = vec![Trial::test("the_queue_alone_loses_nothing", || {
+        queue_alone().map_err(Failed::from)
+    })];
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
+
+fn queue_alone() -> Result<(), Fault> {
+    let tally = faults::sample(Script::Life, SEED, POINTS, |_| {})?;
+    // Some points lie beyond the last call of a run that was cut short.
+    if tally.failures.is_empty() && tally.total() > POINTS / 2 {
+        return Ok(());
+    }
+    Err(Fault::Unexpected(tally.to_string()))
+}
