@@ -120,7 +120,7 @@ fn live(
 /// stopped; and it never saw what must not be.
 fn check_end(point: Point, met: Option<&Met>, ledger: &Ledger) -> Result<(), Fault> {
     if let Some(first) = ledger.wrong.first() {
-        return wrong(first);
+        return wrong(first.as_str());
     }
     let fired = met.is_some_and(|met| met.fired.is_some());
     let once = point.how != How::FullFromHere;
@@ -135,8 +135,8 @@ fn check_end(point: Point, met: Option<&Met>, ledger: &Ledger) -> Result<(), Fau
     }
 }
 
-fn wrong<T>(what: impl ToString) -> Result<T, Fault> {
-    Err(Fault::Unexpected(what.to_string()))
+fn wrong<T>(what: impl Into<String>) -> Result<T, Fault> {
+    Err(Fault::Unexpected(what.into()))
 }
 
 /// Opens the queue as a restart does and compares. Then it must work as ever, and be empty at last.
@@ -316,7 +316,6 @@ async fn drain(
     Ok(())
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
 fn unexpected(error: impl std::error::Error) -> Fault {
     Fault::Unexpected(driver::chain(&error))
 }
