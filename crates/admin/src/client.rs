@@ -14,13 +14,14 @@ use hyper::{
     header::{CONTENT_TYPE, HOST},
 };
 use hyper_util::rt::TokioIo;
-use postern_mail::QueueId;
+use postern_mail::{Domain, QueueId};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{net::UnixStream, time};
 
 use crate::{
-    Change, Listing, Message, Page, Partner, PartnerPage, Reloaded, Report, ReportOrder,
-    ReportPage, ReportsSent, Status,
+    Change, ChangeOrder, Changed, Delay, Destinations, FreezeOrder, Freezer, Listing, Message,
+    Page, Partner, PartnerPage, Reloaded, Report, ReportOrder, ReportPage, ReportsSent, Status,
+    Summary, Whose, WhoseOrder,
     partner::escaped,
     problem::{Code, Problem},
     routes::{Nothing, PATIENCE, WhyHold},
@@ -88,6 +89,9 @@ pub enum ClientError {
     /// There is no such report; the text names it.
     #[error("{0}")]
     NoSuchReport(String),
+    /// What was asked for makes no sense; the text says why.
+    #[error("{0}")]
+    BadRequest(String),
     /// Postern refused, and says why.
     #[error("{0}")]
     Refused(String),
@@ -195,6 +199,72 @@ impl Client {
         Ok(())
     }
 
+    /// Does a part of what an order says: see [`ChangeOrder`].
+    ///
+    /// # Errors
+    /// The daemon cannot be asked, or could not do it. Some may have been changed.
+    pub async fn change_all(&self, order: &ChangeOrder) -> Result<Changed, ClientError> {
+        self.act("/v1/change", order).await
+    }
+
+    /// How much waits for whom.
+    ///
+    /// # Errors
+    /// The daemon cannot be asked.
+    pub async fn summary(&self) -> Result<Summary, ClientError> {
+        self.look("/v1/summary").await
+    }
+
+    /// The destinations that are served or cannot be reached now.
+    ///
+    /// # Errors
+    /// The daemon cannot be asked.
+    pub async fn destinations(&self) -> Result<Destinations, ClientError> {
+        self.look("/v1/destinations").await
+    }
+
+    /// What keeps mail for a domain from going.
+    ///
+    /// # Errors
+    /// The daemon cannot be asked.
+    pub async fn delay(&self, domain: &Domain) -> Result<Delay, ClientError> {
+        let domain = escaped(domain.as_str());
+        self.look(&format!("/v1/delay?domain={domain}")).await
+    }
+
+    /// All that is frozen.
+    ///
+    /// # Errors
+    /// The daemon cannot be asked.
+    pub async fn frozen(&self) -> Result<Freezer, ClientError> {
+        self.look("/v1/frozen").await
+    }
+
+    /// Lets mail wait, until it thaws. What is frozen by this is answered.
+    ///
+    /// # Errors
+    /// The daemon cannot be asked, or could not do it.
+    pub async fn freeze(&self, order: &FreezeOrder) -> Result<Freezer, ClientError> {
+        self.act("/v1/freeze", order).await
+    }
+
+    /// Lets mail go that was frozen. What thawed by this is answered.
+    ///
+    /// # Errors
+    /// The daemon cannot be asked, or could not do it.
+    pub async fn thaw(&self, whose: Whose) -> Result<Freezer, ClientError> {
+        self.act("/v1/thaw", &WhoseOrder { whose }).await
+    }
+
+    /// Has all that waits tried now, and forgets which destinations could not be reached.
+    ///
+    /// # Errors
+    /// The daemon cannot be asked.
+    pub async fn flush(&self, whose: Whose) -> Result<(), ClientError> {
+        let Nothing {} = self.act("/v1/flush", &WhoseOrder { whose }).await?;
+        Ok(())
+    }
+
     async fn look<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
         self.call(Method::GET, path, Bytes::new()).await
     }
@@ -292,14 +362,15 @@ impl From<Problem> for ClientError {
             Code::NoSuchMessage => Self::NoSuchMessage(problem.message),
             Code::NoSuchPartner => Self::NoSuchPartner(problem.message),
             Code::NoSuchReport => Self::NoSuchReport(problem.message),
-            Code::BadRequest
-            | Code::Forbidden
+            Code::BadRequest => Self::BadRequest(problem.message),
+            Code::Forbidden
             | Code::NotFound
             | Code::MethodNotAllowed
             | Code::TooLarge
             | Code::NotJson
             | Code::QueueFailed
             | Code::ReportsFailed
+            | Code::FreezerFailed
             | Code::TimedOut => Self::Refused(problem.message),
         }
     }

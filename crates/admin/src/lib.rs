@@ -19,7 +19,7 @@
 //! # async fn run() -> Result<(), postern_admin::ClientError> {
 //! let postern = Client::new("/run/postern/control.sock");
 //! let waiting = Listing {
-//!     recipient_domain: "ministry.example".parse().ok(),
+//!     to: "ministry.example".parse().ok(),
 //!     ..Listing::default()
 //! };
 //! for message in postern.list(&waiting).await?.messages {
@@ -32,7 +32,10 @@
 //! their own.
 
 mod authentication;
+mod bulk;
 mod client;
+mod destination;
+mod listing;
 mod message;
 mod partner;
 mod problem;
@@ -43,12 +46,19 @@ mod routes;
 mod server;
 mod socket;
 mod status;
+mod summary;
 mod timestamp;
 
 pub use authentication::{
     AuthenticationStatus, KeyState, ReportsStatus, SigningKeyStatus, VerdictCount,
 };
+pub use bulk::{Change, ChangeOrder, Changed};
 pub use client::{Client, ClientError};
+pub use destination::{
+    Delay, Destination, Destinations, Down, DownDestination, FreezeOrder, FreezeTrouble, Freezer,
+    Frozen, Limits, Whose, WhoseOrder,
+};
+pub use listing::{Hold, Listing, PartnerDomains, Sender};
 pub use message::{Failure, Message, Origin, Page, Recipient, RecipientState};
 pub use partner::{
     CertificateExpiry, DirectionLine, FailureReason, Measured, NoSuchPartner, Partner,
@@ -58,14 +68,15 @@ pub use protection::{
     BreakGlassStatus, DnsStatus, FailureCount, MtaStsStatus, PlaintextCause, PlaintextStatus,
     ProtectionStatus, RevocationListStatus, SessionCount, StsTroubleStatus, TlsSessionsStatus,
 };
-pub use queue::{Change, Hold, Listing, Queue};
+pub use queue::Queue;
 pub use report::{
     Report, ReportFact, ReportFailure, ReportKind, ReportLine, ReportOrder, ReportPage,
     ReportPolicy, ReportSent, ReportSource, ReportTrouble, ReportWay, ReportsSent,
 };
 pub use socket::{ControlSocket, SocketError};
 pub use status::{
-    CertificateStatus, ConfigurationStatus, Daemon, ListenerStatus, QueueHealth, QueueStatus,
-    Reloaded, StapleStatus, Status,
+    CertificateStatus, ConfigurationStatus, Daemon, ListenerStatus, Loading, QueueHealth,
+    QueueStatus, Reloaded, StapleStatus, Status,
 };
+pub use summary::{Summary, SummaryLine};
 pub use timestamp::Timestamp;

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use postern_mail::QueueId;
+use postern_mail::{Domain, ForwardPath, QueueId};
 use postern_spool::{self as spool, BounceTo, Cause, DelayNotice, Progress, QueuedMessage};
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
+use crate::{Delay, Timestamp};
 
 /// A message in the queue, with a part of its recipients: a transaction may have a hundred
 /// thousand of them, and an answer is bounded.
@@ -45,6 +45,10 @@ pub struct Message {
     pub recipients: Vec<Recipient>,
     /// Where the next part of the recipients begins, if there is one.
     pub next_recipient: Option<usize>,
+    /// What keeps mail for these recipients from going: destinations that are frozen or cannot be
+    /// reached. A running daemon alone knows, and tells it of one message rather than of many.
+    #[serde(default)]
+    pub delays: Vec<Delay>,
 }
 
 /// How a message came into the queue.
@@ -168,6 +172,7 @@ impl Message {
             recipients_total: envelope.recipients.len(),
             recipients: Vec::new(),
             next_recipient: None,
+            delays: Vec::new(),
         }
     }
 }
@@ -187,6 +192,15 @@ impl Origin {
 }
 
 impl Recipient {
+    /// The domain that it is in, if it is in one.
+    pub(crate) fn domain(&self) -> Option<Domain> {
+        let (path, _) = ForwardPath::parse_prefix(&self.forward_path).ok()?;
+        match path {
+            ForwardPath::Mailbox(mailbox) => mailbox.host().domain().cloned(),
+            ForwardPath::Postmaster => None,
+        }
+    }
+
     fn of(recipient: &postern_mail::Recipient, progress: &Progress) -> Self {
         let (state, next_attempt) = match progress.state {
             spool::RecipientState::Waiting { next_attempt } => {
@@ -200,7 +214,7 @@ impl Recipient {
             state,
             next_attempt,
             attempts: progress.attempts,
-            last_failure: progress.last_failure.as_ref().map(Failure::of),
+            last_failure: progress.last_failure.as_ref().map(Failure::from),
             sender_told_of_delay: match progress.delay_notice {
                 DelayNotice::Sent => true,
                 DelayNotice::NotSent => false,
@@ -209,8 +223,8 @@ impl Recipient {
     }
 }
 
-impl Failure {
-    fn of(failure: &spool::Failure) -> Self {
+impl From<&spool::Failure> for Failure {
+    fn from(failure: &spool::Failure) -> Self {
         let (host, text) = match failure.cause() {
             Cause::Reply { host, reply } => (Some(host.clone()), reply.to_string()),
             Cause::Here(text) => (None, text.clone()),

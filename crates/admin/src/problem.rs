@@ -9,7 +9,7 @@ use axum::{
 use postern_spool::SpoolError;
 use serde::{Deserialize, Serialize};
 
-use crate::{NoSuchPartner, ReportTrouble};
+use crate::{FreezeTrouble, NoSuchPartner, ReportTrouble};
 
 /// Why a request is not carried out, as the body of the answer has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +45,8 @@ pub(crate) enum Code {
     QueueFailed,
     /// Reports could not be read or sent.
     ReportsFailed,
+    /// Something could not be frozen or thawed.
+    FreezerFailed,
     /// It took too long. It may yet happen.
     TimedOut,
 }
@@ -60,7 +62,9 @@ impl Code {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::QueueFailed | Self::ReportsFailed => StatusCode::SERVICE_UNAVAILABLE,
+            Self::QueueFailed | Self::ReportsFailed | Self::FreezerFailed => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -110,6 +114,17 @@ impl From<ReportTrouble> for Problem {
             ReportTrouble::NoSuchReport(_) => Code::NoSuchReport,
             ReportTrouble::BadOrder(_) => Code::BadRequest,
             ReportTrouble::Failed(_) => Code::ReportsFailed,
+        };
+        Self::new(code, trouble.to_string())
+    }
+}
+
+impl From<FreezeTrouble> for Problem {
+    fn from(trouble: FreezeTrouble) -> Self {
+        let code = match &trouble {
+            FreezeTrouble::NoSuchPartner(_) => Code::NoSuchPartner,
+            FreezeTrouble::BadOrder(_) => Code::BadRequest,
+            FreezeTrouble::Failed(_) => Code::FreezerFailed,
         };
         Self::new(code, trouble.to_string())
     }

@@ -1,12 +1,17 @@
 //! The queue as an operator works with it, daemon or not.
 
-use std::{fmt, sync::Arc};
+use std::{sync::Arc, time::SystemTime};
 
-use postern_mail::{Domain, DomainPattern, QueueId};
-use postern_spool::{Filter, HoldState, SenderFilter, Spool, SpoolError};
-use serde::{Deserialize, Serialize};
+use postern_mail::QueueId;
+use postern_spool::{Spool, SpoolError};
+use tokio::{task::JoinSet, time::Instant};
 
-use crate::{Message, Page};
+use crate::{
+    Listing, Message, Page, PartnerDomains,
+    bulk::{Change, ChangeOrder, Changed},
+    listing::Sieve,
+    summary::Summary,
+};
 
 /// The most messages on a page.
 pub(crate) const PAGE: usize = 100;
@@ -18,59 +23,9 @@ const RECIPIENTS_LISTED: usize = 20;
 /// The most recipients of a message in one answer about it.
 const RECIPIENTS_SHOWN: usize = 1000;
 
-/// Which messages to list. Empty, it takes every message.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Listing {
-    /// Only those that are held, or only those that are not.
-    pub hold: Option<Hold>,
-    /// Only those with a recipient in this very domain that still waits.
-    pub recipient_domain: Option<Domain>,
-    /// Only those whose reverse-path is in this very domain.
-    pub sender_domain: Option<Domain>,
-    /// Only those behind this one: [`Page::next`] of the page before.
-    pub after: Option<QueueId>,
-    /// At most so many; never more than a hundred.
-    pub limit: Option<usize>,
-}
-
-/// Whether a message is held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Hold {
-    /// It is held.
-    Held,
-    /// It is delivered when it is due.
-    Free,
-}
-
-/// What an operator can do to a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
-    /// Make every recipient that waits due at once.
-    Retry,
-    /// Keep it from being delivered.
-    Hold {
-        /// Why, for whoever looks next.
-        reason: String,
-    },
-    /// End a hold.
-    Release,
-    /// Forget it, without a notification to anybody.
-    Remove,
-}
-
-impl Change {
-    /// The last part of the path that asks for it.
-    pub(crate) fn as_str(&self) -> &'static str {
-        match self {
-            Self::Retry => "retry",
-            Self::Hold { .. } => "hold",
-            Self::Release => "release",
-            Self::Remove => "remove",
-        }
-    }
-}
+/// How many messages are changed at a time. What is written at a time shares its syncs, so this
+/// is what makes a million changes take minutes; and it bounds what they take of memory.
+const TOGETHER: usize = 256;
 
 /// A spool in this process, seen as an operator sees it.
 #[derive(Debug, Clone)]
@@ -84,17 +39,23 @@ impl Queue {
         Self { spool }
     }
 
-    /// The messages that `listing` asks for.
+    /// The messages that `listing` asks for. `partner` are the domains of the partner that it
+    /// names, if it names one.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub async fn list(&self, listing: &Listing) -> Result<Page, SpoolError> {
+    pub async fn list(
+        &self,
+        listing: &Listing,
+        partner: Option<PartnerDomains>,
+    ) -> Result<Page, SpoolError> {
         let limit = listing.limit.unwrap_or(PAGE).clamp(1, PAGE);
-        let filter = listing.filter();
-        let page = self.spool.list(&filter, listing.after, limit).await?;
+        let sieve = Sieve::new(listing, partner);
+        let page = self.spool.list(&sieve.filter, listing.after, limit).await?;
         let messages = page.messages.iter();
         Ok(Page {
             messages: messages
+                .filter(|queued| sieve.passes(queued))
                 .map(|queued| Message::with_waiting(queued, RECIPIENTS_LISTED))
                 .collect(),
             next: page.next,
@@ -116,83 +77,83 @@ impl Queue {
     /// # Errors
     /// It is not there, or the change could not be written.
     pub async fn change(&self, id: QueueId, change: &Change) -> Result<(), SpoolError> {
-        match change {
-            Change::Retry => self.spool.retry(id).await,
-            Change::Hold { reason } => self.spool.hold(id, reason).await,
-            Change::Release => self.spool.release(id).await,
-            Change::Remove => self.spool.remove(id).await,
-        }
-    }
-}
-
-impl Listing {
-    fn filter(&self) -> Filter {
-        Filter {
-            hold: self.hold.map(|hold| match hold {
-                Hold::Held => HoldState::Held,
-                Hold::Free => HoldState::Free,
-            }),
-            recipient_domains: self
-                .recipient_domain
-                .clone()
-                .map(|domain| vec![DomainPattern::Exact(domain)]),
-            sender: self.sender_domain.clone().map(SenderFilter::Domain),
-            ..Filter::default()
-        }
+        change_one(&*self.spool, id, change).await
     }
 
-    /// What follows the `?` of a request. Nothing in it needs escaping: ids, domains and numbers
-    /// are made of letters, digits, dots and hyphens.
-    pub(crate) fn query(&self) -> String {
-        let mut query = String::new();
-        let mut add = |key: &str, value: Option<&dyn fmt::Display>| {
-            if let Some(value) = value {
-                let separator = if query.is_empty() { "" } else { "&" };
-                query.push_str(&format!("{separator}{key}={value}"));
+    /// Does the same to all that an order means, as far as that is done by `until`; the answer
+    /// says from where to go on. What it counts as changed is on disk.
+    ///
+    /// # Errors
+    /// The store cannot be read, or a change could not be written. Some of the messages may have
+    /// been changed.
+    pub async fn change_all(
+        &self,
+        order: &ChangeOrder,
+        partner: Option<PartnerDomains>,
+        until: Instant,
+    ) -> Result<Changed, SpoolError> {
+        let sieve = Sieve::new(&order.which, partner);
+        let mut room = order.which.limit.unwrap_or(usize::MAX);
+        let mut done = Changed {
+            next: order.which.after,
+            ..Changed::default()
+        };
+        loop {
+            let limit = TOGETHER.min(room);
+            let page = self.spool.list(&sieve.filter, done.next, limit).await?;
+            let meant = page.messages.iter().filter(|queued| sieve.passes(queued));
+            let ids: Vec<_> = meant.map(|queued| queued.id).collect();
+            room = room.saturating_sub(ids.len());
+            done.matched += ids.len();
+            if !order.dry_run {
+                done.changed += self.change_together(ids, &order.change).await?;
             }
-        };
-        add("hold", self.hold.as_ref().map(|it| it as &dyn fmt::Display));
-        add(
-            "recipient-domain",
-            self.recipient_domain.as_ref().map(|it| it as _),
-        );
-        add(
-            "sender-domain",
-            self.sender_domain.as_ref().map(|it| it as _),
-        );
-        add("after", self.after.as_ref().map(|it| it as _));
-        add("limit", self.limit.as_ref().map(|it| it as _));
-        query
+            done.next = page.next.filter(|_| room > 0);
+            if done.next.is_none() || Instant::now() >= until {
+                return Ok(done);
+            }
+        }
+    }
+
+    /// Changes messages side by side, and says how many were still there.
+    async fn change_together(
+        &self,
+        ids: Vec<QueueId>,
+        change: &Change,
+    ) -> Result<usize, SpoolError> {
+        let mut under_way = JoinSet::new();
+        for id in ids {
+            let (spool, change) = (Arc::clone(&self.spool), change.clone());
+            under_way.spawn(async move { change_one(&*spool, id, &change).await });
+        }
+        let mut changed = 0;
+        while let Some(ended) = under_way.join_next().await {
+            match ended {
+                Ok(Ok(())) => changed += 1,
+                // Delivered or removed since it was found.
+                Ok(Err(SpoolError::Unknown(_))) => {}
+                Ok(Err(error)) => return Err(error),
+                // A panic, which was logged; that message is not counted.
+                Err(_) => {}
+            }
+        }
+        Ok(changed)
+    }
+
+    /// How much waits for whom.
+    pub fn summary(&self) -> Summary {
+        Summary {
+            loading: self.spool.figures().loading.map(Into::into),
+            ..Summary::of(self.spool.census(), SystemTime::now())
+        }
     }
 }
 
-impl fmt::Display for Hold {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Held => "held",
-            Self::Free => "free",
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_query_says_what_the_listing_says() {
-        assert_eq!(Listing::default().query(), "");
-        let listing = Listing {
-            hold: Some(Hold::Held),
-            recipient_domain: Some("example.org".parse().unwrap()),
-            sender_domain: Some("xn--bcher-kva.example".parse().unwrap()),
-            after: Some(QueueId::new(1_790_000_000_000, 7)),
-            limit: Some(5),
-        };
-        assert_eq!(
-            listing.query(),
-            "hold=held&recipient-domain=example.org&sender-domain=xn--bcher-kva.example\
-             &after=06GC8M3C00000007&limit=5"
-        );
+async fn change_one(spool: &dyn Spool, id: QueueId, change: &Change) -> Result<(), SpoolError> {
+    match change {
+        Change::Retry => spool.retry(id).await,
+        Change::Hold { reason } => spool.hold(id, reason).await,
+        Change::Release => spool.release(id).await,
+        Change::Remove => spool.remove(id).await,
     }
 }

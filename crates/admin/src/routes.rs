@@ -13,12 +13,20 @@
 //! | `GET /v1/queue/ID?from=N` | | [`Message`](crate::Message) |
 //! | `POST /v1/queue/ID/retry`, `release`, `remove` | `{}` | `{}` |
 //! | `POST /v1/queue/ID/hold` | `{"reason": "…"}` | `{}` |
+//! | `POST /v1/change` | [`ChangeOrder`] | [`Changed`](crate::Changed), of about a second's work |
+//! | `GET /v1/summary` | | [`Summary`](crate::Summary) |
+//! | `GET /v1/destinations` | | [`Destinations`](crate::Destinations) |
+//! | `GET /v1/delay?domain=DOMAIN` | | [`Delay`](crate::Delay) |
+//! | `GET /v1/frozen` | | [`Freezer`](crate::Freezer) |
+//! | `POST /v1/freeze` | [`FreezeOrder`] | [`Freezer`](crate::Freezer) |
+//! | `POST /v1/thaw` | [`WhoseOrder`] | [`Freezer`](crate::Freezer): what thawed |
+//! | `POST /v1/flush` | [`WhoseOrder`] | `{}` |
 //!
 //! A `GET` changes nothing. A `POST` must be JSON and say so, which no form of a web page can,
 //! and what carries an `Origin` came from a web page in any case: the socket may have been
 //! forwarded to a place where browsers are.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -32,12 +40,14 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use postern_mail::{Foreign, QueueId};
+use postern_mail::{Domain, Foreign, QueueId};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use tokio::time::Instant;
 use tracing::info;
 
 use crate::{
-    Change, Daemon, Listing, Queue, ReportOrder,
+    Change, ChangeOrder, Daemon, FreezeOrder, Listing, NoSuchPartner, PartnerDomains, Queue,
+    RecipientState, ReportOrder, WhoseOrder,
     problem::{Code, Problem},
 };
 
@@ -46,6 +56,13 @@ const LONGEST_BODY: usize = 4096;
 
 /// How long carrying out a request may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long one request may go on changing messages: short enough that whoever waits sees it
+/// move, and that a daemon that stops is not held up.
+const CHANGING: Duration = Duration::from_secs(1);
+
+/// The most domains of a message whose delays are looked into for one answer.
+const DELAYS: usize = 50;
 
 /// What requests are about.
 #[derive(Debug, Clone)]
@@ -81,6 +98,13 @@ struct Named {
     name: String,
 }
 
+/// Which domain is asked about.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct About {
+    domain: Domain,
+}
+
 pub(crate) fn router(subject: Subject) -> Router {
     Router::new()
         .route("/v1/status", get(status))
@@ -93,6 +117,14 @@ pub(crate) fn router(subject: Subject) -> Router {
         .route("/v1/queue", get(list))
         .route("/v1/queue/{id}", get(show))
         .route("/v1/queue/{id}/{change}", post(change))
+        .route("/v1/change", post(change_all))
+        .route("/v1/summary", get(summary))
+        .route("/v1/destinations", get(destinations))
+        .route("/v1/delay", get(delay))
+        .route("/v1/frozen", get(frozen))
+        .route("/v1/freeze", post(freeze))
+        .route("/v1/thaw", post(thaw))
+        .route("/v1/flush", post(flush))
         .fallback(no_such_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
@@ -187,7 +219,80 @@ async fn list(
     listing: Result<Query<Listing>, QueryRejection>,
 ) -> Result<impl IntoResponse, Problem> {
     let Query(listing) = listing?;
-    Ok(Json(subject.queue.list(&listing).await?))
+    let partner = subject.partner_of(&listing)?;
+    Ok(Json(subject.queue.list(&listing, partner).await?))
+}
+
+async fn change_all(
+    State(subject): State<Subject>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<impl IntoResponse, Problem> {
+    let order: ChangeOrder = parse(&body?)?;
+    let partner = subject.partner_of(&order.which)?;
+    let until = Instant::now() + CHANGING;
+    let changed = subject.queue.change_all(&order, partner, until).await?;
+    if changed.changed > 0 {
+        let (change, messages) = (order.change.as_str(), changed.changed);
+        info!(change, messages, "the operator changed messages");
+    }
+    Ok(Json(changed))
+}
+
+async fn summary(State(subject): State<Subject>) -> Result<impl IntoResponse, Problem> {
+    // It goes through all that waits, which takes a while where that is a million messages.
+    let summed = tokio::task::spawn_blocking(move || subject.queue.summary()).await;
+    let failed = |error| Problem::new(Code::QueueFailed, format!("the summary: {error}"));
+    Ok(Json(summed.map_err(failed)?))
+}
+
+async fn destinations(State(subject): State<Subject>) -> impl IntoResponse {
+    Json(subject.daemon.destinations())
+}
+
+async fn delay(
+    State(subject): State<Subject>,
+    about: Result<Query<About>, QueryRejection>,
+) -> Result<impl IntoResponse, Problem> {
+    let Query(About { domain }) = about?;
+    Ok(Json(subject.daemon.delay(&domain)))
+}
+
+async fn frozen(State(subject): State<Subject>) -> impl IntoResponse {
+    Json(subject.daemon.frozen())
+}
+
+async fn freeze(
+    State(subject): State<Subject>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<impl IntoResponse, Problem> {
+    let order: FreezeOrder = parse(&body?)?;
+    Ok(Json(subject.daemon.freeze(&order).await?))
+}
+
+async fn thaw(
+    State(subject): State<Subject>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<impl IntoResponse, Problem> {
+    let order: WhoseOrder = parse(&body?)?;
+    Ok(Json(subject.daemon.thaw(&order.whose).await?))
+}
+
+async fn flush(
+    State(subject): State<Subject>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<impl IntoResponse, Problem> {
+    let order: WhoseOrder = parse(&body?)?;
+    subject.daemon.flush(&order.whose).await?;
+    Ok(Json(Nothing {}))
+}
+
+impl Subject {
+    /// The domains of the partner that a listing names, if it names one.
+    fn partner_of(&self, listing: &Listing) -> Result<Option<PartnerDomains>, NoSuchPartner> {
+        let name = listing.partner.as_deref();
+        name.map(|name| self.daemon.partner_domains(name))
+            .transpose()
+    }
 }
 
 async fn show(
@@ -197,7 +302,13 @@ async fn show(
 ) -> Result<impl IntoResponse, Problem> {
     let Path(id) = path.map_err(|_| Problem::bad_request("the path is not UTF-8"))?;
     let (id, Query(Part { from })) = (queue_id(&id)?, part?);
-    Ok(Json(subject.queue.show(id, from).await?))
+    let mut message = subject.queue.show(id, from).await?;
+    let recipients = message.recipients.iter();
+    let waiting = recipients.filter(|it| it.state == RecipientState::Waiting);
+    let domains: BTreeSet<_> = waiting.filter_map(|it| it.domain()).take(DELAYS).collect();
+    let delays = domains.iter().map(|domain| subject.daemon.delay(domain));
+    message.delays = delays.filter(|it| it.is_one()).collect();
+    Ok(Json(message))
 }
 
 async fn change(

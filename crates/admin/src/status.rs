@@ -1,11 +1,13 @@
 //! What a running daemon says of itself.
 
 use async_trait::async_trait;
+use postern_mail::Domain;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AuthenticationStatus, NoSuchPartner, Partner, PartnerPage, ProtectionStatus, Report,
-    ReportOrder, ReportPage, ReportTrouble, ReportsSent, Timestamp,
+    AuthenticationStatus, Delay, Destinations, FreezeOrder, FreezeTrouble, Freezer, NoSuchPartner,
+    Partner, PartnerDomains, PartnerPage, ProtectionStatus, Report, ReportOrder, ReportPage,
+    ReportTrouble, ReportsSent, Timestamp, Whose,
 };
 
 /// What the control interface needs of the daemon besides its queue.
@@ -22,6 +24,40 @@ pub trait Daemon: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// There is none of this name.
     fn partner(&self, name: &str) -> Result<Partner, NoSuchPartner>;
+
+    /// Which domains a partner's mail is for.
+    ///
+    /// # Errors
+    /// There is none of this name.
+    fn partner_domains(&self, name: &str) -> Result<PartnerDomains, NoSuchPartner>;
+
+    /// The destinations that are served or cannot be reached now.
+    fn destinations(&self) -> Destinations;
+
+    /// What keeps mail for a domain from going.
+    fn delay(&self, domain: &Domain) -> Delay;
+
+    /// All that is frozen.
+    fn frozen(&self) -> Freezer;
+
+    /// Lets mail wait, until it thaws, and answers what is frozen by this. It is on disk when
+    /// this returns.
+    ///
+    /// # Errors
+    /// The order makes no sense, or could not be written down.
+    async fn freeze(&self, order: &FreezeOrder) -> Result<Freezer, FreezeTrouble>;
+
+    /// Lets mail go that was frozen, and answers what that was.
+    ///
+    /// # Errors
+    /// There is no such partner, or it could not be written down.
+    async fn thaw(&self, whose: &Whose) -> Result<Freezer, FreezeTrouble>;
+
+    /// Has all that waits tried now, and forgets which destinations could not be reached.
+    ///
+    /// # Errors
+    /// There is no such partner.
+    async fn flush(&self, whose: &Whose) -> Result<(), FreezeTrouble>;
 
     /// The reports from the place `from` on, as many as an answer may hold.
     ///
@@ -63,6 +99,12 @@ pub struct Status {
     pub queue: QueueStatus,
     /// How many destinations are being served now.
     pub destinations: usize,
+    /// How many destinations cannot be reached, so that their mail waits.
+    #[serde(default)]
+    pub destinations_down: usize,
+    /// What is frozen.
+    #[serde(default)]
+    pub freezer: Freezer,
     /// Its certificates, in the order of the configuration.
     pub certificates: Vec<CertificateStatus>,
     /// What protects mail, and what does not at present.
@@ -104,6 +146,26 @@ pub struct QueueStatus {
     pub accepted: u64,
     /// Messages found damaged since the start.
     pub damaged: u64,
+    /// How far the queue has been read since the start; nothing once all of it has been.
+    #[serde(default)]
+    pub loading: Option<Loading>,
+}
+
+/// How far a large queue has been read at the start. It takes and delivers mail meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Loading {
+    /// Messages read so far.
+    pub read: u64,
+    /// About how many there are.
+    pub total: u64,
+}
+
+impl From<postern_spool::Loading> for Loading {
+    fn from(loading: postern_spool::Loading) -> Self {
+        let postern_spool::Loading { read, total } = loading;
+        Self { read, total }
+    }
 }
 
 /// Whether the queue takes messages.
@@ -204,6 +266,7 @@ impl QueueStatus {
             in_delivery: figures.claimed,
             accepted: figures.accepted,
             damaged: figures.damaged,
+            loading: figures.loading.map(Into::into),
         }
     }
 }

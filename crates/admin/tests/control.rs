@@ -14,13 +14,16 @@ use std::{
 
 use async_trait::async_trait;
 use postern_admin::{
-    AuthenticationStatus, Change, Client, ClientError, ConfigurationStatus, ControlSocket, Daemon,
-    DirectionLine, Hold, Listing, NoSuchPartner, Origin, Partner, PartnerDirection, PartnerLine,
-    PartnerPage, ProtectionStatus, QueueStatus, Readiness, ReadinessVerdict, RecipientState,
-    Reloaded, Report, ReportKind, ReportLine, ReportOrder, ReportPage, ReportTrouble, ReportWay,
-    ReportsSent, SocketError, Status,
+    AuthenticationStatus, Change, ChangeOrder, Client, ClientError, ConfigurationStatus,
+    ControlSocket, Daemon, Delay, Destinations, DirectionLine, FreezeOrder, FreezeTrouble, Freezer,
+    Frozen, Hold, Listing, NoSuchPartner, Origin, Partner, PartnerDirection, PartnerDomains,
+    PartnerLine, PartnerPage, ProtectionStatus, QueueStatus, Readiness, ReadinessVerdict,
+    RecipientState, Reloaded, Report, ReportKind, ReportLine, ReportOrder, ReportPage,
+    ReportTrouble, ReportWay, ReportsSent, SocketError, Status, Whose,
 };
-use postern_mail::{BodyType, Envelope, ForwardPath, QueueId, Recipient, ReversePath, TlsWish};
+use postern_mail::{
+    BodyType, Domain, Envelope, ForwardPath, QueueId, Recipient, ReversePath, TlsWish,
+};
 use postern_spool::{LocalSpool, Settings, Spool, Submission};
 use tempfile::TempDir;
 use tokio::{
@@ -46,6 +49,8 @@ impl Daemon for Idle {
             listeners: Vec::new(),
             queue: QueueStatus::of(&*self.0),
             destinations: 0,
+            destinations_down: 0,
+            freezer: Freezer::default(),
             certificates: Vec::new(),
             protection: ProtectionStatus::default(),
             authentication: AuthenticationStatus::default(),
@@ -76,6 +81,59 @@ impl Daemon for Idle {
             name: name.to_owned(),
             nearest: vec!["Bank".to_owned()],
         })
+    }
+
+    /// The ministry has all below a domain but one.
+    fn partner_domains(&self, name: &str) -> Result<PartnerDomains, NoSuchPartner> {
+        let partner = self.partner(name)?;
+        assert_eq!(partner.name, "Ministry & Co");
+        Ok(PartnerDomains {
+            domains: vec!["*.ministry.example".parse().unwrap()],
+            except: vec!["old.ministry.example".parse().unwrap()],
+        })
+    }
+
+    fn destinations(&self) -> Destinations {
+        Destinations {
+            left_out: 7,
+            ..Destinations::default()
+        }
+    }
+
+    /// One domain is frozen.
+    fn delay(&self, domain: &Domain) -> Delay {
+        let frozen = (domain.as_str() == "frozen.example").then(|| frozen("*.example"));
+        Delay {
+            domain: domain.clone(),
+            frozen,
+            down: None,
+        }
+    }
+
+    fn frozen(&self) -> Freezer {
+        Freezer {
+            frozen: vec![frozen("*.example")],
+            trouble: Some("the file is damaged".to_owned()),
+        }
+    }
+
+    async fn freeze(&self, order: &FreezeOrder) -> Result<Freezer, FreezeTrouble> {
+        match &order.whose {
+            Whose::All => Err(FreezeTrouble::BadOrder("all is too much".to_owned())),
+            Whose::Partner(name) => Err(self.partner(name).unwrap_err().into()),
+            Whose::Domain(_) => Err(FreezeTrouble::Failed(order.reason.clone())),
+        }
+    }
+
+    async fn thaw(&self, _whose: &Whose) -> Result<Freezer, FreezeTrouble> {
+        Ok(self.frozen())
+    }
+
+    async fn flush(&self, whose: &Whose) -> Result<(), FreezeTrouble> {
+        match whose {
+            Whose::All => Ok(()),
+            other => Err(FreezeTrouble::BadOrder(format!("{other:?}"))),
+        }
     }
 
     /// Three reports, two to a page.
@@ -118,6 +176,15 @@ impl Daemon for Idle {
     async fn reload(&self) -> Reloaded {
         let errors = vec!["postern.toml:1:1: no".to_owned()];
         Reloaded::Refused { errors }
+    }
+}
+
+fn frozen(domain: &str) -> Frozen {
+    Frozen {
+        domain: domain.parse().unwrap(),
+        partner: None,
+        reason: "audit".to_owned(),
+        since: SystemTime::UNIX_EPOCH.into(),
     }
 }
 
@@ -342,7 +409,7 @@ async fn a_list_is_filtered_and_comes_in_pages() {
             .await;
     }
     let odd = Listing {
-        recipient_domain: "to1.example".parse().ok(),
+        to: "to1.example".parse().ok(),
         limit: Some(1),
         ..Listing::default()
     };
@@ -357,7 +424,7 @@ async fn a_list_is_filtered_and_comes_in_pages() {
         .unwrap();
     assert_eq!(second.messages[0].reverse_path, "<a@from3.example>");
     let by_sender = Listing {
-        sender_domain: "from4.example".parse().ok(),
+        from: "from4.example".parse().ok(),
         ..Listing::default()
     };
     let found = running.client.list(&by_sender).await.unwrap();
@@ -621,7 +688,137 @@ async fn an_order_for_reports_says_which() {
             ..ReportOrder::default()
         };
         let refused = running.client.send_reports(&order).await.unwrap_err();
-        assert!(matches!(&refused, ClientError::Refused(_)), "{refused:?}");
+        let makes_sense = !matches!(&refused, ClientError::BadRequest(_));
+        assert_eq!(makes_sense, day != "yesterday", "{refused:?}");
         assert_eq!(refused.to_string(), expected);
     }
+}
+
+#[tokio::test]
+async fn messages_are_changed_by_filter() {
+    let running = Running::start().await;
+    let client = &running.client;
+    let to = |domain: &str| [format!("<b@{domain}>")];
+    for _ in 0..3 {
+        running.accept("<>", to("new.ministry.example")).await;
+        running
+            .accept("<a@one.example>", to("old.ministry.example"))
+            .await;
+        running.accept("<a@one.example>", to("else.example")).await;
+    }
+    let order = |change: Change, which: Listing, dry_run| ChangeOrder {
+        change,
+        which,
+        dry_run,
+    };
+    let hold = || Change::Hold {
+        reason: "Audit of March".to_owned(),
+    };
+    let check = async |order: ChangeOrder, expected: (usize, usize)| {
+        let done = client.change_all(&order).await.unwrap();
+        assert_eq!((done.matched, done.changed), expected, "{order:?}");
+        assert_eq!(
+            done.next.is_some(),
+            order.which.limit.is_some(),
+            "{order:?}"
+        );
+    };
+    let ministry = Listing {
+        partner: Some("Ministry & Co".to_owned()),
+        ..Listing::default()
+    };
+    check(order(hold(), ministry.clone(), true), (3, 0)).await;
+    check(order(hold(), ministry.clone(), false), (3, 3)).await;
+    let listed = client.list(&ministry).await.unwrap();
+    assert_eq!(listed.messages.len(), 3, "an exception is nobody's");
+    let audited = Listing {
+        reason: Some("audit of".to_owned()),
+        ..Listing::default()
+    };
+    let first = Listing {
+        limit: Some(1),
+        ..audited.clone()
+    };
+    check(order(Change::Release, first, false), (1, 1)).await;
+    check(order(Change::Release, audited.clone(), false), (2, 2)).await;
+    check(order(Change::Release, audited, false), (0, 0)).await;
+    let notices = Listing {
+        from: Some("<>".parse().unwrap()),
+        ..Listing::default()
+    };
+    check(order(Change::Remove, notices, false), (3, 3)).await;
+    let below = Listing {
+        to: Some("*.example".parse().unwrap()),
+        recipient: Some("<B@ELSE.example>".to_owned()),
+        received_before: Some(SystemTime::now().into()),
+        ..Listing::default()
+    };
+    check(order(Change::Retry, below.clone(), false), (3, 3)).await;
+    let none = Listing {
+        received_after: below.received_before,
+        ..below
+    };
+    check(order(Change::Remove, none, false), (0, 0)).await;
+
+    let summary = client.summary().await.unwrap();
+    let lines: Vec<_> = summary.domains.iter().collect();
+    let counted: Vec<_> = lines
+        .iter()
+        .map(|it| (it.domain.as_deref().unwrap(), it.waiting))
+        .collect();
+    assert_eq!(counted, [("else.example", 3), ("old.ministry.example", 3)]);
+    assert_eq!(summary.total.waiting, 6);
+    assert_eq!(summary.total.by_age.len(), summary.age_minutes.len() + 1);
+
+    let nobody = Listing {
+        partner: Some("Bnak".to_owned()),
+        ..Listing::default()
+    };
+    let refused = client.list(&nobody).await.unwrap_err();
+    assert!(
+        matches!(refused, ClientError::NoSuchPartner(_)),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_keeps_mail_from_going_is_told() {
+    let running = Running::start().await;
+    let client = &running.client;
+    let to = [
+        "<a@frozen.example>",
+        "<b@frozen.example>",
+        "<c@free.example>",
+    ];
+    let id = running.accept("<>", to.map(str::to_owned)).await;
+    let shown = client.show(id, 0).await.unwrap();
+    let domains: Vec<_> = shown.delays.iter().map(|it| it.domain.as_str()).collect();
+    assert_eq!(domains, ["frozen.example"]);
+    let free = client
+        .delay(&"free.example".parse().unwrap())
+        .await
+        .unwrap();
+    assert!(!free.is_one());
+    assert_eq!(client.destinations().await.unwrap().left_out, 7);
+    let freezer = client.frozen().await.unwrap();
+    assert_eq!(freezer.trouble.as_deref(), Some("the file is damaged"));
+    assert_eq!(client.thaw(Whose::All).await.unwrap(), freezer);
+    client.flush(Whose::All).await.unwrap();
+
+    let freeze = async |whose: Whose| {
+        let reason = "no disk".to_owned();
+        client
+            .freeze(&FreezeOrder { whose, reason })
+            .await
+            .unwrap_err()
+    };
+    let domain = freeze(Whose::Domain("a.example".parse().unwrap())).await;
+    assert!(matches!(&domain, ClientError::Refused(it) if it == "no disk"));
+    let partner = freeze(Whose::Partner("Bnak".to_owned())).await;
+    assert!(
+        matches!(partner, ClientError::NoSuchPartner(_)),
+        "{partner:?}"
+    );
+    let all = freeze(Whose::All).await;
+    assert!(matches!(all, ClientError::BadRequest(_)), "{all:?}");
 }

@@ -11,6 +11,7 @@
 //! | how is it answered? | [`commands`], one file for each |
 //! | what happens between start and end of the daemon? | [`daemon`] |
 //! | how does it look with neighbours around it? | [`demo`] |
+//! | what is frozen, and whose is it? | [`freezer`], [`whose`] |
 //! | which setting becomes which argument? | [`wiring`] |
 //! | what is printed, and how does a failure look? | [`output`], [`words`], [`failure`] |
 //!
@@ -22,9 +23,11 @@ mod commands;
 mod daemon;
 mod demo;
 mod failure;
+mod freezer;
 mod load;
 mod output;
 mod signing_keys;
+mod whose;
 mod wiring;
 mod words;
 

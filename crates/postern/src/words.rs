@@ -1,9 +1,9 @@
 //! Words for what several commands and the daemon tell: those of the configuration for what the
 //! policy knows by type, and spans of time.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use postern_admin::BreakGlassStatus;
+use postern_admin::{BreakGlassStatus, Delay, Loading};
 use postern_policy::{BreakGlass, Direction, Lowered};
 use postern_tls::Date;
 use rustls_pki_types::UnixTime;
@@ -59,9 +59,68 @@ pub(crate) fn duration(duration: Duration) -> String {
     }
 }
 
+/// How far the queue has been read.
+pub(crate) fn loading(loading: Loading) -> String {
+    let Loading { read, total } = loading;
+    format!("{read} of about {total} messages")
+}
+
+/// A number of octets, in the unit that fits.
+pub(crate) fn octets(octets: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    let unit = UNITS.iter().find(|(size, _)| octets >= *size);
+    unit.map_or_else(
+        || format!("{octets}B"),
+        |(size, name)| {
+            let tenths = octets.saturating_mul(10) / size;
+            format!("{}.{}{name}", tenths / 10, tenths % 10)
+        },
+    )
+}
+
+/// What keeps mail for a domain from going, each cause in a sentence.
+pub(crate) fn delay(delay: &Delay, now: SystemTime) -> Vec<String> {
+    let mut causes = Vec::new();
+    let domain = &delay.domain;
+    if let Some(frozen) = &delay.frozen {
+        let partner = frozen.partner.as_ref();
+        let partner = partner.map_or_else(String::new, |name| format!(" (partner {name})"));
+        causes.push(format!(
+            "mail for {domain} is frozen by {}{partner} since {}: {}",
+            frozen.domain, frozen.since, frozen.reason
+        ));
+    }
+    if let Some(down) = &delay.down {
+        let (to, down) = (&down.to, &down.down);
+        let wait = down.next_probe.system_time().duration_since(now);
+        let probe = wait.map_or_else(
+            |_| "with the next message".to_owned(),
+            |wait| format!("in {}", duration(wait)),
+        );
+        let host = down.failure.host.as_ref();
+        let said = host.map_or_else(String::new, |host| format!("{host} said: "));
+        causes.push(format!(
+            "mail for {domain}: {to} cannot be reached since {} ({}), and is tried again {probe}: \
+             {said}{}",
+            down.since,
+            times(u64::from(down.attempts)),
+            down.failure.text
+        ));
+    }
+    causes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_have_one_decimal() {
+        assert_eq!(octets(1023), "1023B");
+        assert_eq!(octets(1536), "1.5KiB");
+        assert_eq!(octets(50 << 20), "50.0MiB");
+        assert_eq!(octets(4 << 40), "4096.0GiB");
+    }
 
     #[test]
     fn durations_have_two_units() {

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use crate::{
     schema::{Key, Kind, Located, Occurs, Reported, Scalar, Section, Table},
-    section::pace::GENERAL_RATE,
+    section::pace::{GENERAL_MESSAGES_PER_CONNECTION, GENERAL_RATE},
     value::{BOOLEAN, COUNT, Rate, not_a_choice},
 };
 
@@ -15,8 +15,8 @@ pub struct Delivery {
     pub connections: NonZeroU32,
     /// How many connections a destination begins with; no more than `connections`.
     pub initial_connections: NonZeroU32,
-    /// The most messages over one connection.
-    pub messages_per_connection: NonZeroU32,
+    /// The most messages over one connection, if there is such a limit.
+    pub messages_per_connection: Option<NonZeroU32>,
     /// The most messages to one destination within a time, if there is such a limit.
     pub rate: Option<Rate>,
     /// The most deliveries at the same time.
@@ -76,14 +76,6 @@ static INITIAL_CONNECTIONS: Key<NonZeroU32> = Key::defaulted(
      deliveries that succeed it gets more, up to `connections`; with such as fail, fewer.",
 );
 
-static MESSAGES_PER_CONNECTION: Key<NonZeroU32> = Key::defaulted(
-    "messages-per-connection",
-    &COUNT,
-    "500",
-    "The most messages over one connection before another is made, so that the hosts behind one \
-     name get their shares.",
-);
-
 static CONCURRENCY: Key<NonZeroU32> = Key::defaulted(
     "concurrency",
     &COUNT,
@@ -114,7 +106,7 @@ pub(crate) static DELIVERY: Section = Section {
     keys: &[
         &CONNECTIONS.entry,
         &INITIAL_CONNECTIONS.entry,
-        &MESSAGES_PER_CONNECTION.entry,
+        &GENERAL_MESSAGES_PER_CONNECTION.entry,
         &GENERAL_RATE.entry,
         &CONCURRENCY.entry,
         &ADDRESS_FAMILIES.entry,
@@ -129,7 +121,7 @@ pub(crate) static DELIVERY: Section = Section {
 pub(crate) fn read(table: &Table<'_>) -> Result<Delivery, Reported> {
     let connections = table.one(&CONNECTIONS);
     let initial_connections = table.one(&INITIAL_CONNECTIONS);
-    let messages_per_connection = table.one(&MESSAGES_PER_CONNECTION);
+    let messages_per_connection = table.maybe(&GENERAL_MESSAGES_PER_CONNECTION);
     let rate = table.maybe(&GENERAL_RATE);
     let concurrency = table.one(&CONCURRENCY);
     let address_families = table.one(&ADDRESS_FAMILIES);
@@ -146,7 +138,7 @@ pub(crate) fn read(table: &Table<'_>) -> Result<Delivery, Reported> {
     Ok(Delivery {
         connections,
         initial_connections,
-        messages_per_connection: messages_per_connection?.value,
+        messages_per_connection: messages_per_connection?.map(|it| it.value),
         rate: rate?.map(|rate| rate.value),
         concurrency: concurrency?.value,
         address_families: address_families?.value,

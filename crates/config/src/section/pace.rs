@@ -59,6 +59,16 @@ pub(crate) static RATE: Key<Rate> = Key::optional(
 );
 
 /// The same for everybody, with another meaning when it is absent.
+pub(crate) static GENERAL_MESSAGES_PER_CONNECTION: Key<NonZeroU32> = Key::optional(
+    "messages-per-connection",
+    &COUNT,
+    "as many as there are",
+    "100",
+    "The most messages over one connection before another is made: for hosts behind one name that \
+     are to get equal shares.",
+);
+
+/// As [`GENERAL_MESSAGES_PER_CONNECTION`], of the rate.
 pub(crate) static GENERAL_RATE: Key<Rate> = Key::optional(
     "rate",
     &RATES,

@@ -19,6 +19,7 @@
 mod alarm;
 mod dns_test;
 mod figures;
+mod freezing;
 mod holdings;
 mod key_watch;
 mod log;
@@ -39,6 +40,7 @@ use tokio::sync::mpsc;
 
 pub(crate) use self::log::Log;
 use self::{
+    freezing::Freezing,
     parts::{Core, Outside, Parts},
     reload::Reloader,
     status::Face,
@@ -104,10 +106,13 @@ async fn start(
     let addresses = outside.reception.local_addresses().to_vec();
     let sts = holdings.sts();
     let situation = reload::situation(&wiring, &addresses, resolver, &holdings, sts);
+    let outbound = Outbound::new(Arc::clone(&queue), situation);
+    let freezing = Freezing::begin(&wiring.spool.path, outbound.clone());
     let core = Core {
-        outbound: Outbound::new(Arc::clone(&queue), situation),
+        outbound,
         queue,
         holdings,
+        freezing: Arc::new(freezing),
     };
     let mut reloader = Reloader::new(config, Arc::clone(&wiring), log, addresses);
     let face = Face::new(&wiring, &reloader, core.clone(), requests);

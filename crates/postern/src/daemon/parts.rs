@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    freezing::Freezing,
     holdings::{Holdings, Keepers},
     status::Face,
     website::Web,
@@ -30,6 +31,7 @@ pub(super) struct Core {
     pub(super) queue: Arc<dyn Spool>,
     pub(super) outbound: Outbound,
     pub(super) holdings: Arc<Holdings>,
+    pub(super) freezing: Arc<Freezing>,
 }
 
 /// What the world speaks to, bound and not begun.

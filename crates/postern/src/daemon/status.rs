@@ -9,12 +9,14 @@ use std::{
 
 use async_trait::async_trait;
 use postern_admin::{
-    AuthenticationStatus, ConfigurationStatus, Daemon, ListenerStatus, NoSuchPartner, Partner,
-    PartnerPage, QueueStatus, Reloaded, Report, ReportOrder, ReportPage, ReportTrouble,
-    ReportsSent, Status, Timestamp,
+    AuthenticationStatus, ConfigurationStatus, Daemon, Delay, Destinations, FreezeOrder,
+    FreezeTrouble, Freezer, ListenerStatus, NoSuchPartner, Partner, PartnerDomains, PartnerPage,
+    QueueStatus, Reloaded, Report, ReportOrder, ReportPage, ReportTrouble, ReportsSent, Status,
+    Timestamp, Whose,
 };
 use postern_config::StsServing;
 use postern_inbound::Listener;
+use postern_mail::{Domain, DomainPattern};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
@@ -22,7 +24,7 @@ use super::{
     panics,
     parts::Core,
     reload::{Reloader, Request},
-    view::View,
+    view::{self, View},
     website,
 };
 use crate::{
@@ -107,6 +109,23 @@ impl Face {
         })
     }
 
+    fn destinations_down(&self) -> usize {
+        let states = self.core.outbound.destinations_now();
+        states.iter().filter(|it| it.down.is_some()).count()
+    }
+
+    /// The domains that mail waits for, of those that are meant. Going through what waits takes a
+    /// while where that is a million messages, so other requests are not held up by it.
+    async fn waiting_domains(&self, meant: PartnerDomains) -> Result<Vec<Domain>, FreezeTrouble> {
+        let queue = Arc::clone(&self.core.queue);
+        let found = move || {
+            let domains = queue.census().into_iter().filter_map(|it| it.domain);
+            domains.filter(|domain| meant.matches(domain)).collect()
+        };
+        let found = tokio::task::spawn_blocking(found).await;
+        found.map_err(|error| FreezeTrouble::Failed(format!("the queue: {error}")))
+    }
+
     /// How mail was judged and signed.
     fn authentication(&self, wiring: &Wiring) -> AuthenticationStatus {
         let holdings = &self.core.holdings;
@@ -167,6 +186,8 @@ impl Daemon for Face {
             listeners: listeners(&current.listeners),
             queue: QueueStatus::of(&*self.core.queue),
             destinations: self.core.outbound.destinations(),
+            destinations_down: self.destinations_down(),
+            freezer: self.core.freezing.all(),
             certificates: certificates::describe(&current.wiring.certificates),
             protection,
             authentication: self.authentication(&current.wiring),
@@ -185,6 +206,56 @@ impl Daemon for Face {
 
     fn partner(&self, name: &str) -> Result<Partner, NoSuchPartner> {
         self.see(|view| view.partner(name))
+    }
+
+    fn partner_domains(&self, name: &str) -> Result<PartnerDomains, NoSuchPartner> {
+        self.see(|view| view.partner_domains(name))
+    }
+
+    fn destinations(&self) -> Destinations {
+        view::destinations(&self.core.outbound)
+    }
+
+    fn delay(&self, domain: &Domain) -> Delay {
+        let wiring = Arc::clone(&self.current().wiring);
+        let (outbound, routes) = (&self.core.outbound, &wiring.delivery.routes);
+        let named = |pattern: &DomainPattern| self.core.freezing.by(pattern);
+        view::delay(domain, (outbound, &wiring.policy), routes, named)
+    }
+
+    fn frozen(&self) -> Freezer {
+        self.core.freezing.all()
+    }
+
+    async fn freeze(&self, order: &FreezeOrder) -> Result<Freezer, FreezeTrouble> {
+        let partner = match &order.whose {
+            Whose::Partner(name) => Some(self.partner_domains(name)?),
+            Whose::Domain(_) | Whose::All => None,
+        };
+        let now = SystemTime::now().into();
+        self.core.freezing.freeze(order, partner, now).await
+    }
+
+    async fn thaw(&self, whose: &Whose) -> Result<Freezer, FreezeTrouble> {
+        self.core.freezing.thaw(whose).await
+    }
+
+    async fn flush(&self, whose: &Whose) -> Result<(), FreezeTrouble> {
+        let meant = match whose {
+            Whose::All => {
+                self.core.outbound.flush(None);
+                return Ok(());
+            }
+            Whose::Domain(domain) => PartnerDomains {
+                domains: vec![domain.clone()],
+                ..PartnerDomains::default()
+            },
+            Whose::Partner(name) => self.partner_domains(name)?,
+        };
+        for domain in self.waiting_domains(meant).await? {
+            self.core.outbound.flush(Some(&domain));
+        }
+        Ok(())
     }
 
     async fn reports(&self, from: usize) -> Result<ReportPage, ReportTrouble> {

@@ -1,6 +1,7 @@
 //! `[[domain]]`, `[[route]]`, `[queue]` and `[delivery]`: how mail leaves.
 
 use std::{
+    collections::HashMap,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     num::NonZeroU32,
     sync::Arc,
@@ -11,9 +12,10 @@ use postern_dns::Resolver;
 use postern_fetch::StsPolicies;
 use postern_mail::DomainPattern;
 use postern_outbound::{
-    AddressFamilies, NoAccounts, Pace, PaceOverride, PrivateTargets, Route, Routes, Schedule,
+    AddressFamilies, NoAccounts, Pace, PaceOverride, PrivateTargets, Rate, Route, Routes, Schedule,
     Senders, Settings, Situation, TlsClients,
 };
+use postern_policy::PartnerName;
 
 use super::{Wiring, keys::Keys, reception::own_domains};
 
@@ -29,8 +31,11 @@ pub(super) fn settings(written: &postern_config::Settings, keys: &Keys) -> Setti
         },
         pace: Pace {
             connections: number(delivery.connections),
-            ..Pace::default()
+            initial_connections: number(delivery.initial_connections),
+            messages_per_connection: delivery.messages_per_connection,
+            rate: delivery.rate.map(rate),
         },
+        partner_paces: partner_paces(written),
         messages: number(delivery.concurrency),
         families: match delivery.address_families {
             postern_config::AddressFamilies::Any => AddressFamilies::Any,
@@ -81,7 +86,7 @@ pub(crate) fn routes(written: &postern_config::Settings) -> Routes {
                 true => Senders::Rewritten,
                 false => Senders::Kept,
             },
-            pace: PaceOverride::default(),
+            pace: pace(&domain.pace),
         };
         routes.add_own(domain.pattern.clone(), route);
     }
@@ -93,7 +98,7 @@ pub(crate) fn routes(written: &postern_config::Settings) -> Routes {
             },
             floor: Some(outward.floor.clone()),
             senders: Senders::Rewritten,
-            pace: PaceOverride::default(),
+            pace: pace(&outward.pace),
         };
         for pattern in &outward.domains {
             routes.add_outward(pattern.clone(), route.clone());
@@ -108,6 +113,30 @@ pub(crate) fn routes(written: &postern_config::Settings) -> Routes {
         routes.set_postmaster_domain(first);
     }
     routes
+}
+
+fn partner_paces(written: &postern_config::Settings) -> HashMap<PartnerName, PaceOverride> {
+    let paces = written.partner_paces.iter();
+    paces
+        .map(|(partner, said)| (partner.clone(), pace(said)))
+        .collect()
+}
+
+/// A destination that may have fewer connections than others begin with begins with as many.
+fn pace(said: &postern_config::Pace) -> PaceOverride {
+    PaceOverride {
+        connections: said.connections.map(number),
+        initial_connections: None,
+        messages_per_connection: said.messages_per_connection,
+        rate: said.rate.map(rate),
+    }
+}
+
+fn rate(written: postern_config::Rate) -> Rate {
+    Rate {
+        messages: written.messages,
+        per: written.per,
+    }
 }
 
 /// Where mail would come back to us: what the listeners are bound to. One that is bound to every

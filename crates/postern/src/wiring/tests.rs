@@ -1,9 +1,9 @@
-use std::{net::SocketAddr, path::Path};
+use std::{net::SocketAddr, num::NonZeroU32, path::Path, time::Duration};
 
 use postern_inbound::{Role, TlsMode};
 use postern_mail::{Domain, ForwardPath};
-use postern_outbound::{AddressFamilies, PrivateTargets};
-use postern_policy::DeliveryRequest;
+use postern_outbound::{AddressFamilies, Pace, PaceOverride, PrivateTargets, Rate};
+use postern_policy::{DeliveryRequest, PartnerName};
 use rustls_pki_types::UnixTime;
 
 use super::{delivery::own_addresses, *};
@@ -94,6 +94,62 @@ fn every_setting_arrives_where_it_counts() {
         wiring.control_socket,
         Path::new("/nonexistent/control.sock")
     );
+}
+
+#[test]
+fn mail_goes_as_fast_as_the_configuration_says() {
+    let wiring = wiring(&format!(
+        r#"{HEAD}
+        [[listener]]
+        address = "127.0.0.1:0"
+        role = "relay"
+        tls = "none"
+        networks = ["127.0.0.0/8"]
+        [[domain]]
+        name = "example.org"
+        next-hop = ["mail.internal:24"]
+        connections = 2
+        [[route]]
+        domains = ["slow.example"]
+        rate = "6/m"
+        [[partner]]
+        name = "Bank"
+        domains = ["bank.example"]
+        [partner.outbound]
+        messages-per-connection = 100
+        rate = "5/s"
+        [delivery]
+        connections = 3
+        rate = "7/h"
+        "#
+    ));
+    let number = |number| NonZeroU32::new(number).unwrap();
+    let rate = |messages, seconds| {
+        let (messages, per) = (number(messages), Duration::from_secs(seconds));
+        Some(Rate { messages, per })
+    };
+    let delivery = &wiring.delivery;
+    let general = Pace {
+        connections: 3,
+        initial_connections: 3,
+        messages_per_connection: None,
+        rate: rate(7, 3600),
+    };
+    assert_eq!(delivery.pace, general);
+    let bank = "Bank".parse::<PartnerName>().unwrap();
+    let expected = PaceOverride {
+        messages_per_connection: Some(number(100)),
+        rate: rate(5, 1),
+        ..PaceOverride::default()
+    };
+    assert_eq!(delivery.partner_paces.len(), 1);
+    assert_eq!(delivery.partner_paces[&bank], expected);
+    let said = |recipient: &str| {
+        let (path, _) = ForwardPath::parse_prefix(recipient).unwrap();
+        delivery.routes.way(&path).unwrap().route.unwrap().pace
+    };
+    assert_eq!(said("<a@example.org>").connections, Some(2));
+    assert_eq!(said("<a@slow.example>").rate, rate(6, 60));
 }
 
 #[track_caller]

@@ -105,6 +105,7 @@ fn works_with_a_message(home: &Home, id: &str) {
     let lines: Vec<_> = list.out.lines().collect();
     assert!(lines[0].starts_with("ID  "), "{list:?}");
     assert!(lines[1].starts_with(id), "{list:?}");
+    assert!(lines[1].contains("B  "), "{list:?}");
     for word in ["in ", "<a@client.example>", "<b@example.org>", "refused"] {
         assert!(lines[1].contains(word), "{word}: {list:?}");
     }
@@ -122,8 +123,17 @@ fn works_with_a_message(home: &Home, id: &str) {
     };
     assert_eq!((listed(&["--held"]), listed(&["--free"])), (1, 0));
     assert_eq!(listed(&["--to-domain", "example.org"]), 1);
-    assert_eq!(listed(&["--to-domain", "client.example"]), 0);
-    assert_eq!(listed(&["--from-domain", "client.example"]), 1);
+    assert_eq!(listed(&["--to", "client.example"]), 0);
+    assert_eq!(listed(&["--to", "*.org"]), 1);
+    assert_eq!(listed(&["--to", "B@example.org"]), 1);
+    assert_eq!(listed(&["--to", "bb@example.org"]), 0);
+    assert_eq!(listed(&["--from", "client.example"]), 1);
+    assert_eq!(listed(&["--from", "a@client.example"]), 1);
+    assert_eq!(listed(&["--from", "<>"]), 0);
+    assert_eq!(listed(&["--older", "1h"]), 0);
+    assert_eq!(listed(&["--newer", "1h"]), 1);
+    assert_eq!(listed(&["--reason", "LOOK"]), 1);
+    assert_eq!(listed(&["--reason", "else"]), 0);
     assert_eq!(listed(&["--limit", "0"]), 0);
     check(
         &home.run(&["queue", "retry", "all"]),
@@ -133,6 +143,7 @@ fn works_with_a_message(home: &Home, id: &str) {
     );
     let shown = home.run(&["queue", "show", id]);
     assert!(shown.out.contains("\nheld      look\n"), "{shown:?}");
+    assert!(shown.out.contains("<b@example.org>  held "), "{shown:?}");
     assert!(
         shown.out.contains("\nwaiting   1 of 1 recipients\n"),
         "{shown:?}"
@@ -167,4 +178,175 @@ fn works_with_a_message(home: &Home, id: &str) {
         "",
     );
     check(&home.run(&["queue", "list"]), 0, "no messages\n", "");
+}
+
+#[test]
+fn messages_are_changed_by_filter_while_the_daemon_runs() {
+    let home = Home::new(RELAY);
+    let (serving, id) = with_message(&home);
+    changes_by_filter(&home, &id);
+    serving.terminate();
+}
+
+#[test]
+fn messages_are_changed_by_filter_while_no_daemon_runs() {
+    let home = Home::new(RELAY);
+    let (serving, id) = with_message(&home);
+    serving.terminate();
+    changes_by_filter(&home, &id);
+}
+
+#[track_caller]
+fn changes_by_filter(home: &Home, id: &str) {
+    let run = |arguments: &[&str]| home.run(&[&["queue"], arguments].concat());
+    let hold = ["hold", "--to", "example.org", "--reason", "audit"];
+    check(
+        &run(&[&hold[..], &["--dry-run"]].concat()),
+        0,
+        "1 message would be held\n",
+        "",
+    );
+    check(&run(&hold), 0, "1 message held\n", "");
+    check(&run(&hold), 0, "0 messages held\n", "");
+    check(
+        &run(&["retry", "--to", "example.org"]),
+        0,
+        "0 messages are due now\n",
+        "",
+    );
+    let shown = run(&["show", "--reason", "audit"]);
+    assert!(
+        shown.out.starts_with(&format!("message   {id}\n")),
+        "{shown:?}"
+    );
+    check(&run(&["show", "--free"]), 0, "no messages\n", "");
+    let released = run(&["release", "--reason", "audit", "--json"]).json();
+    let expected = serde_json::json!({
+        "change": "release", "dry-run": false, "matched": 1, "changed": 1, "complete": true,
+    });
+    assert_eq!(released, expected);
+    check(
+        &run(&["retry", "--from", "client.example"]),
+        0,
+        "1 message is due now\n",
+        "",
+    );
+
+    let summary = run(&["summary"]);
+    let lines: Vec<_> = summary.out.lines().collect();
+    assert!(
+        lines[0].starts_with("DOMAIN       WAITING  HELD  <5m "),
+        "{summary:?}"
+    );
+    assert!(
+        lines[1].starts_with("TOTAL        1        .     1 "),
+        "{summary:?}"
+    );
+    assert!(
+        lines[2].starts_with("example.org  1        .     1 "),
+        "{summary:?}"
+    );
+
+    let usage = |arguments: &[&str], why: &str| {
+        let ran = run(arguments);
+        assert_eq!(ran.status, 2, "{ran:?}");
+        assert!(ran.err.contains(why), "{ran:?}");
+    };
+    usage(&["remove"], "give ids, a filter such as --to, or all");
+    usage(&["remove", id, "--to", "example.org"], "not both");
+    usage(
+        &["remove", "--older", "2"],
+        "a whole number and s, m, h, d or w",
+    );
+    usage(
+        &["remove", "all"],
+        "1 message would be removed: nobody is notified; say --yes",
+    );
+    usage(
+        &["list", "--partner", "Bank", "--to", "example.org"],
+        "cannot be used with",
+    );
+    let nobody = run(&["hold", "--partner", "Bank"]);
+    assert_eq!(nobody.status, 1, "{nobody:?}");
+    assert!(
+        nobody.err.contains("there is no partner \"Bank\""),
+        "{nobody:?}"
+    );
+    check(
+        &run(&["remove", "all", "--yes"]),
+        0,
+        "1 message removed\n",
+        "",
+    );
+    check(&run(&["list"]), 0, "no messages\n", "");
+}
+
+#[test]
+fn what_is_frozen_stays_frozen() {
+    let home = Home::new(RELAY);
+    let run = |arguments: &[&str]| home.run(&[&["queue"], arguments].concat());
+    let serving = home.serve();
+    check(&run(&["frozen"]), 0, "nothing is frozen\n", "");
+    let freeze = run(&["freeze", "*.org", "--reason", "audit"]);
+    check(&freeze, 0, "*.org frozen\n", "");
+    serving.submit("b@example.org");
+    let id = run(&["list", "--json"]).json()["messages"][0]["id"].clone();
+    let shown = run(&["show", id.as_str().unwrap()]);
+    let delayed = "delayed   mail for example.org is frozen by *.org since ";
+    assert!(shown.out.contains(delayed), "{shown:?}");
+    let status = home.run(&["status"]);
+    assert!(
+        status.out.contains("\nfrozen        *.org since "),
+        "{status:?}"
+    );
+    serving.terminate();
+
+    check(
+        &run(&["freeze", "other.example", "--reason", "x"]),
+        0,
+        "other.example frozen\n",
+        "",
+    );
+    let serving = home.serve();
+    let frozen = run(&["frozen", "--json"]).json();
+    let domains: Vec<_> = frozen["frozen"].as_array().unwrap().iter().collect();
+    assert_eq!(domains.len(), 2, "{frozen}");
+    assert_eq!(domains[0]["domain"], "*.org");
+    check(&run(&["thaw", "*.org"]), 0, "*.org thawed\n", "");
+    let again = run(&["thaw", "*.org"]);
+    assert_eq!(again.status, 1, "{again:?}");
+    check(&run(&["thaw", "--all"]), 0, "other.example thawed\n", "");
+    let all = run(&["freeze", "*", "--reason", "x"]);
+    assert_eq!(all.status, 2, "{all:?}");
+    check(
+        &run(&["flush"]),
+        0,
+        "due now, unless it is held or frozen\n",
+        "",
+    );
+    assert_eq!(run(&["destinations"]).status, 0);
+    serving.terminate();
+    assert_eq!(run(&["flush"]).status, 3);
+    assert_eq!(run(&["destinations"]).status, 3);
+}
+
+#[test]
+fn what_was_frozen_and_cannot_be_read_is_told() {
+    let home = Home::new(RELAY);
+    let serving = home.serve();
+    serving.terminate();
+    home.write("queue/frozen.json", "{\"frozen\": [");
+    let serving = home.serve();
+    let status = home.run(&["status"]);
+    assert!(
+        status.out.contains("\nfrozen        TROUBLE: "),
+        "{status:?}"
+    );
+    let frozen = home.run(&["queue", "frozen"]);
+    assert_eq!(
+        (frozen.status, frozen.out.as_str()),
+        (1, "nothing is frozen\n")
+    );
+    assert!(frozen.err.contains("frozen.json.damaged"), "{frozen:?}");
+    serving.terminate();
 }

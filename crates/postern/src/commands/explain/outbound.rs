@@ -1,7 +1,8 @@
 //! Mail that we deliver: where it goes, and what the channel must prove.
 
-use std::fmt;
+use std::{fmt, time::SystemTime};
 
+use postern_admin::{Client, Delay};
 use postern_config::Settings;
 use postern_mail::{Foreign, ForwardPath, Host, TlsWish};
 use postern_outbound::survey::{Survey, survey};
@@ -17,7 +18,7 @@ use crate::{
     cli::{Explain, Party, Wish},
     commands::{live::Live, surveyed::Surveyed, wait_for},
     failure::{Exit, Failure},
-    output, wiring,
+    output, wiring, words,
 };
 
 /// The rule joins with those of a host, and without asking none is known.
@@ -47,6 +48,8 @@ pub(super) struct Outbound {
     survey: Option<Survey>,
     /// What would become of it, by that.
     fate: Option<Fate>,
+    /// What keeps its mail waiting at present; nothing where no daemon runs or nobody was asked.
+    delay: Option<Delay>,
 }
 
 /// What decides on the next hop.
@@ -70,10 +73,13 @@ impl Outbound {
         let wish = question.wish.map_or(TlsWish::Unstated, Wish::wish);
         let mut known = Self::offline(&settings, question, to, &path, wish)?;
         if !question.offline {
-            let found = wait_for(async {
+            let daemon = Client::new(&settings.admin.socket);
+            let (found, delay) = wait_for(async {
                 let live = Live::new(settings, &path, wish)?;
-                Ok(survey(&live.situation, &live.question).await)
+                let found = survey(&live.situation, &live.question).await;
+                Ok((found, delay(&daemon, &path).await))
             })?;
+            known.delay = delay;
             known.requirement = found.requirement.clone();
             known.fate = Some(Fate::of(&found));
             known.survey = Some(found);
@@ -117,6 +123,7 @@ impl Outbound {
             requirement: plan.explanation(),
             survey: None,
             fate: None,
+            delay: None,
         })
     }
 
@@ -124,6 +131,16 @@ impl Outbound {
     pub(super) fn exit(&self) -> Exit {
         self.survey.as_ref().map_or(Exit::Fine, fate::exit)
     }
+}
+
+/// What the running daemon knows of mail to `path`. That none runs, or may be asked, is no reason
+/// to explain nothing: the rules are in the configuration.
+async fn delay(daemon: &Client, path: &ForwardPath) -> Option<Delay> {
+    let ForwardPath::Mailbox(mailbox) = path else {
+        return None;
+    };
+    let delay = daemon.delay(mailbox.host().domain()?).await.ok()?;
+    delay.is_one().then_some(delay)
 }
 
 impl fmt::Display for Outbound {
@@ -157,10 +174,14 @@ impl fmt::Display for Outbound {
         if self.survey.is_none() && self.wish == TlsWish::Required.as_str() {
             f.write_str(REQUIRETLS)?;
         }
-        match &self.fate {
-            Some(fate) => writeln!(f, "\n{}", Foreign::new(&fate.to_string())),
-            None => Ok(()),
+        if let Some(fate) = &self.fate {
+            writeln!(f, "\n{}", Foreign::new(&fate.to_string()))?;
         }
+        let causes = self.delay.iter();
+        for cause in causes.flat_map(|it| words::delay(it, SystemTime::now())) {
+            writeln!(f, "\nwaits: {}", Foreign::new(&cause))?;
+        }
+        Ok(())
     }
 }
 

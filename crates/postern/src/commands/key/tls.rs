@@ -14,9 +14,6 @@ use crate::{
     output,
 };
 
-/// Where the keys of a host that nobody named are published.
-const SOME_HOST: &str = "HOST";
-
 pub(super) fn run(asked: &TlsKey) -> Result<Exit, Failure> {
     check_place(&asked.out)?;
     let kind = kind(asked.kind, asked.bits)?;
@@ -69,8 +66,14 @@ fn refused(bits: u16, right: &str) -> Failure {
 /// The record for each host in lines of a zone file, and the names as `postern csr` takes them.
 fn records(asked: &TlsKey, record: &TlsaRecord) -> Result<(String, String), Failure> {
     if asked.hosts.is_empty() {
-        let line = format!("_25._tcp.{SOME_HOST}. {} IN TLSA {record}\n", TTL.as_secs());
-        return Ok((line, format!(" --name {SOME_HOST}")));
+        let lines = format!(
+            "Its owner is _25._tcp. before the name of the host, and its data are\n\
+             \n\
+             TLSA {record}\n\
+             \n\
+             With --name HOST the whole line would stand here.\n"
+        );
+        return Ok((lines, " --name (the host)".to_owned()));
     }
     let (mut lines, mut names) = (String::new(), String::new());
     for host in &asked.hosts {

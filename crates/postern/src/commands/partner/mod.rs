@@ -71,6 +71,7 @@ fn refused(error: &ClientError) -> Failure {
         | ClientError::Connection { .. }
         | ClientError::TimedOut(_)
         | ClientError::NotUnderstood { .. }
+        | ClientError::BadRequest(_)
         | ClientError::Refused(_) => failure,
     }
 }

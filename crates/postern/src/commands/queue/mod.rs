@@ -1,16 +1,24 @@
 //! `postern queue`: looking at messages and working with them.
 
 mod access;
+mod change;
+mod frozen;
+mod overview;
 mod table;
+mod which;
 
 use std::path::Path;
 
-use postern_admin::{Change, Hold, Listing, Message};
+use postern_admin::{Change, Listing, Message};
 use postern_mail::QueueId;
 
-use self::access::Access;
+use self::{
+    access::Access,
+    change::{Doing, change, remove},
+    which::{Meant, listing, meant},
+};
 use crate::{
-    cli::{Format, List, QueueAction, Which},
+    cli::{ChangeMany, HoldMany, List, QueueAction, Show, Which},
     failure::{Exit, Failure},
     load::whereabouts,
     output,
@@ -22,32 +30,73 @@ const PAGE: usize = 100;
 pub(crate) fn run(config: &Path, action: &QueueAction) -> Result<Exit, Failure> {
     let whereabouts = whereabouts(config)?;
     super::wait_for(async {
-        let queue = Access::open(&whereabouts).await?;
+        let queue = &Access::open(config, &whereabouts).await?;
         match action {
-            QueueAction::List(list) => self::list(&queue, list).await?,
-            QueueAction::Show { id, format } => show(&queue, *id, *format).await?,
-            QueueAction::Retry { which } => retry(&queue, which).await?,
-            QueueAction::Hold { ids, reason } => {
-                let reason = reason.clone();
-                change(&queue, ids, &Change::Hold { reason }, "held").await?;
+            QueueAction::List(asked) => list(queue, asked).await,
+            QueueAction::Show(asked) => show(queue, asked).await,
+            QueueAction::Retry(asked) => {
+                change(queue, asked.meant()?, &asked.doing(Change::Retry)).await
             }
-            QueueAction::Release { ids } => {
-                change(&queue, ids, &Change::Release, "released").await?;
+            QueueAction::Hold(asked) => change(queue, asked.meant()?, &asked.doing()).await,
+            QueueAction::Release(asked) => {
+                change(queue, asked.meant()?, &asked.doing(Change::Release)).await
             }
-            QueueAction::Remove { ids } => change(&queue, ids, &Change::Remove, "removed").await?,
+            QueueAction::Remove(asked) => {
+                let doing = asked.change.doing(Change::Remove);
+                remove(queue, asked.change.meant()?, asked.yes, &doing).await
+            }
+            QueueAction::Flush(asked) => frozen::flush(queue, asked).await,
+            QueueAction::Freeze(asked) => frozen::freeze(queue, asked).await,
+            QueueAction::Thaw(asked) => frozen::thaw(queue, asked).await,
+            QueueAction::Frozen(format) => frozen::frozen(queue, *format).await,
+            QueueAction::Summary(asked) => overview::summary(queue, asked).await,
+            QueueAction::Destinations(format) => overview::destinations(queue, *format).await,
         }
-        Ok(Exit::Fine)
     })
 }
 
-/// Prints page by page: a queue may be larger than memory.
-async fn list(queue: &Access, list: &List) -> Result<(), Failure> {
-    let messages = Messages::new(queue, listing(list));
-    if list.format.json {
-        list_for_programs(messages).await
-    } else {
-        list_for_people(messages).await
+impl ChangeMany {
+    fn meant(&self) -> Result<Meant, Failure> {
+        meant(&self.which, &self.only, self.said.text.as_ref())
     }
+
+    fn doing(&self, change: Change) -> Doing {
+        Doing {
+            change,
+            dry_run: self.dry_run,
+            format: self.format,
+        }
+    }
+}
+
+impl HoldMany {
+    fn meant(&self) -> Result<Meant, Failure> {
+        meant(&self.which, &self.only, self.text.as_ref())
+    }
+
+    fn doing(&self) -> Doing {
+        let reason = self.reason.clone();
+        Doing {
+            change: Change::Hold { reason },
+            dry_run: self.dry_run,
+            format: self.format,
+        }
+    }
+}
+
+/// Prints page by page: a queue may be larger than memory.
+async fn list(queue: &Access, asked: &List) -> Result<Exit, Failure> {
+    let listing = Listing {
+        limit: asked.limit,
+        ..listing(&asked.only, asked.said.text.as_ref())
+    };
+    let messages = Messages::new(queue, listing);
+    if asked.format.json {
+        list_for_programs(messages).await?;
+    } else {
+        list_for_people(messages).await?;
+    }
+    Ok(Exit::Fine)
 }
 
 /// One object, however many pages it takes.
@@ -83,73 +132,63 @@ async fn list_for_people(mut messages: Messages<'_>) -> Result<(), Failure> {
     })
 }
 
-fn listing(list: &List) -> Listing {
-    Listing {
-        hold: match (list.held, list.free) {
-            (true, _) => Some(Hold::Held),
-            (false, true) => Some(Hold::Free),
-            (false, false) => None,
-        },
-        recipient_domain: list.to_domain.clone(),
-        sender_domain: list.from_domain.clone(),
-        after: None,
-        limit: list.limit,
+/// Shows messages one after the other. One that is named by its id is told alone.
+async fn show(queue: &Access, asked: &Show) -> Result<Exit, Failure> {
+    let ids: Vec<_> = asked.ids.iter().copied().map(Which::One).collect();
+    let listing = match meant(&ids, &asked.only, asked.said.text.as_ref())? {
+        Meant::Like(listing) => listing,
+        Meant::Ids(ids) => {
+            for (at, id) in ids.iter().enumerate() {
+                let message = whole(queue, *id).await?;
+                match (asked.format.json, at) {
+                    (true, _) => output::print_json(&message)?,
+                    (false, 0) => output::print(table::show(&message))?,
+                    (false, _) => output::print(format_args!("\n{}", table::show(&message)))?,
+                }
+            }
+            return Ok(Exit::Fine);
+        }
+    };
+    let mut messages = Messages::new(queue, listing);
+    let mut shown = 0;
+    while let Some(page) = messages.next().await? {
+        for found in page {
+            let Some(message) = whole_if_there(queue, found.id).await? else {
+                continue;
+            };
+            if asked.format.json {
+                output::print_json(&message)?;
+            } else {
+                let lead = if shown == 0 { "" } else { "\n" };
+                output::print(format_args!("{lead}{}", table::show(&message)))?;
+            }
+            shown += 1;
+        }
     }
+    if shown == 0 && !asked.format.json {
+        output::print("no messages\n")?;
+    }
+    Ok(Exit::Fine)
 }
 
-async fn show(queue: &Access, id: QueueId, format: Format) -> Result<(), Failure> {
+/// A message with all its recipients.
+async fn whole(queue: &Access, id: QueueId) -> Result<Message, Failure> {
     let mut message = queue.show(id, 0).await?;
     while let Some(from) = message.next_recipient {
         let part = queue.show(id, from).await?;
         message.recipients.extend(part.recipients);
         message.next_recipient = part.next_recipient;
     }
-    if format.json {
-        output::print_json(&message)
-    } else {
-        output::print(table::show(&message))
-    }
+    Ok(message)
 }
 
-async fn retry(queue: &Access, which: &[Which]) -> Result<(), Failure> {
-    if which.contains(&Which::All) {
-        return retry_all(queue).await;
+/// A listed message may have left the queue since.
+async fn whole_if_there(queue: &Access, id: QueueId) -> Result<Option<Message>, Failure> {
+    match whole(queue, id).await {
+        Ok(message) => Ok(Some(message)),
+        Err(failure) if failure.is_negative() => Ok(None),
+        Err(failure) => Err(failure),
     }
-    let one = |which: &Which| match which {
-        Which::All => None,
-        Which::One(id) => Some(*id),
-    };
-    let ids: Vec<_> = which.iter().filter_map(one).collect();
-    change(queue, &ids, &Change::Retry, "due now").await
-}
-
-async fn retry_all(queue: &Access) -> Result<(), Failure> {
-    let free = Listing {
-        hold: Some(Hold::Free),
-        ..Listing::default()
-    };
-    let mut messages = Messages::new(queue, free);
-    let mut due = 0;
-    while let Some(page) = messages.next().await? {
-        for message in page {
-            due += u64::from(queue.change_if_there(message.id, &Change::Retry).await?);
-        }
-    }
-    output::print(format_args!("{due} messages are due now\n"))
-}
-
-/// Does the same to each message. The first that is not there ends it.
-async fn change(
-    queue: &Access,
-    ids: &[QueueId],
-    change: &Change,
-    done: &str,
-) -> Result<(), Failure> {
-    for id in ids {
-        queue.change(*id, change).await?;
-        output::print(format_args!("{id} {done}\n"))?;
-    }
-    Ok(())
 }
 
 /// The messages of a listing, page by page.

@@ -8,7 +8,10 @@ use std::{
 use postern_admin::{Failure, Message, Origin, Recipient, RecipientState, Timestamp};
 use postern_mail::Foreign;
 
-use crate::{output::Table, words::duration};
+use crate::{
+    output::Table,
+    words::{delay, duration, octets},
+};
 
 /// A line for each message.
 pub(super) fn list(messages: &[Message]) -> Table<7> {
@@ -18,7 +21,7 @@ pub(super) fn list(messages: &[Message]) -> Table<7> {
         table.row([
             message.id.to_string(),
             since(message.received_at, now),
-            size(message.octets),
+            octets(message.octets),
             next(message, now),
             message.reverse_path.clone(),
             to(message),
@@ -41,7 +44,7 @@ pub(super) fn show(message: &Message) -> String {
     line("received", &format!("{} ({age} ago)", message.received_at));
     origin(&message.origin, &mut line);
     line("from", &message.reverse_path);
-    line("size", &size(message.octets));
+    line("size", &octets(message.octets));
     if let Some(id) = &message.envelope_id {
         line("envelope", id);
     }
@@ -59,6 +62,12 @@ pub(super) fn show(message: &Message) -> String {
         "waiting",
         &format!("{} of {} recipients", waiting.0, waiting.1),
     );
+    for one in &message.delays {
+        for text in delay(one, now) {
+            line("delayed", &text);
+        }
+    }
+    let is_held = message.hold.is_some();
     let mut table = Table::new([
         "TO",
         "STATE",
@@ -75,9 +84,10 @@ pub(super) fn show(message: &Message) -> String {
         };
         table.row([
             recipient.forward_path.clone(),
-            state(recipient.state).to_owned(),
+            state(recipient.state, is_held).to_owned(),
             recipient
                 .next_attempt
+                .filter(|_| !is_held)
                 .map_or_else(String::new, |next| until(next, now)),
             recipient.attempts.to_string(),
             told.to_owned(),
@@ -141,7 +151,7 @@ fn last_failure(recipient: &Recipient) -> Option<&Failure> {
     recipient.last_failure.as_ref()
 }
 
-fn failure(failure: &Failure) -> String {
+pub(super) fn failure(failure: &Failure) -> String {
     match &failure.host {
         // A reply tells its codes itself.
         Some(host) => format!("{host} said: {}", failure.text),
@@ -149,47 +159,24 @@ fn failure(failure: &Failure) -> String {
     }
 }
 
-fn state(state: RecipientState) -> &'static str {
+/// A list says the same of a held message.
+fn state(state: RecipientState, is_held: bool) -> &'static str {
     match state {
+        RecipientState::Waiting if is_held => "held",
         RecipientState::Waiting => "waiting",
         RecipientState::Delivered => "delivered",
         RecipientState::Bounced => "bounced",
     }
 }
 
-fn since(then: Timestamp, now: SystemTime) -> String {
+pub(super) fn since(then: Timestamp, now: SystemTime) -> String {
     let age = now.duration_since(then.system_time());
     duration(age.unwrap_or_default())
 }
 
-fn until(then: Timestamp, now: SystemTime) -> String {
+pub(super) fn until(then: Timestamp, now: SystemTime) -> String {
     match then.system_time().duration_since(now) {
         Ok(wait) if wait >= Duration::from_secs(1) => format!("in {}", duration(wait)),
         Ok(_) | Err(_) => "now".to_owned(),
-    }
-}
-
-fn size(octets: u64) -> String {
-    const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    let unit = UNITS.iter().find(|(size, _)| octets >= *size);
-    unit.map_or_else(
-        || format!("{octets}B"),
-        |(size, name)| {
-            let tenths = octets.saturating_mul(10) / size;
-            format!("{}.{}{name}", tenths / 10, tenths % 10)
-        },
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_have_one_decimal() {
-        assert_eq!(size(1023), "1023B");
-        assert_eq!(size(1536), "1.5KiB");
-        assert_eq!(size(50 << 20), "50.0MiB");
-        assert_eq!(size(4 << 40), "4096.0GiB");
     }
 }

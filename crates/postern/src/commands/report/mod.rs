@@ -89,6 +89,7 @@ fn refused(error: &ClientError) -> Failure {
     let failure = Failure::new("reports", error);
     match error {
         ClientError::NoSuchReport(_) => failure.negative(),
+        ClientError::BadRequest(_) => failure.usage(),
         ClientError::NoSuchMessage(_)
         | ClientError::NoSuchPartner(_)
         | ClientError::NotRunning { .. }

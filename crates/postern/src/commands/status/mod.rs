@@ -15,6 +15,7 @@ use crate::{
     load::whereabouts,
     output::{self, Table},
     signing_keys,
+    words::{self, octets},
 };
 
 pub(crate) fn run(config: &Path, format: Format) -> Result<Exit, Failure> {
@@ -62,7 +63,8 @@ fn text(status: &Status) -> String {
         &match &queue.health {
             QueueHealth::Good => "takes mail".to_owned(),
             QueueHealth::Full { available, reserve } => {
-                format!("takes no mail: {available} octets are free, {reserve} are kept back")
+                let (available, reserve) = (octets(*available), octets(*reserve));
+                format!("takes no mail: {available} are free on the disk, {reserve} are kept back")
             }
             QueueHealth::Poisoned { reason } => format!("out of service: {reason}"),
         },
@@ -74,14 +76,24 @@ fn text(status: &Status) -> String {
             queue.messages, queue.held, queue.in_delivery
         ),
     );
+    if let Some(loading) = queue.loading {
+        line("reading", &words::loading(loading));
+    }
     line(
         "since start",
         &format!("{} accepted, {} damaged", queue.accepted, queue.damaged),
     );
-    line(
-        "destinations",
-        &format!("{} being served", status.destinations),
-    );
+    line("destinations", &destinations(status));
+    for frozen in &status.freezer.frozen {
+        let (since, reason) = (frozen.since, &frozen.reason);
+        line(
+            "frozen",
+            &format!("{} since {since}: {reason}", frozen.domain),
+        );
+    }
+    if let Some(trouble) = &status.freezer.trouble {
+        line("frozen", &format!("TROUBLE: {trouble}"));
+    }
     for (name, value) in protection::lines(&status.protection) {
         line(name, &value);
     }
@@ -106,6 +118,16 @@ fn text(status: &Status) -> String {
     section(&mut text, &certificates::table(&status.certificates));
     section(&mut text, &signing_keys::table(&status.authentication.keys));
     text
+}
+
+fn destinations(status: &Status) -> String {
+    let served = format!("{} being served", status.destinations);
+    match status.destinations_down {
+        0 => served,
+        down => {
+            format!("{served}, {down} cannot be reached: see `postern queue destinations`")
+        }
+    }
 }
 
 /// A table below what was said, if there is something in it.

@@ -1,6 +1,7 @@
 //! What the daemon shows of itself through the control interface, read off the values that
 //! decide: nothing is worked out anew.
 
+mod destinations;
 mod nearest;
 mod partners;
 mod protection;
@@ -14,6 +15,7 @@ use postern_admin::Timestamp;
 use postern_policy::Policy;
 use rustls_pki_types::UnixTime;
 
+pub(super) use self::destinations::{delay, destinations};
 use super::holdings::Holdings;
 
 /// What a view is made of.

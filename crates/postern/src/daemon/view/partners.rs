@@ -2,13 +2,14 @@
 
 use postern_admin::{
     BreakGlassStatus, CertificateExpiry, DirectionLine, FailureReason, Measured, NoSuchPartner,
-    Partner, PartnerDirection, PartnerLine, PartnerPage, Readiness, ReadinessVerdict,
+    Partner, PartnerDirection, PartnerDomains, PartnerLine, PartnerPage, Readiness,
+    ReadinessVerdict,
 };
 use postern_policy::{ChannelLevel, Dane, Direction, Exclusivity, IdentityTerms, PartnerName};
 use postern_reports::ledger::{self, PartnerStanding};
 
 use super::{View, nearest::nearest};
-use crate::words;
+use crate::{whose::partner_domains, words};
 
 /// The most partners in one answer.
 const PAGE: usize = 500;
@@ -29,11 +30,7 @@ impl View<'_> {
         let parsed: Option<PartnerName> = name.parse().ok();
         let found = parsed.and_then(|name| self.policy.partner(&name));
         let Some(partner) = found else {
-            let names = self.policy.partners().map(|it| it.name().as_str());
-            return Err(NoSuchPartner {
-                name: name.to_owned(),
-                nearest: nearest(name, names),
-            });
+            return Err(self.no_such_partner(name));
         };
         let strings = |patterns: &[postern_mail::DomainPattern]| {
             patterns.iter().map(ToString::to_string).collect()
@@ -49,6 +46,22 @@ impl View<'_> {
             outbound: direction(Direction::Outbound),
             inbound: direction(Direction::Inbound),
         })
+    }
+
+    /// Which domains the partner's mail is for.
+    pub(in super::super) fn partner_domains(
+        &self,
+        name: &str,
+    ) -> Result<PartnerDomains, NoSuchPartner> {
+        partner_domains(self.policy, name).ok_or_else(|| self.no_such_partner(name))
+    }
+
+    fn no_such_partner(&self, name: &str) -> NoSuchPartner {
+        let names = self.policy.partners().map(|it| it.name().as_str());
+        NoSuchPartner {
+            name: name.to_owned(),
+            nearest: nearest(name, names),
+        }
     }
 
     fn standings(&self, partner: &postern_policy::Partner) -> Vec<PartnerStanding> {
