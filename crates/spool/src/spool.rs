@@ -58,7 +58,7 @@ pub trait Spool: Send + Sync + fmt::Debug {
     }
 
     /// Changes whenever a message may have become due earlier than [`Spool::next_due`] last
-    /// said: on arrival, on release, when a claim ends.
+    /// said: on arrival, on release, when a claim ends with somebody still to be delivered to.
     fn changes(&self) -> watch::Receiver<u64>;
 
     /// When the next recipient that nobody has claimed is due; perhaps in the past.
@@ -97,7 +97,7 @@ pub trait Spool: Send + Sync + fmt::Debug {
     fn hasten(&self, domain: &Domain) -> usize;
 
     /// How much waits for which recipient domain, in no order. It reads no disk and takes some
-    /// ten milliseconds for a hundred thousand messages, during which the queue goes on.
+    /// tenths of a second for a million messages, during which the queue goes on.
     fn census(&self) -> Vec<DomainCensus>;
 
     /// Keeps a message from being claimed until it is released.

@@ -17,7 +17,7 @@ use crate::{
     Claim, Content, RecipientIndex, ReservedId, Settled, Settlement, SpoolError,
     claim::{Lease, Lessor},
     message::{ContentPlace, Message},
-    time::{self, Millis},
+    time::{self, Millis, NEVER},
 };
 
 /// A message that was taken and whose record is to be read. Given up, it is due again.
@@ -196,7 +196,15 @@ fn add(write: &mut Write, submissions: Vec<Prepared>) -> Vec<QueueId> {
 
 impl Lessor for Shared {
     fn give_back(&self, id: QueueId, recipients: &[RecipientIndex]) {
-        self.index().give_back(id, recipients);
-        self.notify();
+        let earlier = {
+            let mut index = self.index();
+            let before = index.next_due().unwrap_or(NEVER);
+            index.give_back(id, recipients);
+            index.next_due().is_some_and(|due| due < before)
+        };
+        // Most claims end because their message is delivered: then there is nothing to tell.
+        if earlier {
+            self.notify();
+        }
     }
 }

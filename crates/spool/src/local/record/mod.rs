@@ -98,7 +98,8 @@ pub(crate) enum RecordError {
 /// The record of a content, of which `checksum` is the XXH3-64.
 pub(crate) fn content(id: QueueId, pieces: &[Bytes], checksum: u64, seed: Seed) -> Bytes {
     let length = pieces.iter().map(Bytes::len).sum();
-    let mut record = start(Kind::Content, id, 0, length, checksum, seed);
+    let mut record = Vec::with_capacity(HEADER + length);
+    record.extend_from_slice(&header(Kind::Content, id, 0, length, checksum, seed));
     for piece in pieces {
         record.extend_from_slice(piece);
     }
@@ -107,46 +108,58 @@ pub(crate) fn content(id: QueueId, pieces: &[Bytes], checksum: u64, seed: Seed) 
 
 /// The record of a message.
 pub(crate) fn message(id: QueueId, message: &Message, seed: Seed) -> Bytes {
+    /// What a message for one recipient takes as a rule.
+    const USUAL: usize = 512;
     let summary = Summary {
         due: message.next_due(),
         held: message.hold.is_some(),
     };
+    let mut record = Vec::with_capacity(USUAL);
+    record.extend_from_slice(&[0; HEADER]);
     // Serialising fails only where a `Serialize` says so or memory is short; ours never do. An
-    // empty body would be found damaged when read, which loses nothing silently.
-    let mut body = postcard::to_stdvec(&summary).unwrap_or_default();
-    body = postcard::to_extend(message, body).unwrap_or_default();
-    let mut record = start(
-        Kind::Message,
-        id,
-        message.revision,
-        body.len(),
-        xxh3_64(&body),
-        seed,
-    );
-    record.extend_from_slice(&body);
+    // empty record would be found damaged when read, which loses nothing silently.
+    record = postcard::to_extend(&summary, record).unwrap_or_default();
+    record = postcard::to_extend(message, record).unwrap_or_default();
+    if let Some((head, body)) = record.split_first_chunk_mut::<HEADER>() {
+        let checksum = xxh3_64(body);
+        let revision = message.revision;
+        *head = header(Kind::Message, id, revision, body.len(), checksum, seed);
+    }
     record.into()
 }
 
-fn start(
+fn header(
     kind: Kind,
     id: QueueId,
     revision: u32,
     length: usize,
     body_checksum: u64,
     seed: Seed,
-) -> Vec<u8> {
-    let mut record = Vec::with_capacity(HEADER + length);
-    record.extend_from_slice(&MAGIC);
-    record.extend_from_slice(&[kind as u8, VERSION]);
-    record.extend_from_slice(&id.to_octets());
-    record.extend_from_slice(&u64::from(revision).to_le_bytes());
+) -> [u8; HEADER] {
+    let mut header = [0; HEADER];
+    let mut rest = header.as_mut_slice();
+    put(&mut rest, &MAGIC);
+    put(&mut rest, &[kind as u8, VERSION]);
+    put(&mut rest, &id.to_octets());
+    put(&mut rest, &u64::from(revision).to_le_bytes());
     // Settings bound a record to 16 MiB, and an envelope is far below 4 GiB.
-    record.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
-    let checksum = checksum(&record, body_checksum);
-    record.extend_from_slice(&checksum.to_le_bytes());
-    let seal = xxh3_64_with_seed(&record, seed.0);
-    record.extend_from_slice(&seal.to_le_bytes());
-    record
+    put(
+        &mut rest,
+        &u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes(),
+    );
+    let (checked, mut rest) = header.split_at_mut(CHECKED);
+    put(&mut rest, &checksum(checked, body_checksum).to_le_bytes());
+    let (sealed, mut rest) = header.split_at_mut(SEALED);
+    put(&mut rest, &xxh3_64_with_seed(sealed, seed.0).to_le_bytes());
+    header
+}
+
+/// Writes `octets` to the front of `rest`, which then begins behind them.
+fn put(rest: &mut &mut [u8], octets: &[u8]) {
+    if let Some((front, behind)) = std::mem::take(rest).split_at_mut_checked(octets.len()) {
+        front.copy_from_slice(octets);
+        *rest = behind;
+    }
 }
 
 fn checksum(header: &[u8], body_checksum: u64) -> u64 {
