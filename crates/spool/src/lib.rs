@@ -73,7 +73,11 @@
 //!   opening, and is reported ([`Opened::quarantined`]).
 //! - **Duplicates** arise only where a crash came between the next hop's `250` and the settling
 //!   (RFC 5321 §4.5.3.2.6), or where a removal itself was damaged on disk.
-//! - **Memory is bounded by [`Settings`]** and by some hundred octets for each message that waits.
+//! - **Memory is bounded by [`Settings`]** and by some 150 octets for each message that waits.
+//! - **Nobody takes all.** Recipient domains take turns in [`Spool::claim`], new mail goes before
+//!   retries, and one of five is a retry all the same.
+//! - **A large queue opens at once** and is read while it works ([`Figures::loading`]); what has not
+//!   been read yet is found by name and in lists all the same.
 //!
 //! # What does not
 //! - A journal that lost its end, as opposed to having it damaged, looks like one that was
