@@ -1,0 +1,398 @@
+//! Who sits at the ends of connections: senders and our reception, our deliveries and next hops.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use postern_mail::{EnhancedStatusCode, ForwardPath, Host, Reply, ReplyCode};
+use postern_policy::{Consequence, MailClaim};
+use postern_smtp::server::{Answer, Question, ServerSession, StartTls};
+use postern_spool::{ClaimedRecipient, ContentWriter, ReservedId, Spool as _};
+use postern_tls::NotSecured;
+
+use super::{
+    caller::{Caller, Letter},
+    cast::{CAST, Destination, Face, destination},
+    core::Core,
+    host::at_once,
+    ledger::{Key, may_carry},
+    link::Port,
+    listener::{Desk, Handshakes, Listener, Reaction},
+    mutation::Mutation,
+};
+
+/// What stands in every line of content, so that it is known wherever it crosses.
+pub(crate) const MARK: &str = "the-content-of-a-letter";
+
+#[derive(Debug)]
+pub(crate) enum End {
+    Sender(Box<Sender>),
+    Reception(Box<Reception>),
+    Carrier(Box<Carrier>),
+    Peer(Box<Peer>),
+}
+
+impl End {
+    /// Whether it is on our machine.
+    pub(crate) fn is_ours(&self) -> bool {
+        matches!(self, Self::Reception(_) | Self::Carrier(_))
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Sender(sender) => sender.caller.deadline(),
+            Self::Reception(reception) => reception.listener.deadline(),
+            Self::Carrier(carrier) => carrier.caller.deadline(),
+            Self::Peer(peer) => {
+                let own = peer.listener.deadline().into_iter();
+                own.chain(peer.said_at).min()
+            }
+        }
+    }
+
+    pub(crate) fn run(&mut self, port: &mut Port, core: &mut Core) {
+        match self {
+            Self::Sender(sender) => sender.run(port, core),
+            Self::Reception(reception) => reception.run(port, core),
+            Self::Carrier(carrier) => carrier.run(port, core),
+            Self::Peer(peer) => peer.run(port, core),
+        }
+    }
+}
+
+/// Somebody who has mail for us.
+#[derive(Debug)]
+pub(crate) struct Sender {
+    pub(crate) caller: Caller,
+    pub(crate) errand: usize,
+    pub(crate) number: u32,
+    pub(crate) told: bool,
+}
+
+impl Sender {
+    fn run(&mut self, port: &mut Port, core: &mut Core) {
+        self.caller.run(port, core.instant());
+        if let Some(outcome) = self.caller.take_outcome() {
+            self.told = true;
+            core.errand_returns(self.errand, self.number, Some(&outcome));
+        } else if port.closed && !self.told {
+            self.told = true;
+            core.errand_returns(self.errand, self.number, None);
+        }
+    }
+}
+
+/// Our end of a session with a sender.
+#[derive(Debug)]
+pub(crate) struct Reception {
+    pub(crate) listener: Listener,
+    pub(crate) intake: Intake,
+}
+
+#[derive(Debug)]
+pub(crate) struct Intake {
+    pub(crate) link: u32,
+    /// What the client showed in its handshake; `None` in clear.
+    pub(crate) shown: Option<Face>,
+    writer: Option<(ReservedId, ContentWriter)>,
+    seen: Vec<u8>,
+}
+
+impl Reception {
+    pub(crate) fn new(link: u32) -> Self {
+        let handshakes = Handshakes::Succeed(Face::SelfSigned);
+        Self {
+            listener: Listener::new("mx.postern.example", StartTls::Offered, handshakes, false),
+            intake: Intake {
+                link,
+                shown: None,
+                writer: None,
+                seen: Vec::new(),
+            },
+        }
+    }
+
+    fn run(&mut self, port: &mut Port, core: &mut Core) {
+        let now = core.instant();
+        let intake = &mut self.intake;
+        self.listener
+            .run(port, now, &mut AtReception { intake, core });
+    }
+}
+
+struct AtReception<'a> {
+    intake: &'a mut Intake,
+    core: &'a mut Core,
+}
+
+impl AtReception<'_> {
+    /// What reception asks the policy, and the queue, at `MAIL`.
+    fn mail(
+        &self,
+        mail: &postern_smtp::command::MailCommand,
+        session: &ServerSession,
+    ) -> Result<(), Reply> {
+        let helo = session.hello().map(|hello| hello.name().clone());
+        let claim = MailClaim {
+            reverse_path: &mail.reverse_path,
+            helo: helo.as_ref().and_then(Host::domain),
+        };
+        let evidence = self.intake.shown.and_then(|face| CAST.client(face));
+        let security = evidence.ok_or(&NotSecured::NotUsed);
+        let verdict = CAST.policy.judge_mail(&claim, None, security, CAST.now);
+        if let Consequence::Refuse(reply) = verdict.consequence()
+            && self.core.mutation != Some(Mutation::SenderUnjudged)
+        {
+            return Err(reply.clone());
+        }
+        let host = self.core.host.as_ref().ok_or_else(later)?;
+        host.spool
+            .admit(mail.size.unwrap_or(0))
+            .map_err(|_| later())
+    }
+
+    fn open(&mut self) -> Result<(), Reply> {
+        let host = self.core.host.as_ref().ok_or_else(later)?;
+        self.intake.seen.clear();
+        self.intake.writer = Some((host.spool.reserve_id(), host.spool.content()));
+        Ok(())
+    }
+}
+
+impl Desk for AtReception<'_> {
+    fn ask(&mut self, question: Question, session: &ServerSession) -> Reaction {
+        Reaction::Answer(Answer::from(match question {
+            Question::Mail(mail) => self.mail(&mail, session),
+            Question::Rcpt(rcpt) => match rcpt.recipient.domain() {
+                Some(domain) if destination(domain.as_str()).is_some() => Ok(()),
+                Some(_) | None => Err(never()),
+            },
+            Question::Content => self.open(),
+            Question::Message(message) => {
+                let Some((id, writer)) = self.intake.writer.take() else {
+                    return Reaction::Answer(Answer::Refuse(later()));
+                };
+                let seen = Bytes::from(std::mem::take(&mut self.intake.seen));
+                let (link, shown) = (self.intake.link, self.intake.shown);
+                return self
+                    .core
+                    .keep(link, shown, id, writer, &message.envelope, &seen);
+            }
+        }))
+    }
+
+    fn content(&mut self, octets: Bytes) -> Result<(), Reply> {
+        let (_, writer) = self.intake.writer.as_mut().ok_or_else(later)?;
+        self.intake.seen.extend_from_slice(&octets);
+        at_once(writer.write(octets)).map_err(|_| later())
+    }
+
+    fn abandon(&mut self) {
+        self.intake.writer = None;
+    }
+
+    fn secured(&mut self, face: Face) {
+        self.intake.shown = Some(face);
+    }
+}
+
+/// Our end of a session with a next hop.
+#[derive(Debug)]
+pub(crate) struct Carrier {
+    pub(crate) caller: Caller,
+    pub(crate) link: u32,
+    pub(crate) errand: Carriage,
+    pub(crate) told: bool,
+}
+
+/// A part of a message that goes to one destination.
+#[derive(Debug, Clone)]
+pub(crate) struct Carriage {
+    pub(crate) attempt: u64,
+    pub(crate) key: Key,
+    pub(crate) recipients: Vec<ClaimedRecipient>,
+    pub(crate) to: &'static Destination,
+    pub(crate) letter: Letter,
+}
+
+impl Carrier {
+    fn run(&mut self, port: &mut Port, core: &mut Core) {
+        self.caller.run(port, core.instant());
+        self.watch(&port.output, core);
+        if let Some(outcome) = self.caller.take_outcome() {
+            self.told = true;
+            core.carriage_returns(self.link, &self.errand, Some(outcome));
+        } else if port.closed && !self.told {
+            self.told = true;
+            core.carriage_returns(self.link, &self.errand, None);
+        }
+    }
+
+    /// Nothing of a message crosses a channel that is not what it has to be.
+    fn watch(&self, output: &[u8], core: &mut Core) {
+        let wish = self.errand.letter.envelope.tls_wish;
+        if may_carry(Some(self.errand.to), wish, self.caller.shown) {
+            return;
+        }
+        let crosses = |mark: &[u8]| output.windows(mark.len()).any(|octets| octets == mark);
+        if crosses(b"MAIL FROM") || crosses(MARK.as_bytes()) {
+            let (key, to, shown) = (self.errand.key, self.errand.to, self.caller.shown);
+            core.ledger.violate(format!(
+                "{key:?} for {} crosses connection {} on a channel that showed {shown:?}",
+                to.domain, self.link
+            ));
+        }
+    }
+}
+
+/// A next hop.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) listener: Listener,
+    pub(crate) link: u32,
+    pub(crate) manners: Manners,
+    content: Vec<u8>,
+    /// When the answer to the end of content is given, where that takes a while.
+    said_at: Option<Instant>,
+}
+
+/// How a next hop behaves on one connection.
+#[derive(Debug, Clone)]
+pub(crate) struct Manners {
+    pub(crate) starttls: StartTls,
+    pub(crate) handshakes: Handshakes,
+    pub(crate) bare: bool,
+    pub(crate) greeting: Option<Reply>,
+    pub(crate) mail: Option<Reply>,
+    pub(crate) rcpt: Option<Reply>,
+    pub(crate) data: Option<Reply>,
+    pub(crate) dot: Dot,
+}
+
+/// What a next hop does at the end of content.
+#[derive(Debug, Clone)]
+pub(crate) enum Dot {
+    Keep,
+    Refuse(Reply),
+    /// It breaks off without a word, with the message or without it.
+    Hang {
+        keeps: bool,
+    },
+    /// It keeps the message, and says so after so many milliseconds.
+    KeepSlowly(u64),
+}
+
+impl Peer {
+    pub(crate) fn new(link: u32, to: &Destination, manners: Manners) -> Self {
+        let Manners {
+            starttls,
+            handshakes,
+            bare,
+            ..
+        } = manners;
+        let mut listener = Listener::new(to.host, starttls, handshakes, bare);
+        if let Some(reply) = manners.greeting.clone() {
+            listener.turn_away(reply);
+        }
+        Self {
+            listener,
+            link,
+            manners,
+            content: Vec::new(),
+            said_at: None,
+        }
+    }
+
+    fn run(&mut self, port: &mut Port, core: &mut Core) {
+        let now = core.instant();
+        if self.said_at.is_some_and(|at| now >= at) {
+            self.said_at = None;
+            self.listener.answer(Answer::Accept);
+        }
+        let (manners, content, said_at) = (&self.manners, &mut self.content, &mut self.said_at);
+        let mut desk = AtPeer {
+            link: self.link,
+            manners,
+            content,
+            said_at,
+            core,
+        };
+        self.listener.run(port, now, &mut desk);
+    }
+}
+
+struct AtPeer<'a> {
+    link: u32,
+    manners: &'a Manners,
+    content: &'a mut Vec<u8>,
+    said_at: &'a mut Option<Instant>,
+    core: &'a mut Core,
+}
+
+impl AtPeer<'_> {
+    fn rcpt(&mut self, path: &ForwardPath) -> Result<(), Reply> {
+        let name = path.mailbox().map(|mailbox| mailbox.local_part().as_str());
+        if name.is_some_and(|name| name.starts_with("refused")) {
+            return Err(never());
+        }
+        match &self.manners.rcpt {
+            Some(reply) if self.core.random.chance(50) => Err(reply.clone()),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+impl Desk for AtPeer<'_> {
+    fn ask(&mut self, question: Question, _: &ServerSession) -> Reaction {
+        let unless = |refusal: &Option<Reply>| refusal.clone().map_or(Ok(()), Err);
+        Reaction::Answer(Answer::from(match question {
+            Question::Mail(_) => unless(&self.manners.mail),
+            Question::Rcpt(rcpt) => self.rcpt(&rcpt.recipient.forward_path),
+            Question::Content => {
+                self.content.clear();
+                unless(&self.manners.data)
+            }
+            Question::Message(message) => {
+                let content = std::mem::take(self.content);
+                let keeps = !matches!(
+                    self.manners.dot,
+                    Dot::Refuse(_) | Dot::Hang { keeps: false }
+                );
+                if keeps {
+                    self.core
+                        .ledger
+                        .takes(self.link, &message.envelope, &content);
+                }
+                match &self.manners.dot {
+                    Dot::Keep => Ok(()),
+                    Dot::Refuse(reply) => Err(reply.clone()),
+                    Dot::Hang { .. } => return Reaction::Hang,
+                    Dot::KeepSlowly(millis) => {
+                        *self.said_at = Some(self.core.instant_in(*millis));
+                        return Reaction::Later;
+                    }
+                }
+            }
+        }))
+    }
+
+    fn content(&mut self, octets: Bytes) -> Result<(), Reply> {
+        self.content.extend_from_slice(&octets);
+        Ok(())
+    }
+
+    fn abandon(&mut self) {
+        self.content.clear();
+    }
+
+    fn secured(&mut self, _: Face) {}
+}
+
+pub(crate) fn later() -> Reply {
+    let status = EnhancedStatusCode::transient(3, 0);
+    Reply::new(ReplyCode::LOCAL_ERROR, "not now").with_status(status)
+}
+
+pub(crate) fn never() -> Reply {
+    let status = EnhancedStatusCode::permanent(1, 1);
+    Reply::new(ReplyCode::UNAVAILABLE, "no such mailbox").with_status(status)
+}

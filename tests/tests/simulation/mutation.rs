@@ -1,0 +1,78 @@
+//! Mistakes that are made on purpose, to show that the invariants can fail.
+
+use std::{fmt, str::FromStr};
+
+/// One mistake in the simulated Postern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mutation {
+    /// 250 is said when the message has been given to the queue, not when it is on disk.
+    AcknowledgedBeforeSync,
+    /// The disk says that it has synced and has not.
+    SyncLies,
+    /// The channel to a next hop is used whatever the policy says of it.
+    VerdictIgnored,
+    /// The policy is not asked who may speak for a partner.
+    SenderUnjudged,
+    /// What was delivered is not recorded.
+    SettlementDropped,
+    /// A cut between the end of content and its reply counts as delivered.
+    CutTakenForSuccess,
+    /// What became of recipients is recorded a second time.
+    SettledAgain,
+    /// Whoever is given up is forgotten without a notice.
+    NoticeForgotten,
+    /// A failed attempt is recorded without another one.
+    NeverTriedAgain,
+    /// Content loses its last line on the way to the next hop.
+    ContentCut,
+    /// The queue is asked anew for what is due whatever happens, and never told to stop.
+    TimersPileUp,
+}
+
+impl Mutation {
+    pub(crate) const ALL: [Self; 11] = [
+        Self::AcknowledgedBeforeSync,
+        Self::SyncLies,
+        Self::VerdictIgnored,
+        Self::SenderUnjudged,
+        Self::SettlementDropped,
+        Self::CutTakenForSuccess,
+        Self::NoticeForgotten,
+        Self::NeverTriedAgain,
+        Self::ContentCut,
+        Self::SettledAgain,
+        Self::TimersPileUp,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::AcknowledgedBeforeSync => "acknowledged-before-sync",
+            Self::SyncLies => "sync-lies",
+            Self::VerdictIgnored => "verdict-ignored",
+            Self::SenderUnjudged => "sender-unjudged",
+            Self::SettlementDropped => "settlement-dropped",
+            Self::CutTakenForSuccess => "cut-taken-for-success",
+            Self::NoticeForgotten => "notice-forgotten",
+            Self::NeverTriedAgain => "never-tried-again",
+            Self::ContentCut => "content-cut",
+            Self::SettledAgain => "settled-again",
+            Self::TimersPileUp => "timers-pile-up",
+        }
+    }
+}
+
+impl fmt::Display for Mutation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Mutation {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let mut all = Self::ALL.into_iter();
+        let found = all.find(|mutation| mutation.name() == name);
+        found.ok_or_else(|| format!("there is no mutation {name}"))
+    }
+}
