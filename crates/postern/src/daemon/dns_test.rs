@@ -11,7 +11,7 @@ use std::{
 };
 
 use postern_admin::DnsStatus;
-use postern_dns::{Resolver, SelfTest};
+use postern_dns::{Cause, Dns, LookupError, Name, Resolver, SelfTest};
 use tokio::task::JoinHandle;
 
 /// How long after a test that failed there is another one.
@@ -64,9 +64,20 @@ impl DnsTest {
         let finding = self.finding.clone();
         self.running = Some(tokio::spawn(async move {
             let test = resolver.self_test().await;
-            let found = status(&test, SystemTime::now());
+            let silent = match &test {
+                SelfTest::Off => silence(&*resolver).await,
+                SelfTest::NoServers(_) | SelfTest::Servers(_) => None,
+            };
+            let now = SystemTime::now();
+            let found = silent.map_or_else(
+                || status(&test, now),
+                |text| DnsStatus::Trouble {
+                    text,
+                    tested: now.into(),
+                },
+            );
             if is_news(&finding.status(), &found) {
-                tell(&test);
+                tell(&test, &found);
             }
             finding.set(found);
         }));
@@ -104,13 +115,29 @@ fn is_news(before: &DnsStatus, found: &DnsStatus) -> bool {
     text(before) != text(found)
 }
 
-fn tell(test: &SelfTest) {
-    match test {
+/// Without validation the test asks nobody. That no name server answers stops mail all the same,
+/// so one question is asked whose answer does not matter, whatever it is.
+async fn silence(dns: &dyn Dns) -> Option<String> {
+    let name = "arpa".parse::<Name>().ok()?;
+    let Err(LookupError::Temporary(failure)) = dns.mx(&name).await else {
+        return None;
+    };
+    matches!(failure.cause, Cause::Timeout | Cause::Network).then(|| {
+        format!(
+            "no name server answers ({failure}): every look-up fails, and mail that needs one \
+             waits; see whether they run and may be reached from here"
+        )
+    })
+}
+
+fn tell(test: &SelfTest, found: &DnsStatus) {
+    match (test, found) {
+        (SelfTest::Off, DnsStatus::Trouble { text, .. }) => tracing::error!("{text}"),
         // The configuration was warned of when it was read.
-        SelfTest::Off => tracing::info!("{test}"),
-        SelfTest::NoServers(_) => tracing::error!("{test}"),
-        SelfTest::Servers(_) if test.is_passed() => tracing::info!("{test}"),
-        SelfTest::Servers(_) => tracing::error!("{test}"),
+        (SelfTest::Off, DnsStatus::NotTested | DnsStatus::Good { .. }) => tracing::info!("{test}"),
+        (SelfTest::NoServers(_), _) => tracing::error!("{test}"),
+        (SelfTest::Servers(_), _) if test.is_passed() => tracing::info!("{test}"),
+        (SelfTest::Servers(_), _) => tracing::error!("{test}"),
     }
 }
 
@@ -125,7 +152,7 @@ fn status(test: &SelfTest, now: SystemTime) -> DnsStatus {
 
 #[cfg(test)]
 mod tests {
-    use postern_dns::{Servers, Settings};
+    use postern_dns::{Servers, Settings, Validation};
 
     use super::*;
 
@@ -153,6 +180,23 @@ mod tests {
         check(&good, tested + AGAIN, false);
         assert!(is_news(&failed, &good) && is_news(&DnsStatus::NotTested, &failed));
         assert!(!is_news(&failed, &trouble(tested + AGAIN)));
+    }
+
+    #[tokio::test]
+    async fn silent_servers_are_told_of_without_validation() {
+        let settings = Settings {
+            servers: Servers::At(vec!["127.0.0.1:1".parse().unwrap()]),
+            validation: Validation::Off,
+            ..Settings::default()
+        };
+        let resolver = Arc::new(Resolver::new(&settings).unwrap());
+        let mut test = DnsTest::default();
+        test.begin(resolver);
+        test.running.take().unwrap().await.unwrap();
+        let DnsStatus::Trouble { text, .. } = test.finding().status() else {
+            panic!("{test:?}");
+        };
+        assert!(text.contains("no name server answers"), "{text}");
     }
 
     #[tokio::test]
