@@ -1,12 +1,15 @@
 //! Puts the same work on Postern and its peers, and tells what it cost them.
 
+use std::fs;
 use std::io::{self, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use postern_bench::run::{self, Figures};
+use postern_bench::comparison::{Comparison, Plan};
 use postern_bench::subject::SubjectName;
-use postern_bench::workload::{Workload, WorkloadName};
+use postern_bench::workload::{Activity, Workload, WorkloadName};
+use postern_bench::{instructions, run, subject};
 use postern_tests::fault::Fault;
 
 #[derive(Parser)]
@@ -18,11 +21,29 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Does one workload with one subject and tells all its figures.
+    /// Does all workloads with all subjects, and prints the table of medians.
+    Compare {
+        /// Who takes part.
+        #[arg(long, value_delimiter = ',', default_values_t = SubjectName::ALL)]
+        subjects: Vec<SubjectName>,
+        /// What is done.
+        #[arg(long, value_delimiter = ',', default_values_t = WorkloadName::ALL)]
+        workloads: Vec<WorkloadName>,
+        /// How often.
+        #[arg(long, default_value_t = 3)]
+        runs: usize,
+        /// The share of each workload's messages that is sent.
+        #[arg(long, default_value_t = 1.0)]
+        scale: f64,
+        /// Where the figures of every run are written to, as JSON.
+        #[arg(long)]
+        json: Option<PathBuf>,
+    },
+    /// Does one workload with one subject and prints all its figures as JSON.
     Run {
         /// W1 to W6.
         workload: WorkloadName,
-        /// Who does it.
+        /// Who does it; `nothing` for load and sink alone.
         #[arg(long, default_value = "postern")]
         subject: SubjectName,
         /// The share of the workload's messages that is sent.
@@ -32,38 +53,94 @@ enum Command {
         #[arg(long, default_value_t = 1)]
         runs: usize,
     },
+    /// Counts the instructions that a message takes Postern, by callgrind.
+    Instructions {
+        /// Of which workloads; those with messages.
+        #[arg(default_values_t = [WorkloadName::W1, WorkloadName::W2, WorkloadName::W3])]
+        workloads: Vec<WorkloadName>,
+    },
 }
 
 fn main() -> ExitCode {
     match perform(Arguments::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(fault) => {
-            // Who does not read is not told.
-            let _ = writeln!(io::stderr(), "postern-bench: {fault}");
+            remark(&format!("postern-bench: {fault}"));
             ExitCode::FAILURE
         }
     }
 }
 
-fn perform(command: Command) -> Result<(), Fault> {
+fn perform(command: Command) -> Result<ExitCode, Fault> {
     match command {
+        Command::Compare {
+            subjects,
+            workloads,
+            runs,
+            scale,
+            json,
+        } => {
+            let workload = |name| Workload::named(name).scaled(scale);
+            let subjects = subjects.into_iter().map(subject);
+            let plan = Plan {
+                subjects: subjects.collect::<Result<_, _>>()?,
+                workloads: workloads.into_iter().map(workload).collect(),
+                runs,
+            };
+            let comparison = plan.perform(remark)?;
+            if let Some(file) = json {
+                keep(&comparison, &file)?;
+            }
+            tell(comparison.to_string().trim_end());
+            Ok(if comparison.failures.is_empty() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            })
+        }
         Command::Run {
             workload,
-            subject,
+            subject: name,
             scale,
             runs,
         } => {
-            let subject = postern_bench::subject(subject)?;
+            let subject = subject(name)?;
             let workload = Workload::named(workload).scaled(scale);
             for _ in 0..runs {
-                tell(&run::run(workload, &*subject)?);
+                let figures = run::run(workload, &*subject)?;
+                tell(&serde_json::to_string(&figures).unwrap_or_default());
             }
-            Ok(())
+            Ok(ExitCode::SUCCESS)
         }
+        Command::Instructions { workloads } => count(&workloads),
     }
 }
 
-fn tell(figures: &Figures) {
-    let text = serde_json::to_string_pretty(figures).unwrap_or_default();
-    let _ = writeln!(io::stdout(), "{text}");
+fn count(workloads: &[WorkloadName]) -> Result<ExitCode, Fault> {
+    let postern = subject(SubjectName::Postern)?;
+    for name in workloads {
+        let workload = Workload::named(*name);
+        if workload.activity == Activity::Idle {
+            return Err(Fault::Unexpected(format!("{name} has no messages")));
+        }
+        let instructions = instructions::for_a_message(workload, &*postern)?;
+        tell(&format!("{name} {instructions:.0} instructions a message"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn keep(comparison: &Comparison, file: &PathBuf) -> Result<(), Fault> {
+    let text = serde_json::to_string_pretty(comparison)
+        .map_err(|error| Fault::Unexpected(error.to_string()))?;
+    fs::write(file, text).map_err(Fault::at(file))
+}
+
+// Who does not read is not told.
+
+fn tell(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+fn remark(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use postern_tests::certificates::{Authority, Credentials, Key, Leaf};
 use postern_tests::fault::Fault;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::corpus::Corpus;
 use crate::generator::{Generator, Handed};
@@ -25,7 +25,7 @@ const HOSTNAME: &str = "relay.example";
 const SINK: &str = "sink.example";
 
 /// What a run came to.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Figures {
     /// Whose.
     pub subject: SubjectName,
@@ -71,6 +71,19 @@ pub enum Measure {
 }
 
 impl Figures {
+    /// The figures in a line.
+    pub fn summary(&self) -> String {
+        if let Some(idle) = self.idle_kib {
+            return format!("{idle:.1} KiB for each idle connection");
+        }
+        let [median, _, most] = self.latency_ms;
+        format!(
+            "CPU {:.3} ms a message (load and sink {:.3} ms), {:.0} relayed/s, 250 after {median:.2} ms \
+             (99 of 100: {most:.2} ms), {:.0} MiB",
+            self.cpu_ms, self.own_cpu_ms, self.relayed_per_second, self.memory_mib
+        )
+    }
+
     /// The figure of this kind, where there is one.
     pub fn get(&self, measure: Measure) -> Option<f64> {
         let [median, _, _] = self.latency_ms;
@@ -123,8 +136,9 @@ impl Bench {
         wrapper: Vec<String>,
     ) -> Result<Self, Fault> {
         let authority = Authority::new("Bench CA", Key::Ecdsa)?;
-        let issue = |name: &str| authority.issue(&Leaf::named(name));
-        let (own, sinks) = (issue(HOSTNAME)?, issue(SINK)?);
+        let own = authority.issue(&Leaf::named(HOSTNAME))?;
+        // Where there is no subject, the load goes to the sink itself.
+        let sinks = authority.issue(&Leaf::named(SINK).and(HOSTNAME))?;
         let warming = match workload.activity {
             Activity::Many | Activity::One => {
                 workload.messages.div_ceil(20).max(workload.connections)
@@ -167,14 +181,26 @@ impl Bench {
         })
     }
 
-    /// The subject.
-    pub fn running(&self) -> &dyn Running {
-        &*self.running
+    /// Puts messages through that are not counted.
+    pub(crate) fn warm_up(&self) -> Result<(), Fault> {
+        self.put_through(0..self.warming).map(drop)
+    }
+
+    /// Puts the messages through that are.
+    pub(crate) fn put_through_all(&self) -> Result<Handed, Fault> {
+        self.put_through(self.warming..self.warming + self.workload.messages)
+    }
+
+    /// Ends the subject and waits until it has.
+    pub(crate) fn end(self) {
+        // Its files are read while the sink is still there.
+        let Self { running, .. } = self;
+        drop(running);
     }
 
     /// Puts the messages with these numbers through, and waits until the last has come and the
     /// subject has nothing to do any more.
-    pub fn put_through(&self, numbers: std::ops::Range<usize>) -> Result<Handed, Fault> {
+    fn put_through(&self, numbers: std::ops::Range<usize>) -> Result<Handed, Fault> {
         let (end, connections) = (numbers.end, self.workload.connections.min(numbers.len()));
         let handed = match self.workload.activity {
             Activity::One => self.generator.send_singly(numbers, connections)?,
@@ -186,7 +212,7 @@ impl Bench {
     }
 
     fn figures(&self, subject: SubjectName, version: String) -> Result<Figures, Fault> {
-        self.put_through(0..self.warming)?;
+        self.warm_up()?;
         let mut figures = match self.workload.activity {
             Activity::Idle => self.idle(subject, version)?,
             Activity::Many | Activity::One => self.busy(subject, version)?,
@@ -200,7 +226,7 @@ impl Bench {
         let Workload { messages, name, .. } = self.workload;
         let (before, own_before) = (self.meter.processor_time(), measure::own_processor_time());
         let watch = self.meter.watch_memory();
-        let handed = self.put_through(self.warming..self.warming + messages)?;
+        let handed = self.put_through_all()?;
         let used = self.meter.processor_time().saturating_sub(before);
         let own = measure::own_processor_time().saturating_sub(own_before);
         let each = |time: Duration| time.as_secs_f64() * 1000.0 / messages as f64;

@@ -9,12 +9,12 @@ use std::str::FromStr;
 use postern_tests::certificates::Credentials;
 use postern_tests::fault::Fault;
 use rustix::process::Pid;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::workload::Channel;
 
 /// A system whose cost can be measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SubjectName {
     /// Postern.
@@ -27,10 +27,12 @@ pub enum SubjectName {
     OpenSmtpd,
     /// Haraka.
     Haraka,
+    /// Nobody: the load goes to the sink itself. What generator and sink can do, and cost.
+    Nothing,
 }
 
 impl SubjectName {
-    /// All of them, in the order of the table.
+    /// All mail systems, in the order of the table.
     pub const ALL: [Self; 5] = [
         Self::Postern,
         Self::Postfix,
@@ -48,6 +50,7 @@ impl fmt::Display for SubjectName {
             Self::Exim => "Exim",
             Self::OpenSmtpd => "OpenSMTPD",
             Self::Haraka => "Haraka",
+            Self::Nothing => "nothing",
         })
     }
 }
@@ -57,8 +60,11 @@ impl FromStr for SubjectName {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let named = |it: &Self| it.to_string().eq_ignore_ascii_case(text);
-        let found = Self::ALL.into_iter().find(named);
-        found.ok_or_else(|| format!("no subject {text:?}: there are {:?}", Self::ALL))
+        let found = Self::ALL.into_iter().chain([Self::Nothing]).find(named);
+        found.ok_or_else(|| {
+            let names = Self::ALL.map(|name| name.to_string()).join(", ");
+            format!("no subject {text:?}: there are {names} and nothing")
+        })
     }
 }
 

@@ -17,7 +17,8 @@ use postern_mail::{Domain, DomainMap, Envelope, QueueId};
 use postern_policy::Partner;
 use postern_spool::{
     Claim, ContentWriter, DomainCensus, Figures, Filter, Health, LocalSpool, Origin, Page,
-    PeerOrigin, QueuedMessage, RecipientIndex, ReservedId, Settled, Settlement, Spool, SpoolError, Submission,
+    PeerOrigin, QueuedMessage, RecipientIndex, ReservedId, Settled, Settlement, Spool, SpoolError,
+    Submission,
 };
 use tokio::{
     sync::{Semaphore, oneshot, watch},

@@ -15,8 +15,7 @@ use bytes::Bytes;
 use postern_mail::{Domain, Foreign, QueueId};
 use postern_spool::{
     Claim, ContentWriter, DomainCensus, Figures, Filter, Health, Origin, Page, QueuedMessage,
-    RecipientIndex, ReservedId,
-    Settled, Settlement, Spool, SpoolError, Submission,
+    RecipientIndex, ReservedId, Settled, Settlement, Spool, SpoolError, Submission,
 };
 use tokio::sync::{mpsc, watch};
 
