@@ -245,7 +245,7 @@ mod tests {
             .extend(cpu(SubjectName::Postern, &[0.9, 0.18, 0.1]));
         comparison
             .figures
-            .extend(cpu(SubjectName::Postfix, &[1.0, 2.6]));
+            .extend(cpu(SubjectName::Postfix, &[1.0, 2.2]));
         comparison.failures.push(Failure {
             subject: SubjectName::Exim,
             workload: WorkloadName::W1,
@@ -257,7 +257,7 @@ mod tests {
             .map(|line| line.split('|').map(str::trim).collect())
             .collect();
         assert_eq!(lines[0][4..7], ["Postern 1", "Postfix 1", "Exim"]);
-        assert_eq!(lines[2][4..7], ["0.18 (×0.10) must", "1.80", "failed"]);
+        assert_eq!(lines[2][4..7], ["0.18 (×0.11) must", "1.60", "failed"]);
         assert_eq!(
             lines[3][4], "100 (×1.00) MISSED",
             "six times Postfix is asked for"

@@ -185,7 +185,8 @@ mod tests {
                 .unwrap()
                 .replace("\r\n..", "\r\n.");
             assert_eq!(plain.len(), octets);
-            assert!(plain.ends_with("\r\n") && plain.contains("\r\n."));
+            assert!(plain.ends_with("\r\n"));
+            assert_eq!(plain.contains("\r\n."), octets > 1000, "of {octets}");
         }
     }
 

@@ -135,16 +135,18 @@ mod tests {
 
     #[test]
     fn children_that_have_ended_are_counted() {
-        // A shell that has a child count to a million, tells that it is over, and stays.
-        let script =
-            "(i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done); echo over; exec sleep 60";
+        // A shell that, once told to, has a child count for a while, tells that it is over, and stays.
+        let script = "read go; (i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done); \
+                      echo over; exec sleep 60";
         let mut child = Command::new("/bin/sh")
             .args(["-c", script])
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let meter = Meter::of(vec![Pid::from_child(&child)]);
         let before = meter.processor_time();
+        std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"go\n").unwrap();
         let mut over = [0; 5];
         std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut over).unwrap();
         let used = meter.processor_time() - before;
