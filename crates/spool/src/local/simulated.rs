@@ -1,9 +1,10 @@
 //! The queue on a simulated disk, for simulations: no file, no thread, no clock of its own.
 //!
-//! What is simulated is the store under the queue, the clock, the numbers in queue ids and *when* the committer runs. All else is the queue that the daemon has: the
-//! index, leases, preparation, the records with their seals, the queue of writes, settling, and
-//! the load at the start. Content that is larger than what stays in memory needs files, so a
-//! simulation keeps to small messages; the engine's journal and its repair are tested elsewhere.
+//! What is simulated is the store under the queue, the clock, the numbers in queue ids and *when*
+//! the committer runs. All else is the queue that the daemon has: the index, leases, preparation,
+//! the records with their seals, the queue of writes, settling, and the load at the start. Content
+//! that is larger than what stays in memory needs files, so a simulation keeps to small messages;
+//! the engine's journal and its repair are tested elsewhere.
 //!
 //! Nothing happens by itself. A future of [`Spool`](crate::Spool) that waits for the disk stays
 //! pending until [`Committer::commit`]; poll it without a runtime.
