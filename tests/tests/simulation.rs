@@ -9,7 +9,7 @@ mod simulation;
 use simulation::{Mutation, Report, run};
 
 /// About a minute on one core without optimisation.
-const WORLDS: u64 = 1_500;
+const WORLDS: u64 = 2_500;
 
 /// Within how many worlds each mistake must have been found.
 const SOON: u64 = 400;

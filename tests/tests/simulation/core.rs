@@ -25,7 +25,7 @@ use super::{
     ends::{Carriage, later},
     errand::Errand,
     host::{Attempt, Done, Failed, Host, Job, Work, at_once},
-    ledger::{self, Final, Ledger},
+    ledger::{self, Final, Key, Ledger},
     listener::Reaction,
     mutation::Mutation,
     random::Random,
@@ -212,7 +212,7 @@ impl Core {
     }
 
     /// Begins something that waits for the disk.
-    fn job<F: Future<Output = Done> + 'static>(
+    pub(crate) fn job<F: Future<Output = Done> + 'static>(
         &mut self,
         work: Work,
         begin: impl FnOnce(&Host) -> F,
@@ -251,6 +251,9 @@ impl Core {
             let domain = domain.map(ToString::to_string).unwrap_or_default();
             parts.entry(domain).or_default().push(recipient.clone());
         }
+        if self.mishap(5) {
+            return self.put_off(claim);
+        }
         let number = self.number();
         self.note(|| format!("{key:?} is taken out for {:?}", parts.keys()));
         let attempt = Attempt {
@@ -279,15 +282,25 @@ impl Core {
                 to,
                 letter: Letter {
                     envelope,
-                    content: self.sent(&content),
+                    content: self.sent(key, &content),
                 },
             };
             self.dial(carriage, Upgrade::IfOffered(Face::Nothing));
         }
     }
 
-    fn sent(&self, content: &Bytes) -> Bytes {
-        if self.mutation == Some(Mutation::ContentCut) && content.len() > 900 {
+    /// What becomes of mail for a destination that is down: no attempt, and nothing is written.
+    fn put_off(&mut self, claim: &postern_spool::Claim) {
+        let until = self.wall() + Duration::from_millis(self.random.between(1_000, 900_000));
+        let recipients: Vec<_> = claim.recipients().iter().map(|it| it.index).collect();
+        if let Some(host) = &self.host {
+            host.spool.postpone(claim, &recipients, until);
+        }
+    }
+
+    fn sent(&self, key: Key, content: &Bytes) -> Bytes {
+        let is_letter = matches!(key, Key::Letter(_));
+        if self.mutation == Some(Mutation::ContentCut) && is_letter && content.len() > 900 {
             let cut = content.len() - 2;
             let end = content
                 .slice(..cut)

@@ -47,6 +47,8 @@ pub(crate) struct Job {
 pub(crate) enum Done {
     Accepted(Result<QueueId, SpoolError>),
     Settled(Result<Settled, SpoolError>),
+    /// What an operator asked for was done, or could not be.
+    Changed,
 }
 
 /// What is to be done then.

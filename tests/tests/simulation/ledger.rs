@@ -287,7 +287,8 @@ impl Entry {
             if !sound {
                 let state = &progress.state;
                 wrong.push(format!(
-                    "{key:?} for {name} is {state:?} on disk, and it is not so"
+                    "{key:?} for {name} was promised and is lost: it is {state:?} on disk, and \
+                     nobody has it or was told"
                 ));
             }
         }

@@ -27,8 +27,8 @@
 //! over tasks; the disk under the engine, where a batch is there whole or not at all; handshakes,
 //! of which the outcome alone is simulated; DNS, as answers that come or do not. Not in it:
 //! connections that are kept for further messages, the lines and the pace of destinations,
-//! authentication of content, content too large for memory, holds and other commands of an
-//! operator. Those are tested with the daemon.
+//! authentication of content, content too large for memory, removal by an operator. Those are
+//! tested with the daemon.
 //!
 //! [`Mutation`] has mistakes that are made on purpose, and each is found.
 
@@ -44,11 +44,13 @@ mod cast;
 mod core;
 mod ends;
 mod errand;
+mod fortune;
 mod host;
 mod ledger;
 mod link;
 mod listener;
 mod mutation;
+mod operator;
 mod random;
 mod settling;
 mod timeline;

@@ -20,6 +20,10 @@ pub(crate) enum Event {
     Claim(u32),
     /// The committer of the machine of this number takes its turn.
     Commit(u32),
+    /// The operator does something.
+    Operate,
+    /// The operator ends all holds.
+    Release,
     /// The machine stops, by a loss of power or by a kill.
     Crash { power: bool },
     /// The machine starts.

@@ -2,8 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use postern_mail::{EnhancedStatusCode, Reply, ReplyCode};
-use postern_smtp::server::{Answer, StartTls};
+use postern_smtp::server::Answer;
 use postern_spool::{
     Spool as _,
     simulated::{Honesty, Sync},
@@ -11,15 +10,13 @@ use postern_spool::{
 
 use super::{
     caller::{Caller, Condition, Upgrade},
-    cast::{Destination, Face, MINISTRY},
     core::{Core, Dial},
-    ends::{Carrier, Dot, End, Manners, Peer, Reception, Sender, later, never},
+    ends::{Carrier, End, Manners, Peer, Reception, Sender, later},
     errand::Errand,
+    fortune::{manners, weather},
     host::{Done, Host, Work},
-    link::{Link, Piece, Side, Trouble, Weather},
-    listener::Handshakes,
+    link::{Link, Piece, Side},
     mutation::Mutation,
-    random::Random,
     timeline::Event,
 };
 
@@ -138,6 +135,10 @@ impl World {
             let power = core.random.chance(60);
             core.at(at, Event::Crash { power });
         }
+        for _ in 0..core.random.below(5) {
+            let at = core.random.below(heal);
+            core.at(at, Event::Operate);
+        }
         core.at(heal, Event::Heal);
         let lifetime = core.schedule.lifetime.as_millis() as u64;
         Self {
@@ -228,11 +229,15 @@ impl World {
             }
             Event::Commit(boot) if boot == self.core.boots => self.commit(),
             Event::Claim(_) | Event::Commit(_) => {}
+            Event::Operate => self.core.operate(),
+            Event::Release => self.core.release_all(),
             Event::Crash { power } => self.crash(power),
             Event::Boot => self.boot(),
             Event::Heal => {
                 self.core.note(|| "the world heals".to_owned());
                 self.core.healed = true;
+                // By then the machine is up again, whatever happened just before.
+                self.core.after(5 * MINUTE, Event::Release);
             }
         }
     }
@@ -598,71 +603,6 @@ impl Core {
             self.at(*at, Event::Arrive(link, to));
         }
     }
-}
-
-fn weather(random: &mut Random, healed: bool) -> Weather {
-    let trouble = (random.chance(30) && !healed).then(|| {
-        let kinds = [Trouble::Cut, Trouble::Cut, Trouble::Silence, Trouble::Stall];
-        (random.below(2_500) as usize, random.pick(&kinds))
-    });
-    Weather {
-        delay: (random.between(1, 50), random.between(0, 400)),
-        splits: random.chance(30),
-        trouble,
-    }
-}
-
-/// How a next hop behaves this time. Once the world is healed it does all that we demand, and what
-/// nobody demands is still as it likes.
-fn manners(random: &mut Random, to: &Destination, healed: bool) -> Manners {
-    let mishap = |random: &mut Random, percent| random.chance(percent) && !healed;
-    let proves_itself = to.domain == MINISTRY && (healed || random.chance(60));
-    let face = if proves_itself {
-        Face::Ministry
-    } else {
-        random.pick(&Face::SERVERS)
-    };
-    let broken = [Handshakes::Close, Handshakes::Garble, Handshakes::Stall];
-    let handshakes = if mishap(random, 15) {
-        random.pick(&broken)
-    } else {
-        Handshakes::Succeed(face)
-    };
-    let starttls = if mishap(random, 15) {
-        StartTls::NotOffered
-    } else if random.chance(15) {
-        StartTls::Required
-    } else {
-        StartTls::Offered
-    };
-    let refusal = |random: &mut Random| {
-        mishap(random, 4).then(|| if random.chance(80) { later() } else { never() })
-    };
-    let dot = match random.below(100) {
-        _ if healed => Dot::Keep,
-        0..8 => Dot::Hang {
-            keeps: random.chance(50),
-        },
-        8..14 => Dot::Refuse(if random.chance(70) { later() } else { never() }),
-        14..17 => Dot::Refuse(shutting_down()),
-        17..24 => Dot::KeepSlowly(random.between(1_000, 15 * MINUTE)),
-        _ => Dot::Keep,
-    };
-    Manners {
-        starttls,
-        handshakes,
-        bare: random.chance(20),
-        greeting: refusal(random),
-        mail: refusal(random),
-        rcpt: mishap(random, 10).then(later),
-        data: refusal(random),
-        dot,
-    }
-}
-
-fn shutting_down() -> Reply {
-    let status = EnhancedStatusCode::transient(3, 2);
-    Reply::new(ReplyCode::NOT_AVAILABLE, "going down").with_status(status)
 }
 
 impl fmt::Display for Violation {
