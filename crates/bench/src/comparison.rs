@@ -114,7 +114,7 @@ impl Comparison {
         all.filter(takes_part).collect()
     }
 
-    fn version(&self, subject: SubjectName) -> &str {
+    pub(crate) fn version(&self, subject: SubjectName) -> &str {
         let found = self.figures.iter().find(|it| it.subject == subject);
         found.map_or("", |it| it.version.as_str())
     }
@@ -203,7 +203,7 @@ fn bound(bound: Bound) -> String {
 }
 
 /// As many digits as mean something.
-fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     let digits = match value {
         _ if value >= 100.0 => 0,
         _ if value >= 10.0 => 1,

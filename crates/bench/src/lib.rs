@@ -2,12 +2,15 @@
 
 pub mod comparison;
 pub mod corpus;
+pub mod document;
 mod ends;
 pub mod generator;
+pub mod growth;
 pub mod instructions;
 pub mod ledger;
 pub mod measure;
 mod nothing;
+mod plot;
 pub mod postern;
 pub mod rivals;
 pub mod run;

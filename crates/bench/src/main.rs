@@ -2,15 +2,17 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use postern_bench::comparison::{Comparison, Plan};
+use postern_bench::comparison::Plan;
+use postern_bench::growth::{Finding, Row, Size};
 use postern_bench::subject::SubjectName;
 use postern_bench::workload::{Activity, Workload, WorkloadName};
-use postern_bench::{instructions, run, subject};
+use postern_bench::{document, instructions, run, subject};
 use postern_tests::fault::Fault;
+use serde::Serialize;
 
 #[derive(Parser)]
 #[command(name = "postern-bench", about)]
@@ -52,6 +54,28 @@ enum Command {
         /// How often, each time afresh.
         #[arg(long, default_value_t = 1)]
         runs: usize,
+    },
+    /// Measures how cost grows, with figures beside what they should be at most.
+    Growth {
+        /// queue, sessions, octets, partners, dead; all of them where none is named.
+        rows: Vec<Row>,
+        /// With small numbers, to see that it works.
+        #[arg(long)]
+        short: bool,
+        /// Messages that wait in the queue, instead of a million.
+        #[arg(long)]
+        messages: Option<usize>,
+        /// Where the figures are written to, as JSON.
+        #[arg(long)]
+        json: Option<PathBuf>,
+    },
+    /// Writes figures into docs/performance.md, and the plot beside it.
+    Document {
+        /// What `compare --json` has written.
+        results: PathBuf,
+        /// What `growth --json` has written.
+        #[arg(long)]
+        growth: Option<PathBuf>,
     },
     /// Counts the instructions that a message takes Postern, by callgrind.
     Instructions {
@@ -112,6 +136,20 @@ fn perform(command: Command) -> Result<ExitCode, Fault> {
             }
             Ok(ExitCode::SUCCESS)
         }
+        Command::Growth {
+            rows,
+            short,
+            messages,
+            json,
+        } => {
+            let size = if short { Size::short() } else { Size::full() };
+            let messages = messages.unwrap_or(size.messages);
+            grow(&rows, &Size { messages, ..size }, json.as_deref())
+        }
+        Command::Document { results, growth } => {
+            document::write(&results, growth.as_deref())?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Instructions { workloads } => count(&workloads),
     }
 }
@@ -129,8 +167,27 @@ fn count(workloads: &[WorkloadName]) -> Result<ExitCode, Fault> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn keep(comparison: &Comparison, file: &PathBuf) -> Result<(), Fault> {
-    let text = serde_json::to_string_pretty(comparison)
+fn grow(rows: &[Row], size: &Size, json: Option<&Path>) -> Result<ExitCode, Fault> {
+    let rows = if rows.is_empty() { &Row::ALL } else { rows };
+    let mut findings = Vec::new();
+    for row in rows {
+        for finding in row.measure(size)? {
+            tell(&finding.to_string());
+            findings.push(finding);
+        }
+    }
+    if let Some(file) = json {
+        keep(&findings, file)?;
+    }
+    Ok(if findings.iter().all(Finding::is_met) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn keep(figures: &impl Serialize, file: &Path) -> Result<(), Fault> {
+    let text = serde_json::to_string_pretty(figures)
         .map_err(|error| Fault::Unexpected(error.to_string()))?;
     fs::write(file, text).map_err(Fault::at(file))
 }

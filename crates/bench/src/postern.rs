@@ -4,6 +4,7 @@
 //! connections from one address as there will be. The log goes to a file, at the level it ships with.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use postern_tests::configuration::Configuration;
 use postern_tests::fault::Fault;
@@ -46,14 +47,42 @@ impl Subject for ThisPostern {
     }
 
     fn start(&self, site: &Site) -> Result<Box<dyn Running>, Fault> {
+        Preparation::new(site, "")?.start(site)
+    }
+}
+
+/// A Postern that is configured and not yet started.
+#[derive(Debug)]
+pub(crate) struct Preparation {
+    installation: Installation,
+    address: SocketAddr,
+}
+
+impl Preparation {
+    /// One for `site`, with `further` tables in its configuration.
+    pub(crate) fn new(site: &Site, further: &str) -> Result<Self, Fault> {
         let installation = Installation::new()?;
         let address = ports::free()?;
-        installation.configure(&configuration(&installation, site, address)?)?;
-        let daemon = installation.serve_under(&site.wrapper)?;
+        let text = configuration(&installation, site, address)?;
+        installation.configure(&[&text, further].concat())?;
+        Ok(Self {
+            installation,
+            address,
+        })
+    }
+
+    /// The directory that its queue will be in.
+    pub(crate) fn queue(&self) -> PathBuf {
+        self.installation.path().join("spool")
+    }
+
+    /// Starts it and waits until it greets.
+    pub(crate) fn start(self, site: &Site) -> Result<Box<dyn Running>, Fault> {
+        let daemon = self.installation.serve_under(&site.wrapper)?;
         Ok(Box::new(RunningPostern {
             daemon,
-            address,
-            _installation: installation,
+            address: self.address,
+            _installation: self.installation,
         }))
     }
 }

@@ -124,7 +124,11 @@ pub fn run(workload: Workload, subject: &dyn Subject) -> Result<Figures, Fault> 
             bench.running.log()
         ))
     };
-    bench.figures(subject.name(), version).map_err(log)
+    let all = || {
+        bench.warm_up()?;
+        bench.figures(subject.name(), version)
+    };
+    all().map_err(log)
 }
 
 impl Bench {
@@ -181,11 +185,6 @@ impl Bench {
         })
     }
 
-    /// Puts messages through that are not counted.
-    pub(crate) fn warm_up(&self) -> Result<(), Fault> {
-        self.put_through(0..self.warming).map(drop)
-    }
-
     /// Puts the messages through that are.
     pub(crate) fn put_through_all(&self) -> Result<Handed, Fault> {
         self.put_through(self.warming..self.warming + self.workload.messages)
@@ -211,8 +210,33 @@ impl Bench {
         Ok(handed)
     }
 
+    /// Puts messages through that are not counted, and tells how long that took to the last arrival.
+    pub fn warm_up(&self) -> Result<Duration, Fault> {
+        let handed = self.put_through(0..self.warming)?;
+        Ok(self.ledger.last_arrival().duration_since(handed.begun))
+    }
+
+    /// How many messages warm up.
+    pub fn warming(&self) -> usize {
+        self.warming
+    }
+
+    /// What the subject uses of the machine.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// What puts the load on it.
+    pub fn generator(&self) -> &Generator {
+        &self.generator
+    }
+
+    /// Does the workload, once the subject is warm.
+    pub fn measure(&self, subject: &dyn Subject) -> Result<Figures, Fault> {
+        self.figures(subject.name(), subject.version()?)
+    }
+
     fn figures(&self, subject: SubjectName, version: String) -> Result<Figures, Fault> {
-        self.warm_up()?;
         let mut figures = match self.workload.activity {
             Activity::Idle => self.idle(subject, version)?,
             Activity::Many | Activity::One => self.busy(subject, version)?,

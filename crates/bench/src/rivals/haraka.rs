@@ -1,6 +1,7 @@
 //! Haraka, from the npm registry, in the versions of `crates/bench/rivals/haraka/package-lock.json`.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use postern_tests::fault::Fault;
@@ -46,16 +47,20 @@ const FILES: [(&str, &str); 7] = [
 #[derive(Debug)]
 pub(super) struct Haraka;
 
-fn program() -> Result<PathBuf, Fault> {
-    let program = programs::unpacked("haraka").join("node_modules/Haraka/bin/haraka");
-    if program.is_file() {
-        return Ok(program);
+fn package() -> Result<PathBuf, Fault> {
+    let package = programs::unpacked("haraka").join("node_modules/Haraka");
+    if package.is_dir() {
+        return Ok(package);
     }
     let missing = format!(
         "{} is missing: crates/bench/rivals/install",
-        program.display()
+        package.display()
     );
     Err(Fault::Unexpected(missing))
+}
+
+fn program(package: &Path) -> PathBuf {
+    package.join("bin/haraka")
 }
 
 impl Subject for Haraka {
@@ -64,7 +69,11 @@ impl Subject for Haraka {
     }
 
     fn version(&self) -> Result<String, Fault> {
-        let output = programs::run(Command::new("node").arg(program()?).arg("--version"))?;
+        let output = programs::run(
+            Command::new("node")
+                .arg(program(&package()?))
+                .arg("--version"),
+        )?;
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         // `Haraka.js — Version: 3.3.4`
         let version = said.split_whitespace().last();
@@ -75,6 +84,7 @@ impl Subject for Haraka {
 
     fn start(&self, site: &Site) -> Result<Box<dyn Running>, Fault> {
         without_wrapper(site)?;
+        let package = package()?;
         let home = Home::new("bench-haraka")?;
         for directory in ["config", "plugins", "queue"] {
             home.directory(directory)?;
@@ -86,9 +96,16 @@ impl Subject for Haraka {
         for (name, text) in FILES {
             home.write(name, values.fill(text)?)?;
         }
+        // What `haraka --install` would put there; without it there are no greetings.
+        let (defaults, own) = (
+            "config/connection.ini",
+            home.path().join("config/connection.ini"),
+        );
+        let defaults = package.join(defaults);
+        fs::copy(&defaults, own).map_err(Fault::at(&defaults))?;
         home.write("config/me", format!("{}\n", site.hostname))?;
         let mut command = Command::new("node");
-        command.arg(program()?).arg("-c").arg(home.path());
+        command.arg(program(&package)).arg("-c").arg(home.path());
         Instance::start(command, home, address, None)
     }
 }

@@ -1,6 +1,7 @@
 //! OpenSMTPD, Debian's backport unpacked beside the installed Postfix: version 6.8 of Debian 12
 //! itself cannot do TLS as a server.
 
+use std::fs;
 use std::process::Command;
 
 use postern_tests::fault::Fault;
@@ -61,6 +62,10 @@ impl Subject for OpenSmtpd {
         let root = Root::at(home.path());
         root.fill(&package)?;
         let (certificate, key) = root.keep(&site.credentials)?;
+        // It will not start without these, whether or not anybody is verified.
+        home.directory("etc/ssl/certs")?;
+        let authorities = home.path().join("etc/ssl/certs/ca-certificates.crt");
+        fs::copy(&site.authority, authorities).map_err(Fault::at(&site.authority))?;
         let address = ports::free()?;
         let (host, next_hop) = (site.hostname, site.next_hop);
         let values = common(site, address, home.path())
