@@ -2,12 +2,12 @@
 
 use std::{fmt, net::SocketAddr, time::SystemTime};
 
-use postern_mail::{EnhancedStatusCode, Reply, Severity};
+use postern_mail::{EnhancedStatusCode, Reply, ReplyCode, Severity};
 use postern_policy::{Basis, PartnerName, Refusal, Shadow};
 use postern_smtp::client::{self, SessionFault, Speaker};
 use postern_spool::Failure;
 
-use crate::host::Unreachable;
+use crate::{Frozen, host::Unreachable};
 
 /// What an attempt came to for one recipient.
 #[derive(Debug, Clone)]
@@ -103,6 +103,11 @@ pub(crate) enum Weight {
     /// A host was reached, and did not prove what it had to.
     Policy,
 }
+
+/// What DNS may say of a domain and not mean for long, as subject and detail of a status: that
+/// it does not exist (RFC 3463 §3.2: bad destination system address), or that its hosts have no
+/// address to go to (RFC 3463 §3.5: unable to route).
+const DENIED_BY_DNS: [(u16, u16); 2] = [(1, 2), (4, 4)];
 
 impl FailedAttempt {
     /// There was no host, or no address, to go to.
@@ -216,6 +221,17 @@ impl FailedAttempt {
         Self::here(status, text, Weight::NotReached, now)
     }
 
+    /// An operator lets mail for the domain wait.
+    pub(crate) fn frozen(frozen: &Frozen, now: SystemTime) -> Self {
+        // X.3.2: system not accepting network messages (RFC 3463 §3.4), for what is kept from it.
+        let status = EnhancedStatusCode::transient(3, 2);
+        let text = format!(
+            "mail for {} is held back by the administrator of this mail system: {}",
+            frozen.domain, frozen.reason
+        );
+        Self::here(status, &text, Weight::NotReached, now)
+    }
+
     /// Something on our side.
     pub(crate) fn here(
         status: EnhancedStatusCode,
@@ -254,6 +270,33 @@ impl FailedAttempt {
         } else {
             told
         }
+    }
+
+    /// Whether the status says that DNS denies the destination.
+    pub(crate) fn is_denied_by_dns(&self) -> bool {
+        let by_peer = matches!(self.failure.cause(), postern_spool::Cause::Reply { .. });
+        let status = self.failure.status();
+        !by_peer && DENIED_BY_DNS.contains(&(status.subject(), status.detail()))
+    }
+
+    /// Whether what stood against a connection stands against every message for the destination,
+    /// so that trying the next one is in vain. Where DNS denies the destination each message has
+    /// to find that out for itself, or none would ever be returned.
+    pub(crate) fn is_of_the_destination(&self) -> bool {
+        self.permanence == Permanence::Transient && !self.is_denied_by_dns()
+    }
+
+    /// Whether the session broke off, or the peer said that it will (RFC 5321 §3.8): with less
+    /// to do it might not have.
+    pub(crate) fn broke_off(&self) -> bool {
+        let shut_down = match self.failure.cause() {
+            postern_spool::Cause::Reply { reply, .. } => reply.code() == ReplyCode::NOT_AVAILABLE,
+            // X.4.2: bad connection (RFC 3463 §3.5).
+            postern_spool::Cause::Here(_) => {
+                self.failure.status() == EnhancedStatusCode::transient(4, 2)
+            }
+        };
+        shut_down && self.weight == Weight::Session
     }
 
     /// Whether mail would come back to us.

@@ -1,12 +1,29 @@
-//! The wall clock, as certificates count it, and waits with an end.
+//! The wall clock, and waits with an end.
 
 use std::{
+    fmt,
     future::Future,
     io,
     time::{Instant, SystemTime},
 };
 
 use rustls_pki_types::UnixTime;
+
+/// A clock on the wall: what messages and retries are timed by. It may be set.
+pub trait WallClock: fmt::Debug + Send + Sync {
+    /// What it shows.
+    fn now(&self) -> SystemTime;
+}
+
+/// The clock of this machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl WallClock for SystemClock {
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
+}
 
 /// Now, in whole seconds since 1970.
 pub(crate) fn unix_time() -> UnixTime {

@@ -1,10 +1,10 @@
 //! A part of a message on its way to a worker, and what is reported of it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 
-use crate::{attempt::Outcome, part::Part};
+use crate::{attempt::Outcome, destination::Told, part::Part};
 
 /// A part of a message that wants to be delivered.
 ///
@@ -31,7 +31,12 @@ pub(crate) enum CameTo {
     /// It was not tried: the configuration has changed since it was planned.
     Outdated,
     /// It was not tried: too much waits for this destination already.
-    Crowded,
+    Crowded {
+        /// After how long there is likely to be room, where that is known.
+        after: Option<Duration>,
+    },
+    /// It was not tried: the destination could not be reached before.
+    Down(Told),
     /// It was not tried, and is not to be now: the daemon stops, the queue has failed, or an
     /// operator has taken the message back.
     Withdrawn,

@@ -1,6 +1,10 @@
 //! One message on its way: split by destination, put together again when the outcomes are in.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    borrow::Cow,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use postern_spool::{Claim, ClaimedRecipient, SpoolError};
 use tokio::sync::mpsc;
@@ -8,7 +12,7 @@ use tracing::error;
 
 use crate::{
     attempt::{FailedAttempt, Outcome},
-    destination::Enqueued,
+    destination::{Enqueued, Told},
     engine::{AFTER_TROUBLE, Engine},
     job::{CameTo, Job, Report},
     local,
@@ -17,6 +21,10 @@ use crate::{
     sorting::{self, Sorted},
     worker,
 };
+
+/// How long what is frozen waits before it is looked at again. What thaws is made due at once,
+/// so this costs no time; it bounds what a million frozen messages cost meanwhile.
+const FROZEN_FOR: Duration = Duration::from_secs(4 * 60 * 60);
 
 /// Delivers what is due of a message, and settles it with the queue.
 ///
@@ -80,7 +88,11 @@ impl Delivery {
         match came_to {
             CameTo::Tried(outcomes) => self.tally.record(part, outcomes),
             CameTo::Outdated => self.hand_out(&part.recipients),
-            CameTo::Crowded => self.tally.crowded_out(part),
+            CameTo::Crowded { after } => self.tally.crowded_out(&self.engine, part, after),
+            CameTo::Down(Told { after, failed }) => {
+                let failed = |_| failed.clone();
+                (self.tally).put_off(&self.engine, &part.recipients, after, failed);
+            }
             CameTo::Withdrawn => {}
             CameTo::Lost => {
                 let failed = FailedAttempt::ours(SystemTime::now());
@@ -93,7 +105,8 @@ impl Delivery {
     /// line.
     fn hand_out(&mut self, recipients: &[ClaimedRecipient]) {
         let situation = self.engine.situation();
-        let Sorted { parts, here, stuck } = sorting::sort(&self.claim, recipients, &situation);
+        let thawed = self.put_off_frozen(recipients);
+        let Sorted { parts, here, stuck } = sorting::sort(&self.claim, &thawed, &situation);
         for (claimed, failed) in stuck {
             self.tally
                 .record_one(&claimed, Outcome::Failed(failed), None);
@@ -105,13 +118,37 @@ impl Delivery {
         }
         for (key, part) in parts {
             let job = self.job(part);
-            let connections = job.part().pace.connections;
-            match self.engine.destinations.enqueue(key, job, connections) {
+            match self.engine.destinations.enqueue(&key, job) {
                 Enqueued::InLine => {}
                 Enqueued::WorkerDue(post) => worker::start(&self.engine, post),
-                Enqueued::Full(job) => job.finish(CameTo::Crowded),
+                Enqueued::Full(job, after) => job.finish(CameTo::Crowded { after }),
+                Enqueued::Down(job, told) => job.finish(CameTo::Down(told)),
             }
         }
+    }
+
+    /// Puts off the recipients that are frozen, and returns the others.
+    fn put_off_frozen<'a>(
+        &mut self,
+        recipients: &'a [ClaimedRecipient],
+    ) -> Cow<'a, [ClaimedRecipient]> {
+        let engine = Arc::clone(&self.engine);
+        if !engine.freezer.holds_any(recipients) {
+            return Cow::Borrowed(recipients);
+        }
+        let mut thawed = Vec::new();
+        for claimed in recipients {
+            let domain = claimed.recipient.domain();
+            match domain.and_then(|domain| engine.freezer.find(domain)) {
+                None => thawed.push(claimed.clone()),
+                Some(frozen) => {
+                    let failed = |now| FailedAttempt::frozen(&frozen, now);
+                    let only = std::slice::from_ref(claimed);
+                    self.tally.put_off(&engine, only, FROZEN_FOR, failed);
+                }
+            }
+        }
+        Cow::Owned(thawed)
     }
 
     /// A part on its way, of which a report will come.

@@ -1,9 +1,6 @@
 //! The delivering side as a whole: it claims what is due, and sees to it that all of it ends.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
 use postern_mail::{Domain, DomainPattern};
 use postern_spool::Spool;
@@ -11,7 +8,8 @@ use tokio::{sync::watch, time::timeout};
 use tracing::{error, info};
 
 use crate::{
-    DestinationState, Frozen,
+    DestinationState, Down, Frozen,
+    clock::{SystemClock, WallClock},
     engine::{AFTER_TROUBLE, Engine},
     job::CameTo,
     message,
@@ -55,14 +53,24 @@ pub enum Stopped {
 impl Outbound {
     /// Prepares to deliver what `spool` holds.
     pub fn new(spool: Arc<dyn Spool>, situation: Situation) -> Self {
-        let engine = Engine::new(spool, situation);
+        Self::by_clock(spool, situation, Arc::new(SystemClock))
+    }
+
+    /// The same by another clock than that of this machine.
+    pub fn by_clock(
+        spool: Arc<dyn Spool>,
+        situation: Situation,
+        clock: Arc<dyn WallClock>,
+    ) -> Self {
+        let engine = Engine::new(spool, situation, clock);
         Self {
             engine: Arc::new(engine),
         }
     }
 
     /// Goes on under another configuration. What has not been sent by now is planned anew, and
-    /// connections that are kept are judged anew.
+    /// connections that are kept are judged anew. What waits for a domain whose way has changed is
+    /// due at once.
     pub fn reload(&self, situation: Situation) {
         self.engine.replace_situation(situation);
     }
@@ -76,7 +84,11 @@ impl Outbound {
     /// Ends what froze this very pattern, and makes what waits for its domains due at once.
     /// `false` means that nothing was frozen by it.
     pub fn thaw(&self, domain: &DomainPattern) -> bool {
-        self.engine.freezer.thaw(domain)
+        let thawed = self.engine.freezer.thaw(domain);
+        if thawed {
+            self.engine.hasten_where(|waiting| domain.matches(waiting));
+        }
+        thawed
     }
 
     /// All that is frozen.
@@ -97,7 +109,18 @@ impl Outbound {
 
     /// The destinations that are served or cannot be reached now, by their names.
     pub fn destinations_now(&self) -> Vec<DestinationState> {
-        self.engine.destinations.states()
+        let states = self.engine.destinations.states().into_iter();
+        let mut states: Vec<_> = states.map(|(_, state)| state).collect();
+        states.sort_by(|one, other| one.hops.cmp(&other.hops));
+        states
+    }
+
+    /// Why mail for a domain waits, where its destination could not be reached.
+    pub fn down_for(&self, domain: &Domain) -> Option<Down> {
+        let hops = self.engine.situation().hops_to(domain);
+        let states = self.engine.destinations.states().into_iter();
+        let mut states = states.filter(|(other, _)| *other == hops);
+        states.find_map(|(_, state)| state.down)
     }
 
     /// How many destinations are being served now.
@@ -111,6 +134,7 @@ impl Outbound {
         let mut changes = self.engine.spool.changes();
         while !self.engine.stopping.is_cancelled() {
             self.engine.make_room();
+            self.engine.watch_clock();
             changes.mark_unchanged();
             let wait = self.deliver_due().await;
             tokio::select! {
@@ -123,7 +147,7 @@ impl Outbound {
     /// Claims as much as there are free slots, and says how long there is nothing to do.
     async fn deliver_due(&self) -> Duration {
         let free = self.engine.messages.free();
-        let claims = match self.engine.spool.claim(SystemTime::now(), free).await {
+        let claims = match self.engine.spool.claim(self.engine.now(), free).await {
             Ok(claims) => claims,
             Err(cause) => {
                 error!(%cause, "nothing can be claimed from the queue");
@@ -146,7 +170,7 @@ impl Outbound {
     fn until_due(&self) -> Duration {
         let next = self.engine.spool.next_due();
         let wait = next.map_or(LONGEST_SLEEP, |due| {
-            due.duration_since(SystemTime::now()).unwrap_or_default()
+            due.duration_since(self.engine.now()).unwrap_or_default()
         });
         wait.min(LONGEST_SLEEP)
     }
@@ -159,9 +183,8 @@ impl Outbound {
             _ = changes.changed() => {}
         }
         while timeout(CROWDED, self.engine.messages.take()).await.is_err() {
-            let connections = self.engine.situation().settings.pace.connections;
-            for job in self.engine.destinations.shed(connections) {
-                job.finish(CameTo::Crowded);
+            for job in self.engine.destinations.shed() {
+                job.finish(CameTo::Crowded { after: None });
             }
         }
     }

@@ -87,6 +87,15 @@ impl Schedule {
         late || age >= self.lifetime
     }
 
+    /// How long until the sender of a message of this age is to hear of it.
+    pub(crate) fn until_news(&self, age: Duration, delay_notice: DelayNotice) -> Duration {
+        let end = self.lifetime.saturating_sub(age);
+        match delay_notice {
+            DelayNotice::NotSent => end.min(self.delay_notice.saturating_sub(age)),
+            DelayNotice::Sent => end,
+        }
+    }
+
     /// The wait after so many failed attempts, the first of which is 1.
     pub(crate) fn wait_after(&self, failures: u32) -> Duration {
         /// RFC 5321 §4.5.4.1 asks for at least this between attempts; it stands in where the

@@ -23,11 +23,6 @@ use crate::{
     situation::Situation,
 };
 
-/// What DNS may say of a domain and not mean for long, as subject and detail of a status: that
-/// it does not exist (RFC 3463 §3.2: bad destination system address), or that its hosts have no
-/// address to go to (RFC 3463 §3.5: unable to route).
-const DENIED_BY_DNS: [(u16, u16); 2] = [(1, 2), (4, 4)];
-
 /// How soon a message comes again that did not get into line.
 const SHORTEST_POSTPONEMENT: Duration = Duration::from_secs(1);
 
@@ -42,7 +37,7 @@ pub(crate) struct Tally {
     /// Who was delivered and settled already, and is still to be told of.
     untold: Vec<(ClaimedRecipient, Reached)>,
     failed: Vec<(ClaimedRecipient, FailedAttempt)>,
-    postponed: Vec<(ClaimedRecipient, SystemTime)>,
+    postponed: Vec<(RecipientIndex, SystemTime)>,
 }
 
 impl Tally {
@@ -89,22 +84,43 @@ impl Tally {
         }
     }
 
-    /// Takes note that a part did not get into line, which is no attempt. It comes again after
-    /// as long as it has waited already, so that a long queue costs little; but notices keep
-    /// their time, and nothing waits beyond its lifetime.
-    pub(crate) fn crowded_out(&mut self, part: &Part) {
-        let now = SystemTime::now();
-        let schedule = &part.situation.settings.schedule;
+    /// Takes note that a part did not get into line, which is no attempt. It comes again when its
+    /// line is likely to have room for it; where that is not known, after as long as it has
+    /// waited already, so that a long queue costs little.
+    pub(crate) fn crowded_out(&mut self, engine: &Engine, part: &Part, after: Option<Duration>) {
+        let age = engine.now().duration_since(self.claim.received_at());
+        let age = age.unwrap_or_default();
+        let after = after.unwrap_or(age.clamp(SHORTEST_POSTPONEMENT, LONGEST_POSTPONEMENT));
+        self.put_off(engine, &part.recipients, after, FailedAttempt::crowded_out);
+    }
+
+    /// Lets recipients wait who are not tried now, in memory alone, which is no attempt. But
+    /// notices keep their time, and nothing waits beyond its lifetime: then it is told why it was
+    /// not tried.
+    pub(crate) fn put_off(
+        &mut self,
+        engine: &Engine,
+        recipients: &[ClaimedRecipient],
+        after: Duration,
+        failed: impl Fn(SystemTime) -> FailedAttempt,
+    ) {
+        let now = engine.now();
+        let situation = engine.situation();
+        let schedule = &situation.settings.schedule;
         let received = self.claim.received_at();
         let age = now.duration_since(received).unwrap_or_default();
-        for recipient in &part.recipients {
-            if schedule.has_news(age, recipient.delay_notice) {
-                let failed = FailedAttempt::crowded_out(now);
-                self.record_one(recipient, Outcome::Failed(failed), None);
-            } else {
-                let until = now + age.clamp(SHORTEST_POSTPONEMENT, LONGEST_POSTPONEMENT);
-                self.postponed.push((recipient.clone(), until));
+        let doubt = engine.doubts(received);
+        for recipient in recipients {
+            if doubt.is_none() && schedule.has_news(age, recipient.delay_notice) {
+                self.record_one(recipient, Outcome::Failed(failed(now)), None);
+                continue;
             }
+            let until_news = match doubt {
+                Some(doubt) => doubt,
+                None => schedule.until_news(age, recipient.delay_notice),
+            };
+            let until = now + after.min(until_news);
+            self.postponed.push((recipient.index, until));
         }
     }
 
@@ -134,11 +150,16 @@ impl Tally {
             ..Settlement::default()
         };
         self.forget_delivered();
-        self.add_postponed(&mut settlement);
-        let failures = self.add_failed(&mut settlement, &situation);
+        for (recipient, until) in &self.postponed {
+            engine.spool.postpone(&self.claim, &[*recipient], *until);
+        }
+        let failures = self.add_failed(&mut settlement, engine, &situation);
         let told: Vec<_> = failures.into_iter().chain(self.reached()).collect();
         let notice = self.notice(engine, &situation, &told).await;
         settlement.submissions.extend(notice);
+        if settlement.outcomes.is_empty() && settlement.submissions.is_empty() {
+            return Ok(()); // there is nothing to be written
+        }
         let settled = engine.spool.settle(&self.claim, settlement).await?;
         if settled.waiting == 0 {
             info!(queue_id = %self.claim.id(), "message done");
@@ -164,14 +185,6 @@ impl Tally {
         self.untold.extend(untold);
     }
 
-    fn add_postponed(&self, settlement: &mut Settlement) {
-        let postponed = self.postponed.iter().map(|(recipient, until)| {
-            let until = *until;
-            (recipient.index, Recorded::Postponed { until })
-        });
-        settlement.outcomes.extend(postponed);
-    }
-
     /// What is to be told of those that were reached.
     fn reached(&self) -> impl Iterator<Item = Told<'_>> {
         self.untold.iter().map(|(recipient, reached)| Told {
@@ -185,15 +198,21 @@ impl Tally {
 
     /// Settles those that failed, and says what is to be told of them: first of those that were
     /// given up, then of those that are late.
-    fn add_failed(&self, settlement: &mut Settlement, situation: &Situation) -> Vec<Told<'_>> {
-        let now = SystemTime::now();
+    fn add_failed(
+        &self,
+        settlement: &mut Settlement,
+        engine: &Engine,
+        situation: &Situation,
+    ) -> Vec<Told<'_>> {
+        let now = engine.now();
+        let doubt = engine.doubts(self.claim.received_at());
         // One draw for all of them: what failed together is tried together again, or a message
         // to a list would come apart into as many transactions as it has recipients.
         let spread = fastrand::f64();
         let (mut given_up, mut late) = (Vec::new(), Vec::new());
         for (recipient, attempt) in &self.failed {
             let failure = attempt.failure.clone();
-            let recorded = match self.fate(recipient, attempt, situation, now, spread) {
+            let recorded = match self.fate(recipient, attempt, situation, (now, doubt), spread) {
                 Fate::GivenUp(status) => {
                     let event = Event::GivenUp(&attempt.failure, status);
                     given_up.push(Told { recipient, event });
@@ -240,7 +259,7 @@ impl Tally {
             account::untold(&self.claim, told, &reason);
             return None;
         }
-        notice::write(&self.claim, &situation.settings, told, SystemTime::now()).await
+        notice::write(&self.claim, &situation.settings, told, engine.now()).await
     }
 
     /// A notice that cannot be delivered ends here, and nobody but the log will ever say so
@@ -258,7 +277,7 @@ impl Tally {
         recipient: &ClaimedRecipient,
         attempt: &FailedAttempt,
         situation: &Situation,
-        now: SystemTime,
+        (now, doubt): (SystemTime, Option<Duration>),
         spread: f64,
     ) -> Fate {
         let status = attempt.failure.status();
@@ -271,6 +290,15 @@ impl Tally {
         let failures = recipient.attempts.saturating_add(1);
         let verdict = schedule.after_failure(received, failures, now, spread);
         let is_news = verdict.delay_notice_due && recipient.delay_notice == DelayNotice::NotSent;
+        if let Some(doubt) = doubt
+            && (is_news || verdict.at.is_none())
+        {
+            let wait = schedule.wait_after(failures).min(doubt);
+            return Fate::TriedAgain {
+                next: now + wait,
+                news: None,
+            };
+        }
         match verdict.at {
             None => Fate::GivenUp(final_status),
             Some(next) => Fate::TriedAgain {
@@ -328,7 +356,7 @@ enum Fate {
 /// that is not to happen over and over, and nothing is tried that may panic once more, such as
 /// a notice.
 pub(crate) async fn after_panic(engine: &Engine, claim: &Claim) -> Result<(), SpoolError> {
-    let now = SystemTime::now();
+    let now = engine.now();
     let schedule = &engine.situation().settings.schedule;
     let deferred = |recipient: &ClaimedRecipient| {
         let attempt = FailedAttempt::ours(now);
@@ -351,13 +379,12 @@ pub(crate) async fn after_panic(engine: &Engine, claim: &Claim) -> Result<(), Sp
 fn confirm_denial(recipient: &ClaimedRecipient, attempt: FailedAttempt) -> FailedAttempt {
     let detail = |status: EnhancedStatusCode| (status.subject(), status.detail());
     let denied = detail(attempt.failure.status());
-    let by_peer = matches!(attempt.failure.cause(), postern_spool::Cause::Reply { .. });
     let before = recipient.last_failure.as_ref();
     let confirmed = before.is_some_and(|failure| {
         detail(failure.status()) == denied && failure.at() < attempt.found_out
     });
     let permanent = attempt.permanence == Permanence::Permanent;
-    if permanent && !by_peer && DENIED_BY_DNS.contains(&denied) && !confirmed {
+    if permanent && attempt.is_denied_by_dns() && !confirmed {
         attempt.for_now()
     } else {
         attempt

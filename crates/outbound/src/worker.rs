@@ -16,7 +16,7 @@ use crate::{
     attempt::{FailedAttempt, Outcome},
     connect,
     connection::{Connection, Sent},
-    destination::Post,
+    destination::{Post, Stands},
     engine::Engine,
     handover::hand_over,
     job::{CameTo, Job},
@@ -31,6 +31,7 @@ pub(crate) fn start(engine: &Arc<Engine>, post: Post) {
         post,
         room: None,
         kept: None,
+        carried: 0,
     };
     engine.tasks.spawn(worker.serve());
 }
@@ -41,13 +42,19 @@ struct Worker {
     /// Room for one connection. It is given back after that is gone.
     room: Option<Slot>,
     kept: Option<Connection>,
+    /// How many messages the kept connection was given.
+    carried: u32,
 }
 
 impl Worker {
     /// Serves job after job, until none has come for a while or the daemon stops.
     async fn serve(mut self) {
         while let Some(job) = self.next_job().await {
+            let most = job.part().pace.messages_per_connection;
             let went = self.attempt(job).await;
+            if most.is_some_and(|most| self.carried >= most.get()) {
+                self.take_leave();
+            }
             if self.kept.is_none() {
                 self.post.fell();
                 self.room = None;
@@ -78,10 +85,23 @@ impl Worker {
         None
     }
 
+    /// Ends a connection that has carried enough. The next one is made meanwhile, in the room
+    /// that this one leaves.
+    fn take_leave(&mut self) {
+        let room = self.room.take();
+        if let Some(connection) = self.kept.take() {
+            self.engine.tasks.spawn(async move {
+                connection.quit().await;
+                drop(room);
+            });
+        }
+    }
+
     /// Delivers one job over the kept connection or a new one. The worker breaks off where
     /// others are better placed to go on.
     async fn attempt(&mut self, job: Job) -> ControlFlow<()> {
         self.find_room().await;
+        self.keep_pace().await;
         if let Some(reason) = self.why_not_now(&job) {
             job.finish(reason);
             return ControlFlow::Continue(());
@@ -93,6 +113,7 @@ impl Worker {
             Ok(planned) => planned,
             Err(unreachable) => {
                 let failed = FailedAttempt::unreachable(&unreachable, SystemTime::now());
+                self.not_reached(std::slice::from_ref(&job), &failed);
                 return self.finish_all(job, &failed, began);
             }
         };
@@ -117,14 +138,26 @@ impl Worker {
         }
     }
 
+    /// Waits until the destination may be given another message, or the daemon stops.
+    async fn keep_pace(&self) {
+        if let Some(begin) = self.post.may_begin() {
+            tokio::select! {
+                () = tokio::time::sleep_until(begin) => {}
+                () = self.engine.stopping.cancelled() => {}
+            }
+        }
+    }
+
     /// Time passes in line. The queue or the message may not be what they were.
     fn why_not_now(&self, job: &Job) -> Option<CameTo> {
         let (spool, part) = (&self.engine.spool, job.part());
-        let stops = self.room.is_none();
+        let stops = self.room.is_none() || self.engine.stopping.is_cancelled();
         let poisoned = matches!(spool.health(), Health::Poisoned(_));
         if stops || poisoned || !spool.is_wanted(&part.claim) {
             Some(CameTo::Withdrawn)
-        } else if !self.engine.is_current(&part.situation) {
+        } else if !self.engine.is_current(&part.situation)
+            || self.engine.freezer.holds_any(&part.recipients)
+        {
             Some(CameTo::Outdated)
         } else {
             None
@@ -158,9 +191,10 @@ impl Worker {
     /// was made: then nothing is sent that was permitted under the old one.
     async fn begin(&mut self, connection: Connection, job: Job, began: Instant) -> ControlFlow<()> {
         let part = job.part();
-        for post in self.post.stands(part.pace.connections) {
-            start(&self.engine, post);
-        }
+        self.carried = 0;
+        let Stands { posts, awaited_by } = self.post.stands();
+        self.send_to(posts);
+        self.engine.hasten(awaited_by);
         if !self.engine.is_current(&part.situation) {
             self.kept = Some(connection);
             job.finish(CameTo::Outdated);
@@ -188,6 +222,8 @@ impl Worker {
 
     fn finish(&mut self, job: Job, outcomes: Vec<Outcome>, began: Instant) -> ControlFlow<()> {
         self.post.finished(began);
+        self.carried = self.carried.saturating_add(1);
+        self.judge_session(&outcomes);
         let part = job.part();
         let delivered = outcomes.iter().find_map(Outcome::handover);
         if let Some(handover) = delivered {
@@ -197,6 +233,32 @@ impl Worker {
         ControlFlow::Continue(())
     }
 
+    /// A destination that takes messages may have more connections, and one that breaks off
+    /// sessions fewer.
+    fn judge_session(&self, outcomes: &[Outcome]) {
+        let broke_off = |outcome: &Outcome| match outcome {
+            Outcome::Failed(failed) => failed.broke_off(),
+            Outcome::Delivered(_) | Outcome::TakenIn => false,
+        };
+        if outcomes.iter().any(broke_off) {
+            self.post.broke_off();
+        } else if outcomes.iter().any(|it| it.handover().is_some()) {
+            self.send_to(self.post.took_a_message());
+        }
+    }
+
+    fn send_to(&self, posts: Vec<Post>) {
+        for post in posts {
+            start(&self.engine, post);
+        }
+    }
+
+    /// What comes for the destination is to wait.
+    fn not_reached(&self, jobs: &[Job], failed: &FailedAttempt) {
+        let schedule = &self.engine.situation().settings.schedule;
+        self.post.not_reached(jobs, failed, schedule.wait_after(1));
+    }
+
     /// No connection can be made. Where others have one, they get the work; else what is in
     /// line need not find that out one by one, each with all its time-outs.
     fn give_way(&mut self, job: Job, failed: &FailedAttempt) -> ControlFlow<()> {
@@ -204,6 +266,7 @@ impl Worker {
             debug!(next_hop = %self.post.hops(), "there are enough connections");
             return ControlFlow::Break(());
         };
+        self.not_reached(&jobs, failed);
         for job in jobs {
             let outcomes = job.part().all(&Outcome::Failed(failed.clone()));
             job.finish(CameTo::Tried(outcomes));

@@ -1,14 +1,28 @@
 //! The jobs in line for one destination.
 
 use std::{
-    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use tokio::{sync::Notify, time::Instant};
 
-use super::{Key, lock, speed::Speed, state::DestinationState};
-use crate::job::Job;
+use super::{
+    Inner, Key,
+    bucket::Bucket,
+    lock,
+    speed::{Speed, WORK_IN_LINE},
+    state::DestinationState,
+    turns::Turns,
+    window::Window,
+};
+use crate::{job::Job, pace::Pace};
+
+/// How late a job comes again that did not get into line, at most.
+const LONGEST_ABSENCE: Duration = Duration::from_secs(5 * 60);
+
+/// How soon it comes again, at the least.
+const SHORTEST_ABSENCE: Duration = Duration::from_millis(100);
 
 /// The jobs for one destination.
 #[derive(Debug)]
@@ -19,24 +33,49 @@ pub(super) struct Line {
     pub(super) arrived: Notify,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct LineState {
-    pub(super) waiting: VecDeque<Job>,
+    pub(super) waiting: Turns,
     pub(super) workers: usize,
     /// Workers that wait for a job.
     idle: usize,
     /// Workers whose connection stands.
     pub(super) standing: usize,
     pub(super) speed: Speed,
-    /// Until when there are enough workers, because the destination refused one more.
-    pub(super) enough_until: Option<Instant>,
+    pub(super) window: Window,
+    /// By the newest of the jobs.
+    pub(super) pace: Pace,
+    bucket: Bucket,
+    /// Until when those that found the line full have been told to come again.
+    told_until: Option<Instant>,
+}
+
+/// What a worker finds at its line.
+pub(super) enum Found<'a> {
+    /// The next job.
+    Job(Box<Job>),
+    /// Nothing, as long as it keeps this.
+    Nothing(Idle<'a>),
+    /// More workers than the destination may have connections: it has been counted out.
+    TooMany,
 }
 
 impl Line {
-    pub(super) fn new(key: Key) -> Self {
+    pub(super) fn new(key: Key, pace: Pace, bucket: Bucket) -> Self {
+        let state = LineState {
+            waiting: Turns::default(),
+            workers: 0,
+            idle: 0,
+            standing: 0,
+            speed: Speed::default(),
+            window: Window::default(),
+            pace,
+            bucket,
+            told_until: None,
+        };
         Self {
             key,
-            state: Mutex::default(),
+            state: Mutex::new(state),
             arrived: Notify::new(),
         }
     }
@@ -46,55 +85,105 @@ impl Line {
         DestinationState {
             hops: self.key.hops.to_string(),
             connections: state.standing,
-            allowed: state.workers,
+            allowed: state.window.allowed(&state.pace),
             in_line: state.waiting.len(),
-            pace: None,
+            pace: Some(state.pace),
             down: None,
         }
     }
 
-    /// The next job, or a worker that waits for one.
-    pub(super) fn take_or_idle(&self) -> Result<Job, Idle<'_>> {
+    /// What there is for a worker, whose connection stands or not.
+    pub(super) fn look(&self, stands: bool) -> Found<'_> {
         let mut state = lock(&self.state);
-        state.take().ok_or_else(|| {
-            state.idle += 1;
-            Idle(self)
-        })
+        let allowed = state.window.allowed(&state.pace);
+        let together = match stands {
+            true => state.standing,
+            false => state.workers,
+        };
+        if together > allowed {
+            state.workers -= 1;
+            state.standing -= usize::from(stands);
+            return Found::TooMany;
+        }
+        if let Some(job) = state.take() {
+            return Found::Job(Box::new(job));
+        }
+        state.idle += 1;
+        Found::Nothing(Idle(self))
     }
 }
 
 impl LineState {
     /// The next job.
     pub(super) fn take(&mut self) -> Option<Job> {
-        let job = self.waiting.pop_front()?;
+        let job = self.waiting.take()?;
         self.speed.begin(Instant::now());
         Some(job)
     }
 
+    /// Counts a job that is about to be begun, and says when it may be.
+    pub(super) fn may_begin(&mut self, now: Instant) -> Option<Instant> {
+        let rate = self.pace.rate?;
+        Some(self.bucket.take(rate, now))
+    }
+
     /// How many jobs the line may hold.
-    pub(super) fn longest(&self, connections: usize, now: Instant) -> usize {
-        let prospect = self.speed.prospect(connections, now);
-        connections.max(prospect).max(1)
+    pub(super) fn longest(&self, now: Instant) -> usize {
+        let allowed = self.window.allowed(&self.pace);
+        let prospect = self.speed.prospect(allowed, now);
+        let longest = self.pace.connections.max(prospect).max(1);
+        match self.pace.rate {
+            Some(rate) => longest.min(self.bucket.within(WORK_IN_LINE, rate, now)),
+            None => longest,
+        }
+    }
+
+    /// After how long a job comes again that finds the line full, where it is known how fast the
+    /// line is: those that do are told to come one after the other, twice as fast as they can be
+    /// served, so that the line never runs dry.
+    pub(super) fn absence(&mut self, now: Instant) -> Option<Duration> {
+        let allowed = self.window.allowed(&self.pace);
+        let by_rate = self.pace.rate.map(|rate| {
+            self.told_until = self.told_until.or(Some(self.bucket.next(rate, now)));
+            rate.interval()
+        });
+        let each = self.speed.interval(allowed, now).max(by_rate)? / 2;
+        let line = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX);
+        let served = now + each.saturating_mul(line).min(LONGEST_ABSENCE);
+        let at = self.told_until.map_or(served, |until| until.max(served));
+        let after = at.saturating_duration_since(now);
+        if after >= LONGEST_ABSENCE {
+            // Not all of them at the same time.
+            return Some(LONGEST_ABSENCE.mul_f64(0.5 + fastrand::f64() / 2.0));
+        }
+        self.told_until = Some(at + each);
+        Some(after.max(SHORTEST_ABSENCE))
     }
 
     /// How many further workers the jobs in line are worth.
-    pub(super) fn workers_due(&self, connections: usize, now: Instant) -> usize {
-        let most = if self.standing == 0 {
-            1
-        } else if self.enough_until.is_some_and(|until| now < until) {
-            self.workers
-        } else {
-            connections
+    pub(super) fn workers_due(&self) -> usize {
+        let most = match self.standing {
+            0 => 1,
+            _ => self.window.allowed(&self.pace),
         };
         let unattended = self.waiting.len().saturating_sub(self.idle);
         unattended.min(most.saturating_sub(self.workers))
     }
 
     /// Counts a worker out, and forgets a line that has none left.
-    pub(super) fn leave(&mut self, open: &mut HashMap<Key, Arc<Line>>, key: &Key) {
+    pub(super) fn leave(&mut self, all: &mut Inner, key: &Key) {
         self.workers -= 1;
         if self.workers == 0 {
-            open.remove(key);
+            self.close(all, key);
+        }
+    }
+
+    /// Forgets a line that nobody serves.
+    pub(super) fn close(&mut self, all: &mut Inner, key: &Key) {
+        all.open.remove(key);
+        all.memory.look_ended(key);
+        if self.pace.rate.is_some() {
+            all.memory.keep_bucket(key, self.bucket, Instant::now());
         }
     }
 }
@@ -106,4 +195,17 @@ impl Drop for Idle<'_> {
     fn drop(&mut self) {
         lock(&self.0.state).idle -= 1;
     }
+}
+
+/// Takes what is in line beyond what it may hold.
+pub(super) fn shed(line: &Arc<Line>, now: Instant) -> Vec<Job> {
+    let mut state = lock(&line.state);
+    let longest = state.longest(now).max(1);
+    let mut shed = Vec::new();
+    while state.waiting.len() > longest
+        && let Some(job) = state.waiting.drop_last()
+    {
+        shed.push(job);
+    }
+    shed
 }

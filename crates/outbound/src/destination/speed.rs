@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 /// How much work a line may hold, in time. A worker must not run out of jobs while the queue is
 /// asked for more.
-const WORK_IN_LINE: Duration = Duration::from_secs(2);
+pub(super) const WORK_IN_LINE: Duration = Duration::from_secs(2);
 
 /// How long a job takes.
 #[derive(Debug, Default)]
@@ -34,13 +34,23 @@ impl Speed {
     /// hold work. Of a line of which nothing is known, or in which nothing has stirred for long,
     /// nothing is expected.
     pub(super) fn prospect(&self, connections: usize, now: Instant) -> usize {
-        let (Some(took), Some(stirred)) = (self.took, self.stirred) else {
+        let Some(takes) = self.takes(now) else {
             return 0;
         };
-        let takes = took.max(now.duration_since(stirred));
         let millis = takes.as_millis().max(1);
         let each = usize::try_from(WORK_IN_LINE.as_millis() / millis).unwrap_or(usize::MAX);
         each.saturating_mul(connections)
+    }
+
+    /// The time from one job to the next with so many connections, where it is known.
+    pub(super) fn interval(&self, connections: usize, now: Instant) -> Option<Duration> {
+        let connections = u32::try_from(connections).unwrap_or(u32::MAX);
+        Some(self.takes(now)? / connections.max(1))
+    }
+
+    fn takes(&self, now: Instant) -> Option<Duration> {
+        let (took, stirred) = (self.took?, self.stirred?);
+        Some(took.max(now.duration_since(stirred)))
     }
 }
 

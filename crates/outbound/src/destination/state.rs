@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use postern_spool::Failure;
 
+use super::Hops;
 use crate::pace::Pace;
 
 /// A destination as it is now.
@@ -35,4 +36,18 @@ pub struct Down {
     pub attempts: u32,
     /// Why the last one did.
     pub failure: Failure,
+}
+
+impl DestinationState {
+    /// A destination without workers.
+    pub(super) fn unserved(hops: &Hops) -> Self {
+        Self {
+            hops: hops.to_string(),
+            connections: 0,
+            allowed: 0,
+            in_line: 0,
+            pace: None,
+            down: None,
+        }
+    }
 }

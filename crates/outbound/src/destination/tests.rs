@@ -53,12 +53,16 @@ impl World {
         }
     }
 
-    fn job(&self) -> Job {
+    fn job(&self, connections: usize) -> Job {
         let part = Part {
             claim: Arc::clone(&self.claim),
             recipients: self.claim.recipients().to_vec(),
             way: Self::way(),
-            pace: Pace::default(),
+            pace: Pace {
+                connections,
+                initial_connections: connections,
+                ..Pace::default()
+            },
             reverse_path: ReversePath::Null,
             situation: Arc::clone(&self.situation),
         };
@@ -67,13 +71,17 @@ impl World {
 
     /// Puts a job in line for a destination that may have so many connections.
     fn enqueue(&self, connections: usize) -> Enqueued {
+        self.destinations
+            .enqueue(&self.key(), self.job(connections))
+    }
+
+    fn key(&self) -> Key {
         let plan = self.situation.plan_locally(&Self::way(), TlsWish::Unstated);
-        let key = Key {
+        Key {
             hops: Hops::Found(Self::way().destination),
             pool: plan.pool_key(),
             needs_requiretls: false,
-        };
-        self.destinations.enqueue(key, self.job(), connections)
+        }
     }
 
     /// A worker with a job in its hands, and its connection.
@@ -82,7 +90,7 @@ impl World {
             panic!("a worker is due");
         };
         let job = post.next_job(LONG).await.unwrap();
-        assert_eq!(post.stands(connections).len(), 0);
+        assert_eq!(post.stands().posts.len(), 0);
         (post, job)
     }
 
@@ -159,9 +167,13 @@ async fn a_destination_gets_workers_when_a_first_connection_stands() {
     for _ in 0..2 {
         assert!(matches!(world.enqueue(3), Enqueued::InLine));
     }
-    assert!(matches!(world.enqueue(3), Enqueued::Full(_)));
+    assert!(matches!(world.enqueue(3), Enqueued::Full(..)));
     let _job = first.next_job(LONG).await.unwrap();
-    assert_eq!(first.stands(3).len(), 2, "two more jobs, two more workers");
+    assert_eq!(
+        first.stands().posts.len(),
+        2,
+        "two more jobs, two more workers"
+    );
     assert_eq!(world.destinations.len(), 1);
 }
 
@@ -243,7 +255,10 @@ async fn what_a_line_should_not_hold_is_shed() {
     let world = World::new().await;
     let (_post, _job) = world.worker(5).await;
     let posts: Vec<_> = (0..4).map(|_| world.enqueue(5)).collect();
-    assert_eq!(world.destinations.shed(5).len(), 0);
-    assert_eq!(world.destinations.shed(1).len(), 3);
+    assert_eq!(world.destinations.shed().len(), 0);
+    // A fifth job brings word that the destination may have a single connection now.
+    let lost_their_place = world.enqueue(1);
+    assert!(matches!(lost_their_place, Enqueued::Full(..)));
+    assert_eq!(world.destinations.shed().len(), 3);
     drop(posts);
 }

@@ -150,7 +150,7 @@ async fn messages_for_a_host_that_is_down_share_its_failure() {
     let second = submit(&world, 2, "<jo@stranger.example>").await;
     let third = submit(&world, 3, "<jo@stranger.example>").await;
     // All three are in line, one of them with the worker that waits for the greeting.
-    world.until_claimed(3).await;
+    world.until_in_line(2).await;
     host.gate.add_permits(1);
     for id in [first, second, third] {
         let failure = world.until_deferred(id).await;

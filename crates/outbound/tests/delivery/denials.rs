@@ -52,7 +52,7 @@ fn for_a_partner(plan: Plan, stage: Stage) -> Plan {
 async fn until_tried(world: &World, id: QueueId, times: u32) {
     for attempts in 1..=times {
         if attempts > 1 {
-            world.spool.retry(id).await.unwrap();
+            world.retry(id).await;
         }
         let message = world
             .until(id, |message| {
@@ -91,7 +91,7 @@ async fn what_is_proven_returns_mail_that_is_guarded() {
                 message.is_none_or(|message| message.progress[0].attempts > 0)
             };
             if world.until(id, tried).await.is_some() {
-                world.spool.retry(id).await.unwrap();
+                world.retry(id).await;
             }
             world.until_gone(id).await;
         }

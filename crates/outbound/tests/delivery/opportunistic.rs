@@ -82,7 +82,7 @@ async fn check_twice(zone: &str, first: &str, second: Option<&str>) {
     let id = world.submit("<>", &["<jo@to.example>"], MESSAGE).await;
     let failure = world.until_deferred(id).await;
     assert_eq!(failure.status().to_string(), first, "{zone}");
-    world.spool.retry(id).await.unwrap();
+    world.retry(id).await;
     let Some(second) = second else {
         return world.until_gone(id).await;
     };
@@ -124,7 +124,7 @@ async fn a_configured_host_that_is_not_found_is_waited_for() {
             message.is_some_and(|message| message.progress[0].attempts == attempts)
         };
         world.until(id, tried).await;
-        world.spool.retry(id).await.unwrap();
+        world.retry(id).await;
     }
 }
 
@@ -147,7 +147,7 @@ async fn a_domain_must_be_missing_twice_before_mail_is_returned() {
     let id = world.submit("<>", &["<jo@missing.example>"], MESSAGE).await;
     let failure = world.until_deferred(id).await;
     assert_eq!(failure.status().to_string(), "4.1.2");
-    world.spool.retry(id).await.unwrap();
+    world.retry(id).await;
     world.until_gone(id).await;
 }
 

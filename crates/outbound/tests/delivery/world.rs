@@ -13,13 +13,13 @@ use postern_mail::{
     BodyType, Envelope, ForwardPath, NextHop, Notify, QueueId, Recipient, ReversePath, TlsWish,
 };
 use postern_outbound::{
-    Accounts, NoAccounts, Outbound, PaceOverride, PrivateTargets, Route, Schedule, Senders,
-    Settings, Situation, TlsClients,
+    Accounts, DestinationState, NoAccounts, Outbound, PaceOverride, PrivateTargets, Route,
+    Schedule, Senders, Settings, Situation, SystemClock, TlsClients, WallClock,
 };
 use postern_policy::{BreakGlass, Defaults, Partner, Policy};
 use postern_spool::{
-    BounceTo, Content, Filter, LocalSpool, Origin, QueuedMessage, Settings as SpoolSettings, Spool,
-    Submission,
+    BounceTo, Content, DomainCensus, Filter, LocalSpool, Origin, QueuedMessage,
+    Settings as SpoolSettings, Spool, SpoolError, Submission,
 };
 use postern_testkit::{Authority, Identity};
 use postern_tls::{CertificateFiles, CertificateStore, Profile, ProfileName, TrustAnchors};
@@ -52,6 +52,8 @@ pub(crate) struct Plan {
     pub(crate) trust: Option<TrustAnchors>,
     /// What else of the settings is not what a silent operator gets.
     pub(crate) settle: Box<dyn FnOnce(&mut Settings) + Send>,
+    /// By which clock messages and retries are timed.
+    pub(crate) clock: Option<Arc<dyn WallClock>>,
     /// What stands between the queue and delivery.
     pub(crate) wrap: fn(Arc<dyn Spool>) -> Arc<dyn Spool>,
 }
@@ -76,6 +78,7 @@ impl Default for Plan {
             broken_glass: Vec::new(),
             trust: None,
             settle: Box::new(|_| {}),
+            clock: None,
             wrap: |spool| spool,
         }
     }
@@ -96,8 +99,9 @@ impl World {
         });
         let spool: Arc<dyn Spool> = Arc::new(opened.unwrap().spool);
         let wrapped = (plan.wrap)(Arc::clone(&spool));
+        let clock = plan.clock.clone().unwrap_or(Arc::new(SystemClock));
         let situation = situation(plan, &directory);
-        let outbound = Outbound::new(wrapped, situation);
+        let outbound = Outbound::by_clock(wrapped, situation, clock);
         tokio::spawn(outbound.clone().run());
         Self {
             outbound,
@@ -183,6 +187,61 @@ impl World {
         };
         let claimed = tokio::time::timeout(PATIENCE, claimed).await;
         claimed.expect("the messages are claimed in time");
+    }
+
+    /// Has a message tried again now, whatever was found out before about its destinations.
+    pub(crate) async fn retry(&self, id: QueueId) {
+        self.outbound.flush(None);
+        match self.spool.retry(id).await {
+            Ok(()) | Err(SpoolError::Unknown(_)) => {} // it may be over already
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Waits until so many messages wait for a domain, none of them due or in anybody's hands.
+    pub(crate) async fn until_resting(&self, domain: &str, messages: u64) {
+        let domain: postern_mail::Domain = domain.parse().unwrap();
+        let resting = async {
+            loop {
+                let census = self.spool.census().into_iter();
+                let mut census = census.filter(|it| it.domain.as_ref() == Some(&domain));
+                let rests =
+                    |it: DomainCensus| it.waiting == messages && it.due == 0 && it.claimed == 0;
+                if census.next().is_some_and(rests) {
+                    return;
+                }
+                // It announces itself nowhere.
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let rests = tokio::time::timeout(PATIENCE, resting).await;
+        rests.expect("the messages come to rest in time");
+    }
+
+    /// Waits until so many messages stand in line for the one destination there is.
+    pub(crate) async fn until_in_line(&self, messages: usize) {
+        let in_line = |it: &DestinationState| it.in_line == messages;
+        self.until_destination(in_line).await;
+    }
+
+    /// Waits until this is true of the first destination.
+    pub(crate) async fn until_destination(
+        &self,
+        wanted: impl Fn(&DestinationState) -> bool,
+    ) -> DestinationState {
+        let watched = async {
+            loop {
+                if let Some(first) = self.outbound.destinations_now().into_iter().next()
+                    && wanted(&first)
+                {
+                    return first;
+                }
+                // It announces itself nowhere.
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let reached = tokio::time::timeout(PATIENCE, watched).await;
+        reached.expect("the destination gets there in time")
     }
 
     /// Changes a letter of content that is in a file, as a failing disk does.
