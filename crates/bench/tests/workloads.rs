@@ -128,13 +128,14 @@ fn what_a_relay_does_wrong_is_counted() {
 fn relay(manner: Manner, sink: SocketAddr) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
-    thread::spawn(move || serve(listener.accept().unwrap().0, manner, sink));
+    thread::spawn(move || serve(&listener.accept().unwrap().0, manner, sink));
     address
 }
 
-fn serve(stream: TcpStream, manner: Manner, sink: SocketAddr) {
+fn serve(stream: &TcpStream, manner: Manner, sink: SocketAddr) {
     let mut lines = BufReader::new(stream.try_clone().unwrap());
-    let say = |text: &str| (&stream).write_all(text.as_bytes()).unwrap();
+    let mut writer = stream;
+    let mut say = |text: &str| writer.write_all(text.as_bytes()).unwrap();
     let mut line = String::new();
     let mut messages = 0;
     say("220 relay.example\r\n");

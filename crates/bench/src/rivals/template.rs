@@ -10,6 +10,10 @@ pub(super) struct Values(BTreeMap<&'static str, String>);
 
 impl Values {
     /// With one more, which replaces one of the same name.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers hand over what they have just made to be shown"
+    )]
     pub(super) fn with(mut self, name: &'static str, value: impl ToString) -> Self {
         self.0.insert(name, value.to_string());
         self

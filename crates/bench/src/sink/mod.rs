@@ -1,7 +1,7 @@
 //! The next hop of every subject: it takes all messages, forgets them, and remembers which came.
 //!
 //! It works on a thread of its own. It verifies what came while it comes: a hash of the body, the
-//! number in the header. Nothing is kept but what the [`Ledger`](crate::ledger::Ledger) counts.
+//! number in the header. Nothing is kept but what the [`Ledger`] counts.
 
 mod content;
 mod session;
