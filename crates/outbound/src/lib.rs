@@ -16,6 +16,11 @@
 //! | in whose name? | `sorting`, by `postern-rewriting` | 7208 §2.4 |
 //! | who takes in what is for us? | [`LocalDelivery`] | |
 //! | who may share a connection, and who waits? | `destination` | |
+//! | how many connections, how fast? | [`Pace`] | |
+//! | what of a destination that cannot be reached? | `destination` | 5321 §4.5.4.1 |
+//! | what is not tried because somebody says so? | [`Frozen`] | |
+//! | what does a new configuration mean for what waits? | `reroute` | |
+//! | what if somebody sets the clock? | `vigil` | |
 //! | what must the delivery meet? | `planning`, by the policy | 8461 §3.4, §5.1 |
 //! | which hosts, at which addresses? | `host` | 5321 §5.1, 7505 |
 //! | what does DNS say of their TLS? | `dane`, `prospect` | 7672 §2.2 |

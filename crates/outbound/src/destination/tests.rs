@@ -38,7 +38,7 @@ impl World {
         let (reports, reported) = mpsc::channel(100);
         Self {
             destinations: Destinations::default(),
-            claim: Arc::new(claim().await),
+            claim: Arc::new(claim(ReversePath::Null).await),
             situation: Arc::new(situation()),
             reports,
             reported,
@@ -102,7 +102,7 @@ impl World {
     }
 }
 
-async fn claim() -> Claim {
+async fn claim(reverse_path: ReversePath) -> Claim {
     let directory = tempfile::tempdir().unwrap();
     let settings = SpoolSettings {
         reserve: 0,
@@ -111,7 +111,7 @@ async fn claim() -> Claim {
     let spool = LocalSpool::open(&settings).unwrap().spool;
     let (forward_path, _) = ForwardPath::parse_prefix("<jo@to.example>").unwrap();
     let envelope = Envelope {
-        reverse_path: ReversePath::Null,
+        reverse_path,
         recipients: vec![Recipient::from(forward_path)],
         body: BodyType::SevenBit,
         smtputf8: false,
@@ -261,4 +261,61 @@ async fn what_a_line_should_not_hold_is_shed() {
     assert!(matches!(lost_their_place, Enqueued::Full(..)));
     assert_eq!(world.destinations.shed().len(), 3);
     drop(posts);
+}
+
+fn sender(job: &Job) -> String {
+    job.part().claim.envelope().reverse_path.to_string()
+}
+
+/// Whoever sends much fills a line, and gives of it to whoever sends little.
+#[tokio::test]
+async fn senders_take_turns_and_the_busiest_gives_its_place() {
+    let mut world = World::new().await;
+    let bulk = ReversePath::parse_prefix("<news@bulk.example>").unwrap().0;
+    let small = ReversePath::parse_prefix("<me@small.example>").unwrap().0;
+    let claims = [claim(bulk).await, claim(small).await].map(Arc::new);
+    world.claim = Arc::clone(&claims[0]);
+    let (mut post, _job) = world.worker(4).await;
+    let posts: Vec<_> = (0..4).map(|_| world.enqueue(4)).collect();
+    assert!(matches!(world.enqueue(4), Enqueued::Full(..)));
+    world.claim = Arc::clone(&claims[1]);
+    assert!(matches!(world.enqueue(4), Enqueued::InLine));
+    let crowded_out = |report: &Report| matches!(report.came_to, CameTo::Crowded { .. });
+    let mut reports = std::iter::from_fn(|| world.reported.try_recv().ok());
+    let displaced = reports.find(crowded_out).unwrap();
+    let from = displaced.part.claim.envelope().reverse_path.to_string();
+    assert_eq!(from, "<news@bulk.example>");
+    let mut order = Vec::new();
+    for _ in 0..4 {
+        order.push(sender(&post.next_job(LONG).await.unwrap()));
+    }
+    let (bulk, small) = ("<news@bulk.example>", "<me@small.example>");
+    assert_eq!(order, [bulk, small, bulk, bulk]);
+    drop(posts);
+}
+
+/// A line full of fresh mail leaves a fifth of its places and its turns to what was tried before.
+#[tokio::test]
+async fn fresh_mail_goes_before_retries_but_for_one_in_five() {
+    let world = World::new().await;
+    let mut turns = turns::Turns::default();
+    let again = |world: &World| {
+        let job = world.job(9);
+        let mut part = job.part().only(&[0]);
+        part.recipients[0].attempts = 1;
+        Job::new(part, world.reports.clone())
+    };
+    for _ in 0..2 {
+        turns.push(again(&world));
+    }
+    for _ in 0..8 {
+        turns.push(world.job(9));
+    }
+    assert!(turns.displace(&again(&world)).is_none());
+    let attempts: Vec<_> = turns.take_all();
+    let attempts: Vec<_> = attempts
+        .iter()
+        .map(|job| job.part().recipients[0].attempts)
+        .collect();
+    assert_eq!(attempts, [0, 0, 0, 0, 1, 0, 0, 0, 0, 1]);
 }
