@@ -2,7 +2,10 @@
 //!
 //! ```text
 //! cargo run --release -p postern-tests --example torture -- faults [--seed S] [--points N]
+//! cargo run --release -p postern-tests --example torture -- kills [--seed S] [--kills N]
 //! ```
+//! `kills` ends the daemon 1,000 times under load, or as often as it is told.
+//!
 //! `faults` without `--points` tries every call with every fault; with it, so many that the seed
 //! chooses, half of them on a queue that was killed before. `--script tables` makes the engine write
 //! tables. `--only FAULT` restricts it to a fault, and `--at POINT,POINT` does a single run again.
@@ -16,7 +19,7 @@ use postern_tests::fault::Fault;
 use postern_tests::torture::driver::{self, Script};
 use postern_tests::torture::faults::{self, Tally};
 use postern_tests::torture::injector::{How, Point};
-use postern_tests::torture::queue;
+use postern_tests::torture::{kills, queue};
 
 fn main() -> ExitCode {
     if let Some(code) = driver::requested() {
@@ -37,6 +40,7 @@ struct Arguments {
     what: String,
     seed: u64,
     points: Option<u64>,
+    kills: u64,
     script: Script,
     only: Option<How>,
     at: Vec<Point>,
@@ -50,6 +54,7 @@ impl Arguments {
             what: words.next().unwrap_or_default(),
             seed: now.map_err(|error| error.to_string())?.as_secs(),
             points: None,
+            kills: 1000,
             script: Script::Life,
             only: None,
             at: Vec::new(),
@@ -60,6 +65,7 @@ impl Arguments {
             match name.as_str() {
                 "--seed" => arguments.seed = number()?,
                 "--points" => arguments.points = Some(number()?),
+                "--kills" => arguments.kills = number()?,
                 "--script" if value == "tables" => arguments.script = Script::Tables,
                 "--script" if value == "life" => {}
                 "--only" => arguments.only = Some(value.parse()?),
@@ -83,6 +89,17 @@ fn torture(arguments: &Arguments) -> Result<bool, Fault> {
             Ok(true)
         }
         "faults" => faults(arguments),
+        "kills" => {
+            tell(&format!("seed {}", arguments.seed));
+            let progress = |number: u64| {
+                if number.is_multiple_of(20) {
+                    tell(&format!("{number} kills"));
+                }
+            };
+            let outcome = kills::run(arguments.seed, arguments.kills, progress)?;
+            tell(&outcome.to_string());
+            Ok(outcome.wrong.is_empty())
+        }
         other => Err(Fault::Unexpected(format!("faults or kills, not {other:?}"))),
     }
 }

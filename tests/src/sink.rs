@@ -10,7 +10,7 @@ use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::fault::Fault;
 use crate::message::Message;
@@ -36,6 +36,10 @@ pub struct Taken {
     pub content: Vec<u8>,
     /// How it came.
     pub carried: Carried,
+    /// When the client connected.
+    pub connected: Instant,
+    /// When it was whole, just before the answer.
+    pub at: Instant,
 }
 
 /// What the sink does with content that has come in whole.
@@ -216,6 +220,7 @@ struct Session<'a> {
     shared: &'a Shared,
     input: BufReader<TcpStream>,
     output: TcpStream,
+    connected: Instant,
     mail: String,
     rcpt: Vec<String>,
     chunks: Vec<u8>,
@@ -229,6 +234,7 @@ impl<'a> Session<'a> {
         Ok(Self {
             shared,
             output: stream.try_clone()?,
+            connected: Instant::now(),
             input: BufReader::new(stream),
             mail: String::new(),
             rcpt: Vec::new(),
@@ -320,6 +326,8 @@ impl<'a> Session<'a> {
             rcpt: std::mem::take(&mut self.rcpt),
             content,
             carried,
+            connected: self.connected,
+            at: Instant::now(),
         };
         {
             let mut state = self.shared.state();

@@ -5,10 +5,12 @@
 use libtest_mimic::{Arguments, Failed, Trial};
 use postern_tests::fault::Fault;
 use postern_tests::torture::driver::{self, Script};
-use postern_tests::torture::faults;
+use postern_tests::torture::{faults, kills};
 
 /// Points of the queue alone.
 const POINTS: u64 = 120;
+/// Kills of the daemon.
+const KILLS: u64 = 20;
 /// The seed of a change is always the same: what fails, fails again.
 const SEED: u64 = 7;
 
@@ -16,10 +18,23 @@ fn main() {
     if driver::requested().is_some() {
         return;
     }
-    let trials = vec![Trial::test("the_queue_alone_loses_nothing", || {
-        queue_alone().map_err(Failed::from)
-    })];
+    let trials = vec![
+        Trial::test("the_queue_alone_loses_nothing", || {
+            queue_alone().map_err(Failed::from)
+        }),
+        Trial::test("the_daemon_killed_under_load_loses_nothing", || {
+            daemon_killed().map_err(Failed::from)
+        }),
+    ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
+
+fn daemon_killed() -> Result<(), Fault> {
+    let outcome = kills::run(SEED, KILLS, |_| {})?;
+    if outcome.wrong.is_empty() && outcome.acknowledged > 0 {
+        return Ok(());
+    }
+    Err(Fault::Unexpected(outcome.to_string()))
 }
 
 fn queue_alone() -> Result<(), Fault> {

@@ -3,9 +3,8 @@
 //! The *fault loop* does what SQLite's does. A scenario is run once undisturbed, and its calls on the
 //! queue's files are counted; then it is run again for each of these calls and each [`How`](injector::How), with the
 //! fault at just that call ([`injector`]). Afterwards the queue is opened without faults, as a
-//! restart would, and held against a ledger of what had been promised. There are two scenarios:
-//! - [`driver`]: a process that exercises the queue alone, thousands of times a minute ([`queue`]);
-//! - [`gateway`]: the daemon between a client and a next hop, with refusals, notices and reloads.
+//! restart would, and held against a ledger of what had been promised. What is run is
+//! a process that exercises the queue alone ([`driver`], [`queue`]).
 //!
 //! The *kills* ([`kills`]) end the daemon under load at random moments, again and again.
 //!
@@ -21,6 +20,7 @@
 pub mod driver;
 pub mod faults;
 pub mod injector;
+pub mod kills;
 pub mod ledger;
 pub mod queue;
 
