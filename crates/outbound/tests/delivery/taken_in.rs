@@ -9,8 +9,8 @@ use std::{
 };
 
 use async_trait::async_trait;
-use postern_mail::{ForwardPath, Notify};
-use postern_outbound::{LocalDelivery, LocalError, Schedule, Settings};
+use postern_mail::{DomainPattern, ForwardPath, Notify};
+use postern_outbound::{Frozen, LocalDelivery, LocalError, Schedule, Settings};
 use postern_spool::{Claim, QueuedMessage};
 
 use crate::{
@@ -87,6 +87,13 @@ async fn an_address_of_ours_takes_its_mail_and_the_rest_goes_on() {
 async fn few_messages_are_taken_in_at_a_time() {
     let (desk, neighbour) = (Arc::<Desk>::default(), Neighbour::start(Tls::None).await);
     let world = World::start(plan(&desk, &neighbour));
+    // All of them become due at the same time.
+    let domain: DomainPattern = "own.example".parse().unwrap();
+    world.outbound.freeze(Frozen {
+        domain: domain.clone(),
+        reason: "not yet".to_owned(),
+        since: std::time::SystemTime::now(),
+    });
     let mut ids = Vec::new();
     for _ in 0..12 {
         ids.push(
@@ -95,6 +102,8 @@ async fn few_messages_are_taken_in_at_a_time() {
                 .await,
         );
     }
+    world.until_resting("own.example", 12).await;
+    assert!(world.outbound.thaw(&domain));
     for id in ids {
         world.until_gone(id).await;
     }
