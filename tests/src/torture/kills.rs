@@ -108,6 +108,8 @@ pub fn run(seed: u64, kills: u64, mut progress: impl FnMut(u64)) -> Result<Outco
     // As long as something arrives there is hope.
     let look = || {
         let before = std::mem::replace(&mut seen, sink.taken().len());
+        // What found too many before it waits for minutes.
+        installation.run(&["queue", "retry", "all"])?;
         let idle = before == seen && installation.queue()?.is_empty();
         Ok(idle.then_some(()))
     };
