@@ -43,7 +43,11 @@ impl Shared {
     ) -> Result<Vec<Claim>, SpoolError> {
         self.usable()?;
         let now = time::to_millis(now);
-        let taken = self.index().take_due(now, limit);
+        let (taken, fresh_octets) = {
+            let mut index = self.index();
+            (index.take_due(now, limit), index.fresh_octets())
+        };
+        self.flow.claimed(fresh_octets);
         let mut claims = Vec::new();
         let mut stored = Vec::new();
         for message in taken {

@@ -19,6 +19,7 @@ mod aside;
 mod census;
 mod claiming;
 mod engine;
+mod flow;
 mod home;
 mod ids;
 mod index;
@@ -61,8 +62,9 @@ use self::{
     writes::{Urgency, Write},
 };
 use crate::{
-    Claim, ContentWriter, DomainCensus, Figures, Filter, Health, OpenError, Page, QueuedMessage,
-    RecipientIndex, ReservedId, Settled, Settlement, Spool, SpoolError, Submission, time,
+    Claim, ContentWriter, DomainCensus, Figures, Filter, Health, OpenError, Origin, Page,
+    QueuedMessage, RecipientIndex, ReservedId, Settled, Settlement, Spool, SpoolError, Submission,
+    time,
 };
 
 /// The queue of one machine. Dropped, it writes what waits and closes its files.
@@ -157,6 +159,7 @@ impl Spool for LocalSpool {
     ) -> Result<QueueId, SpoolError> {
         let shared = &self.shared;
         self.admit(submission.content.octets())?;
+        let from_outside = matches!(submission.origin, Origin::Peer(_));
         let permit = shared.reserve_write(submission.content.octets()).await?;
         let (changes, arrival) = shared.prepare(id, submission).await?.begin();
         let id = arrival.id;
@@ -172,6 +175,10 @@ impl Spool for LocalSpool {
         };
         shared.writes.push(write)?;
         shared.durable(wait).await?;
+        if from_outside {
+            let fresh = || shared.index().fresh_octets();
+            shared.flow.pass(fresh).await;
+        }
         Ok(id)
     }
 

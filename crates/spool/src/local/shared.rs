@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::{
     engine::{Change, Engine, EngineError, Table},
+    flow::Flow,
     home::{Home, Lock},
     ids::Ids,
     index::Index,
@@ -37,6 +38,7 @@ pub(crate) struct Shared {
     pub(crate) engine: Box<dyn Engine>,
     index: Mutex<Index>,
     pub(crate) writes: Writes,
+    pub(crate) flow: Flow,
     pub(crate) home: Home,
     pub(crate) space: Space,
     pub(crate) room: Room,
@@ -96,6 +98,7 @@ impl Shared {
             engine,
             index: Mutex::new(index),
             writes: Writes::default(),
+            flow: Flow::new(settings.fresh),
             space: Space::new(home.root().to_owned(), settings.reserve),
             room: Room {
                 incoming: home.incoming(),
