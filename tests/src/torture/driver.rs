@@ -27,7 +27,7 @@ pub(super) const FIRST: &str = "POSTERN_TORTURE_FIRST";
 pub(super) const SCRIPT: &str = "POSTERN_TORTURE_SCRIPT";
 
 /// Larger content has a file of its own.
-const IN_MEMORY: u64 = 4 * 1024;
+const IN_MEMORY: u64 = 256 * 1024;
 /// Two pieces of what is handed to a file at once.
 const LARGE: u64 = 300 * 1024;
 
@@ -162,7 +162,7 @@ impl Driver {
         self.accept(LARGE, 1, None).await?;
         let held = self.accept(50, 1, Some("looked at first")).await?;
         self.deliver().await?;
-        let removed = self.accept(LARGE / 2, 1, None).await?;
+        let removed = self.accept(LARGE, 1, None).await?;
         let retried = self.accept(200, 2, None).await?;
         if let Some(id) = removed {
             self.change("hold", id).await?;
@@ -182,8 +182,8 @@ impl Driver {
     /// More than the engine keeps in memory before it writes a table.
     async fn fill_tables(&mut self) -> Result<(), Stop> {
         for _ in 0..2 {
-            for _ in 0..5000 {
-                self.accept(3900, 1, None).await?;
+            for _ in 0..70 {
+                self.accept(250 * 1024, 1, None).await?;
             }
             self.deliver().await?;
         }
