@@ -26,17 +26,20 @@ impl<'a> Foreign<'a> {
 
 impl fmt::Display for Foreign<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, c) in self.0.chars().enumerate() {
-            if at == SHOWN {
-                return f.write_str("…");
-            }
-            if is_unsafe_to_show(c) {
-                write!(f, "{}", c.escape_default())?;
-            } else {
-                write!(f, "{c}")?;
+        let (shown, cut) = match self.0.char_indices().nth(SHOWN) {
+            Some((end, _)) => (self.0.get(..end).unwrap_or_default(), "…"),
+            None => (self.0, ""),
+        };
+        // Stretches that are safe are written at once: nearly all text is one of them, and every
+        // line of the log and every reply comes by here.
+        for stretch in shown.split_inclusive(is_unsafe_to_show) {
+            let mut safe = stretch.chars();
+            match safe.next_back().filter(|last| is_unsafe_to_show(*last)) {
+                Some(last) => write!(f, "{}{}", safe.as_str(), last.escape_default())?,
+                None => f.write_str(stretch)?,
             }
         }
-        Ok(())
+        f.write_str(cut)
     }
 }
 

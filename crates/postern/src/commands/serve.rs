@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::{
-    daemon::{self, Log, panics},
+    daemon::{self, Log, log, panics},
     failure::{Exit, Failure},
     load::load_to_start,
     output,
@@ -25,5 +25,8 @@ pub(crate) fn run(config: &Path) -> Result<Exit, Failure> {
     let wiring = Wiring::try_from(loaded.settings).map_err(Failure::plain)?;
     // What was cut off ends with the runtime, and the queue closes with the last that held it.
     let announce = |line: &str| output::print(format_args!("{line}\n"));
-    runtime.block_on(Box::pin(daemon::run(config, wiring, log, announce)))
+    let ended = runtime.block_on(Box::pin(daemon::run(config, wiring, log, announce)));
+    drop(runtime);
+    log::flush();
+    ended
 }

@@ -22,7 +22,7 @@ mod figures;
 mod freezing;
 mod holdings;
 mod key_watch;
-mod log;
+pub(crate) mod log;
 pub(crate) mod panics;
 mod parts;
 mod reload;
@@ -74,6 +74,7 @@ pub(crate) async fn run(
         () = signals.asked_to_end() => {
             tracing::warn!("asked to end a second time: what is under way is cut off");
             // Messages that were accepted are on disk; nothing else was promised.
+            log::flush();
             std::process::exit(1);
         }
     }

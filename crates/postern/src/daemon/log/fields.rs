@@ -19,6 +19,7 @@ impl<'w> FormatFields<'w> for Fields {
             writer,
             result: Ok(()),
             begun: false,
+            word: String::new(),
         };
         fields.record(&mut line);
         line.result
@@ -29,54 +30,65 @@ struct Line<'w> {
     writer: Writer<'w>,
     result: fmt::Result,
     begun: bool,
+    /// The value at hand. What it holds decides how it is written.
+    word: String,
 }
 
 impl Line<'_> {
-    fn write(&mut self, field: &Field, value: &str) {
+    fn write(&mut self, field: &Field, value: fmt::Arguments<'_>) {
         let name = field.name();
         // What comes by way of the `log` crate says in fields of its own where it comes from.
-        if self.result.is_err() || name.starts_with("log.") {
-            return;
+        if self.result.is_ok() && !name.starts_with("log.") {
+            self.result = self.try_write(name, value);
         }
-        let separator = if self.begun { " " } else { "" };
-        self.begun = true;
-        self.result = if name == "message" {
-            write!(self.writer, "{separator}{value}")
-        } else {
-            write!(self.writer, "{separator}{name}={}", Word(value))
-        };
+    }
+
+    fn try_write(&mut self, name: &str, value: fmt::Arguments<'_>) -> fmt::Result {
+        if std::mem::replace(&mut self.begun, true) {
+            self.writer.write_char(' ')?;
+        }
+        if name == "message" {
+            return self.writer.write_fmt(value);
+        }
+        self.writer.write_str(name)?;
+        self.writer.write_char('=')?;
+        self.word.clear();
+        self.word.write_fmt(value)?;
+        Word(&self.word).write_to(&mut self.writer)
     }
 }
 
 impl Visit for Line<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.write(field, value);
+        self.write(field, format_args!("{value}"));
     }
 
     /// What is given by its `Display` comes here as well.
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.write(field, &format!("{value:?}"));
+        self.write(field, format_args!("{value:?}"));
     }
 }
 
 /// A value as one word.
 struct Word<'a>(&'a str);
 
-impl fmt::Display for Word<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Word<'_> {
+    fn write_to(&self, line: &mut impl fmt::Write) -> fmt::Result {
         let splits = |it: char| it.is_whitespace() || it.is_control() || it == '"';
         if !self.0.is_empty() && !self.0.contains(splits) {
-            return f.write_str(self.0);
+            return line.write_str(self.0);
         }
-        f.write_char('"')?;
-        for it in self.0.chars() {
-            match it {
-                '"' | '\\' => write!(f, "\\{it}")?,
-                it if it.is_control() => write!(f, "{}", it.escape_default())?,
-                it => f.write_char(it)?,
+        line.write_char('"')?;
+        let is_escaped = |it: char| it == '"' || it == '\\' || it.is_control();
+        for stretch in self.0.split_inclusive(is_escaped) {
+            let mut plain = stretch.chars();
+            match plain.next_back().filter(|last| is_escaped(*last)) {
+                Some(last @ ('"' | '\\')) => write!(line, "{}\\{last}", plain.as_str())?,
+                Some(last) => write!(line, "{}{}", plain.as_str(), last.escape_default())?,
+                None => line.write_str(stretch)?,
             }
         }
-        f.write_char('"')
+        line.write_char('"')
     }
 }
 
@@ -86,7 +98,9 @@ mod tests {
 
     #[track_caller]
     fn check(value: &str, expected: &str) {
-        assert_eq!(Word(value).to_string(), expected);
+        let mut line = String::new();
+        Word(value).write_to(&mut line).unwrap();
+        assert_eq!(line, expected);
     }
 
     #[test]

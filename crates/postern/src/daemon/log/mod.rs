@@ -1,6 +1,7 @@
 //! The log: events as lines on standard error.
 
 mod fields;
+mod lines;
 
 use std::io::{self, IsTerminal as _};
 
@@ -15,7 +16,8 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-use self::fields::Fields;
+pub(crate) use self::lines::flush;
+use self::{fields::Fields, lines::ToStandardError};
 
 /// The running log, whose level can be changed.
 #[derive(Debug)]
@@ -27,7 +29,8 @@ impl Log {
     /// Starts the log of this process on standard error. It is called once.
     pub(crate) fn start(settings: &postern_config::Log) -> Self {
         let colours = io::stderr().is_terminal();
-        Self::start_into(|| Stderr, colours, Box::new(Identity::new()), settings)
+        let lines = ToStandardError::start();
+        Self::start_into(lines, colours, Box::new(Identity::new()), settings)
     }
 
     /// Starts the log of this process elsewhere, with a layer that reads along what is written.
@@ -77,21 +80,6 @@ fn targets(level: LogLevel) -> Targets {
         // response; what became of a look-up is told by our own events.
         .with_target("hickory_", level.min(LevelFilter::ERROR))
         .with_target("postern", level)
-}
-
-/// Standard error, which may be gone: a log that nobody reads any more is no reason to fail, and
-/// `eprintln` would panic.
-struct Stderr;
-
-impl io::Write for Stderr {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        let _ = io::stderr().write_all(octets);
-        Ok(octets.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]
