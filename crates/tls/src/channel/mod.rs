@@ -10,11 +10,12 @@
 //! and [`TlsServerChannel`] can be read and written from the start. The upgrade consumes the
 //! plain one just the same (RFC 3207 §4.2).
 //!
-//! Nothing here buffers: what was read before a handshake was read into a buffer of the caller,
+//! Nothing is buffered in clear: what was read before a handshake was read into a buffer of the caller,
 //! which is to be empty when the handshake begins. End of file without the alert close_notify is
 //! an error of kind `UnexpectedEof`, since anyone could have cut the connection there
 //! (RFC 8446 §6.1).
 
+mod read_ahead;
 mod released;
 mod server;
 mod transport;

@@ -10,7 +10,7 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::server::TlsStream;
 
-use super::Transport;
+use super::{Transport, read_ahead::ReadAhead};
 use crate::{Evidence, HandshakeError, TlsServer};
 
 /// A connection that was made to us, without TLS so far.
@@ -44,7 +44,7 @@ impl<S: Transport> PlainServerChannel<S> {
         server: &TlsServer,
         limit: Duration,
     ) -> Result<TlsServerChannel<S>, HandshakeError> {
-        let (stream, evidence) = server.handshake(self.stream, limit).await?;
+        let (stream, evidence) = server.handshake(ReadAhead::new(self.stream), limit).await?;
         Ok(TlsServerChannel {
             stream: Box::new(stream),
             evidence,
@@ -54,7 +54,7 @@ impl<S: Transport> PlainServerChannel<S> {
 
 /// A connection that was made to us, after a handshake.
 pub struct TlsServerChannel<S> {
-    stream: Box<TlsStream<S>>,
+    stream: Box<TlsStream<ReadAhead<S>>>,
     evidence: Evidence,
 }
 
