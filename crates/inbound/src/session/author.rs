@@ -35,6 +35,9 @@ pub(super) fn of(
     let security = evidence.ok_or(&NotSecured::NotUsed);
     let floor = transaction.door.floor.as_ref();
     let policy = &transaction.situation.policy;
+    if policy.partners().next().is_none() {
+        return Vec::new();
+    }
     let partner = transaction.verdict.partner();
     let mut judged: Vec<_> = partner.into_iter().map(|it| it.name().clone()).collect();
     let mut authors = Vec::new();

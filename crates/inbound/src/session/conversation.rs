@@ -1,7 +1,11 @@
 //! The shell around a session: read, feed, perform, repeat.
 
 use std::{
-    pin::pin,
+    future::poll_fn,
+    io,
+    mem::MaybeUninit,
+    pin::{Pin, pin},
+    task::{Poll, ready},
     time::{Duration, Instant},
 };
 
@@ -10,12 +14,12 @@ use postern_mail::Foreign;
 use postern_smtp::server::{Action, AwaitingTls, Ending, Question, ServerSession};
 use postern_tls::{PlainServerChannel, ServerChannel};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncRead as _, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf},
     net::TcpStream,
-    time::{timeout, timeout_at},
+    time::timeout,
 };
 
-use super::{Lost, Visit, journal, make_room, reception::Reception};
+use super::{Lost, Visit, journal, reception::Reception, timer::Timer};
 use crate::admission;
 
 /// How much is read at once while commands are expected, and while content is.
@@ -35,6 +39,7 @@ pub(super) struct Conversation<'a> {
     channel: ServerChannel<TcpStream>,
     session: ServerSession,
     input: BytesMut,
+    timer: Timer,
     stopping: Stopping,
 }
 
@@ -65,6 +70,7 @@ impl<'a> Conversation<'a> {
             channel,
             session,
             input: BytesMut::new(),
+            timer: Timer::default(),
             stopping: Stopping::No,
         }
     }
@@ -72,13 +78,21 @@ impl<'a> Conversation<'a> {
     pub(super) async fn run(mut self, reception: &mut Reception<'_>) -> Result<Next, Lost> {
         reception.begin_over(self.channel.evidence());
         self.hear_early_talker().await?;
+        let visit = self.visit;
+        let mut stopped = pin!(visit.shared.drain.stopped());
         loop {
             match self.session.advance(&mut self.input, Instant::now()) {
                 Action::Send(octets) => self.send(&octets).await?,
-                Action::Read => self.read(reception.is_taking_content()).await?,
+                Action::Read => {
+                    let content = reception.is_taking_content();
+                    self.read(content, stopped.as_mut()).await?;
+                }
                 Action::Ask(Question::Message(message)) => {
-                    let weighed = self.while_it_stays(reception.weigh(message)).await?;
-                    self.session.answer(reception.keep(weighed).await);
+                    // Boxed, as the room for it is wanted for a moment only.
+                    let weighing = Box::pin(reception.weigh(message));
+                    let weighed = self.while_it_stays(weighing).await?;
+                    let answer = Box::pin(reception.keep(weighed)).await;
+                    self.session.answer(answer);
                 }
                 Action::Ask(question) => {
                     let answer = reception.answer(question, &self.session).await;
@@ -95,7 +109,7 @@ impl<'a> Conversation<'a> {
                     self.session.abort(admission::behind_starttls());
                 }
                 Action::StartTls => return Ok(self.into_starttls()),
-                Action::Close(ending) => return Ok(self.close(ending).await),
+                Action::Close(ending) => return Ok(Box::pin(self.close(ending)).await),
             }
         }
     }
@@ -103,8 +117,7 @@ impl<'a> Conversation<'a> {
     /// A client that has spoken already does not wait for our greeting, nor for anything else.
     async fn hear_early_talker(&mut self) -> Result<(), Lost> {
         if self.octets_pending()? {
-            make_room(&mut self.input, COMMANDS);
-            self.channel.read_buf(&mut self.input).await?;
+            read_commands(&mut self.channel, &mut self.input).await?;
         }
         Ok(())
     }
@@ -120,13 +133,10 @@ impl<'a> Conversation<'a> {
         let mut is_done = false;
         loop {
             let room = self.input.len() < COMMANDS && !is_done;
-            if room {
-                make_room(&mut self.input, COMMANDS);
-            }
             tokio::select! {
                 biased;
                 done = &mut work => return Ok(done),
-                read = self.channel.read_buf(&mut self.input), if room => {
+                read = read_commands(&mut self.channel, &mut self.input), if room => {
                     if read? == 0 {
                         is_done = says_goodbye(&self.input);
                         if !is_done {
@@ -149,24 +159,36 @@ impl<'a> Conversation<'a> {
     async fn send(&mut self, octets: &[u8]) -> Result<(), Lost> {
         let deadline = self.deadline();
         tracing::debug!(replies = %Foreign::new(&String::from_utf8_lossy(octets)), "sent");
-        let written = timeout_at(deadline, async {
-            self.channel.write_all(octets).await?;
-            self.channel.flush().await
+        let channel = &mut self.channel;
+        let written = self.timer.until(deadline, async {
+            channel.write_all(octets).await?;
+            channel.flush().await
         });
-        Ok(written.await.map_err(|_| Lost::NotRead)??)
+        Ok(written.await.ok_or(Lost::NotRead)??)
     }
 
-    async fn read(&mut self, content: bool) -> Result<(), Lost> {
-        make_room(&mut self.input, if content { CONTENT } else { COMMANDS });
+    async fn read(
+        &mut self,
+        content: bool,
+        stopped: Pin<&mut impl Future<Output = ()>>,
+    ) -> Result<(), Lost> {
         let deadline = self.deadline();
-        let stopped = self.visit.shared.drain.stopped();
+        let (channel, input) = (&mut self.channel, &mut self.input);
+        let reading = async {
+            if content {
+                read_content(channel, input).await
+            } else {
+                read_commands(channel, input).await
+            }
+        };
         tokio::select! {
-            read = timeout_at(deadline, self.channel.read_buf(&mut self.input)) => match read {
-                Ok(Ok(0)) => Err(Lost::Closed),
-                Ok(Ok(_)) => Ok(()),
-                Ok(Err(error)) => Err(error.into()),
+            biased;
+            read = self.timer.until(deadline, reading) => match read {
+                Some(Ok(0)) => Err(Lost::Closed),
+                Some(Ok(_)) => Ok(()),
+                Some(Err(error)) => Err(error.into()),
                 // The session notices by itself that time has passed.
-                Err(_) => Ok(()),
+                None => Ok(()),
             },
             () = stopped, if self.stopping == Stopping::No => {
                 self.stopping = Stopping::Told;
@@ -197,18 +219,50 @@ impl<'a> Conversation<'a> {
             let mut thrown_away = 0;
             while ending != Ending::Quit && thrown_away < LINGER_OCTETS {
                 self.input.clear();
-                make_room(&mut self.input, COMMANDS);
-                match self.channel.read_buf(&mut self.input).await? {
+                match read_commands(&mut self.channel, &mut self.input).await? {
                     0 => break,
                     octets => thrown_away += octets,
                 }
             }
-            std::io::Result::Ok(())
+            io::Result::Ok(())
         };
         // Whatever comes of it, the connection is over.
         let _ = timeout(LINGER, farewell).await;
         Next::Closed(ending)
     }
+}
+
+/// Reads what there is of commands. Whoever waits for some holds no buffer meanwhile: sessions are
+/// idle most of the time, and there may be thousands.
+async fn read_commands(
+    channel: &mut ServerChannel<TcpStream>,
+    input: &mut BytesMut,
+) -> io::Result<usize> {
+    if input.is_empty() {
+        *input = BytesMut::new();
+    }
+    poll_fn(|context| {
+        let mut octets = [const { MaybeUninit::uninit() }; COMMANDS];
+        let mut read = ReadBuf::uninit(&mut octets);
+        ready!(Pin::new(&mut *channel).poll_read(context, &mut read))?;
+        input.extend_from_slice(read.filled());
+        Poll::Ready(Ok(read.filled().len()))
+    })
+    .await
+}
+
+/// Reads what there is of content, into a buffer of which the pieces of content are cut.
+async fn read_content(
+    channel: &mut ServerChannel<TcpStream>,
+    input: &mut BytesMut,
+) -> io::Result<usize> {
+    // What is left of the last allocation is used up first: content that comes in small pieces
+    // would otherwise keep a large buffer alive for each.
+    const LEAST: usize = 4 * 1024;
+    if input.capacity() - input.len() < LEAST {
+        input.reserve(CONTENT);
+    }
+    channel.read_buf(input).await
 }
 
 /// Whether the last command is QUIT (RFC 5321 §4.1.1.10).

@@ -7,11 +7,11 @@ mod judgement;
 mod message;
 mod reception;
 mod recipients;
+mod timer;
 mod transaction;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use bytes::BytesMut;
 use postern_smtp::server::{AwaitingTls, Ending, ServerSession};
 use postern_tls::{HandshakeError, PlainServerChannel, ServerChannel, TlsServer, TlsServerChannel};
 use tokio::{
@@ -92,12 +92,13 @@ async fn stay(
 ) -> Result<Ending, Lost> {
     // What is written is complete, so nothing is gained by waiting for more of it.
     let _ = stream.set_nodelay(true);
-    let (channel, session) = begin(visit, stream).await?;
+    // A handshake takes room that a session which is idle later need not keep.
+    let (channel, session) = Box::pin(begin(visit, stream)).await?;
     let conversation = Conversation::new(visit, channel, session);
     match conversation.run(reception).await? {
         Next::Closed(ending) => Ok(ending),
         Next::StartTls(awaiting, channel) => {
-            let (channel, session) = start_tls(visit, awaiting, channel).await?;
+            let (channel, session) = Box::pin(start_tls(visit, awaiting, channel)).await?;
             let conversation = Conversation::new(visit, channel, session);
             match conversation.run(reception).await? {
                 Next::Closed(ending) => Ok(ending),
@@ -155,14 +156,4 @@ async fn secure(
     };
     tracing::debug!(evidence = %channel.evidence(), "TLS is active");
     Ok(channel)
-}
-
-/// Room for what comes next: for commands little, for content much.
-fn make_room(input: &mut BytesMut, wanted: usize) {
-    // What is left of the last allocation is used up first: content that comes in small pieces
-    // would otherwise keep a large buffer alive for each.
-    const LEAST: usize = 4 * 1024;
-    if input.capacity() - input.len() < LEAST {
-        input.reserve(wanted);
-    }
 }

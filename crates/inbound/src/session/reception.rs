@@ -131,7 +131,7 @@ impl<'a> Reception<'a> {
         let path = &transaction.mail.reverse_path;
         let mut decision = admission::mail(path, transaction.reach, consequence, room);
         if decision.is_ok() {
-            decision = judgement::sender(&transaction).await;
+            decision = Box::pin(judgement::sender(&transaction)).await;
         }
         match &decision {
             Ok(()) => self.transaction = Some(transaction),
