@@ -1,7 +1,10 @@
 //! A judged connection: message after message goes through its permit.
 
 use std::{
-    io,
+    future::poll_fn,
+    io, mem,
+    pin::pin,
+    task::{Context, Poll},
     time::{Instant, SystemTime},
 };
 
@@ -28,12 +31,18 @@ use crate::{
 /// How much is read from a connection at once. Replies are short.
 const READ_SIZE: usize = 4096;
 
+/// How much of what is said goes out together. A message of usual size leaves in one write with its
+/// end.
+const GATHERED: usize = 64 * 1024;
+
 /// A connection that may carry mail, because it owns a permit.
 #[derive(Debug)]
 pub(crate) struct Connection {
     permit: Permit<TcpStream>,
     delivery: Delivery,
     input: BytesMut,
+    /// What the session has said and the peer was not sent so far.
+    unsent: BytesMut,
     peer: Peer,
     known: Known,
     messages: u32,
@@ -87,6 +96,7 @@ impl Connection {
             permit,
             delivery,
             input,
+            unsent: BytesMut::new(),
             peer,
             known,
             messages: 0,
@@ -177,10 +187,10 @@ impl Connection {
     /// Looks whether the peer has ended the session while it was kept, with 421 or without a
     /// word (RFC 5321 §3.8).
     async fn was_closed_meanwhile(&mut self) -> bool {
-        let at_once = Instant::now();
         self.input.reserve(READ_SIZE);
-        let reading = self.permit.read_buf(&mut self.input);
-        let nothing_to_read = clock::until(Some(at_once), reading).await.is_err();
+        let mut reading = pin!(self.permit.read_buf(&mut self.input));
+        let look = |context: &mut Context<'_>| Poll::Ready(reading.as_mut().poll(context));
+        let nothing_to_read = poll_fn(look).await.is_pending();
         !nothing_to_read || !matches!(self.converse(None).await, Ended::Ready)
     }
 
@@ -241,7 +251,7 @@ impl Connection {
     async fn converse(&mut self, mut transfer: Option<&mut Transfer>) -> Ended {
         loop {
             let done = match self.delivery.advance(&mut self.input, Instant::now()) {
-                Action::Send(octets) => self.write(&octets).await,
+                Action::Send(octets) => self.say(&octets).await,
                 Action::Read => self.read().await,
                 Action::Content => self.feed(transfer.as_deref_mut()).await,
                 Action::Settled(outcomes) => {
@@ -263,6 +273,23 @@ impl Connection {
         }
     }
 
+    /// Takes what is said. It goes out when there is much of it, or an answer is awaited.
+    async fn say(&mut self, octets: &[u8]) -> io::Result<()> {
+        if self.unsent.len().saturating_add(octets.len()) > GATHERED {
+            self.send_off().await?;
+        }
+        if octets.len() > GATHERED {
+            return self.write(octets).await;
+        }
+        self.unsent.extend_from_slice(octets);
+        Ok(())
+    }
+
+    async fn send_off(&mut self) -> io::Result<()> {
+        let unsent = mem::take(&mut self.unsent);
+        self.write(&unsent).await
+    }
+
     async fn write(&mut self, octets: &[u8]) -> io::Result<()> {
         let deadline = self.delivery.deadline();
         clock::until(deadline, self.permit.write_all(octets)).await?
@@ -271,6 +298,7 @@ impl Connection {
     /// Reads what there is. That nothing came in time is no error here: the session knows its
     /// deadline, and says what missing it means.
     async fn read(&mut self) -> io::Result<()> {
+        self.send_off().await?;
         let deadline = self.delivery.deadline();
         self.input.reserve(READ_SIZE);
         let (permit, input) = (&mut self.permit, &mut self.input);

@@ -2,7 +2,11 @@
 
 use std::{
     borrow::Cow,
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
     sync::Arc,
+    task::Poll,
     time::{Duration, SystemTime},
 };
 
@@ -33,10 +37,27 @@ const FROZEN_FOR: Duration = Duration::from_secs(4 * 60 * 60);
 pub(crate) async fn deliver(engine: Arc<Engine>, claim: Claim) {
     let claim = Arc::new(claim);
     let delivery = Delivery::new(Arc::clone(&engine), Arc::clone(&claim));
-    if engine.tasks.spawn(delivery.run()).await.is_err() {
+    if or_panicked(delivery.run()).await.is_err() {
         let settled = settlement::after_panic(&engine, &claim).await;
         report(&engine, &claim, settled).await;
     }
+}
+
+/// The work came to no end of its own.
+struct Panicked;
+
+/// Does the work in this very task, and survives its panic. What the work held is gone then, and
+/// it is never asked to go on: nobody sees what it left half done.
+async fn or_panicked<T>(work: impl Future<Output = T>) -> Result<T, Panicked> {
+    let mut work = pin!(work);
+    poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)));
+        match polled {
+            Ok(polled) => polled.map(Ok),
+            Err(_told_by_the_hook) => Poll::Ready(Err(Panicked)),
+        }
+    })
+    .await
 }
 
 /// A message on its way.
