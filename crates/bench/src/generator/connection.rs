@@ -9,6 +9,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 
 use crate::corpus::Outgoing;
@@ -22,6 +23,10 @@ const RECORD: usize = 16 * 1024;
 /// The longest reply that is listened to.
 const LONGEST_REPLY: usize = 64 * 1024;
 
+/// How many connections wait for a greeting at the same time. OpenSMTPD lets the kernel keep five for
+/// it (its `SMTPD_BACKLOG`): of more that come in one moment some are never greeted.
+pub(super) const GREETED_AT_A_TIME: usize = 4;
+
 /// A stream, secured or not.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
@@ -33,6 +38,8 @@ pub(super) struct Target {
     pub(super) address: SocketAddr,
     pub(super) name: ServerName<'static>,
     pub(super) tls: Option<Arc<ClientConfig>>,
+    /// Whose turn it is to be greeted.
+    pub(super) turns: Arc<Semaphore>,
     /// MAIL, RCPT and DATA, each with its line end.
     pub(super) envelope: [String; 3],
 }
@@ -48,11 +55,8 @@ pub(super) struct Connection {
 impl Target {
     /// Connects, says EHLO, and has TLS where it should.
     pub(super) async fn open(&self) -> io::Result<Connection> {
-        let stream = TcpStream::connect(self.address).await?;
-        stream.set_nodelay(true)?;
         let mut buffer = BytesMut::new();
-        let mut stream = BufReader::with_capacity(PIECE, stream);
-        expect(&mut stream, &mut buffer, "220").await?;
+        let mut stream = self.greeted(&mut buffer).await?;
         let reply = ask(&mut stream, &mut buffer, HELLO, "250").await?;
         let Some(config) = &self.tls else {
             return Ok(Connection::over(Box::new(stream), &reply));
@@ -62,6 +66,15 @@ impl Target {
         let mut secured = connector.connect(self.name.clone(), stream).await?;
         let reply = ask(&mut secured, &mut buffer, HELLO, "250").await?;
         Ok(Connection::over(Box::new(secured), &reply))
+    }
+
+    async fn greeted(&self, buffer: &mut BytesMut) -> io::Result<BufReader<TcpStream>> {
+        let _turn = self.turns.acquire().await.map_err(io::Error::other)?;
+        let stream = TcpStream::connect(self.address).await?;
+        stream.set_nodelay(true)?;
+        let mut stream = BufReader::with_capacity(PIECE, stream);
+        expect(&mut stream, buffer, "220").await?;
+        Ok(stream)
     }
 }
 

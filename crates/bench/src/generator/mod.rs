@@ -12,12 +12,13 @@ use std::time::{Duration, Instant};
 use postern_tests::fault::Fault;
 use rustls::pki_types::ServerName;
 use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::ends;
 use crate::ledger::Ledger;
-use connection::{Connection, Target};
+use connection::{Connection, GREETED_AT_A_TIME, Target};
 
 /// No run whose figures are of interest takes longer.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -84,6 +85,7 @@ impl Generator {
                 address,
                 name,
                 tls: authority.map(ends::client).transpose()?,
+                turns: Arc::new(Semaphore::new(GREETED_AT_A_TIME)),
                 envelope,
             },
             ledger,
