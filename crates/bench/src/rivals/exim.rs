@@ -12,8 +12,6 @@ use postern_tests::users::User;
 use super::{Instance, by_channel, common, without_wrapper};
 use crate::subject::{Running, Site, Subject, SubjectName};
 
-const SETTINGS: &str = include_str!("../../rivals/exim/exim.conf");
-
 /// Exim.
 #[derive(Debug)]
 pub(super) struct Exim;
@@ -57,7 +55,7 @@ impl Subject for Exim {
             set_mode(&to, 0o400)?;
             values = values.with(name, to.display());
         }
-        let file = home.write("exim.conf", values.fill(SETTINGS)?)?;
+        let file = home.write("exim.conf", values.fill_file("exim/exim.conf")?)?;
         let mut command = Command::new(program);
         // -bdf: a listening daemon in the foreground. -q10s: what could not be delivered on arrival
         // is tried every ten seconds, rather than never.

@@ -12,35 +12,14 @@ use super::{Instance, by_channel, common, without_wrapper};
 use crate::subject::{Running, Site, Subject, SubjectName};
 
 /// The files of an instance.
-const FILES: [(&str, &str); 7] = [
-    (
-        "config/smtp.ini",
-        include_str!("../../rivals/haraka/config/smtp.ini"),
-    ),
-    (
-        "config/plugins",
-        include_str!("../../rivals/haraka/config/plugins"),
-    ),
-    (
-        "config/outbound.ini",
-        include_str!("../../rivals/haraka/config/outbound.ini"),
-    ),
-    (
-        "config/tls.ini",
-        include_str!("../../rivals/haraka/config/tls.ini"),
-    ),
-    (
-        "config/log.ini",
-        include_str!("../../rivals/haraka/config/log.ini"),
-    ),
-    (
-        "config/relay_to_sink.ini",
-        include_str!("../../rivals/haraka/config/relay_to_sink.ini"),
-    ),
-    (
-        "plugins/relay_to_sink.js",
-        include_str!("../../rivals/haraka/plugins/relay_to_sink.js"),
-    ),
+const FILES: [&str; 7] = [
+    "config/smtp.ini",
+    "config/plugins",
+    "config/outbound.ini",
+    "config/tls.ini",
+    "config/log.ini",
+    "config/relay_to_sink.ini",
+    "plugins/relay_to_sink.js",
 ];
 
 /// Haraka.
@@ -93,8 +72,8 @@ impl Subject for Haraka {
         let values = common(site, address, home.path())
             .with("tls", by_channel(site, "tls", ""))
             .with("client-tls", by_channel(site, "true", "false"));
-        for (name, text) in FILES {
-            home.write(name, values.fill(text)?)?;
+        for name in FILES {
+            home.write(name, values.fill_file(&format!("haraka/{name}"))?)?;
         }
         // What `haraka --install` would put there; without it there are no greetings.
         let (defaults, own) = (

@@ -13,8 +13,6 @@ use postern_tests::{ports, users};
 use super::{Instance, by_channel, common, without_wrapper};
 use crate::subject::{Running, Site, Subject, SubjectName};
 
-const SETTINGS: &str = include_str!("../../rivals/opensmtpd/smtpd.conf");
-
 /// The directory that `crates/bench/rivals/install` unpacks it into.
 const PACKAGE: &str = "opensmtpd-backport";
 
@@ -84,7 +82,7 @@ impl Subject for OpenSmtpd {
                 ),
             )
             .with("client-tls", by_channel(site, "tls no-verify", ""));
-        let file = home.write("etc/smtpd.conf", values.fill(SETTINGS)?)?;
+        let file = home.write("etc/smtpd.conf", values.fill_file("opensmtpd/smtpd.conf")?)?;
         set_mode(&file, 0o600)?;
         let mut command = Command::new("/usr/sbin/chroot");
         command

@@ -10,9 +10,6 @@ use postern_tests::{ports, postfix};
 use super::{Instance, by_channel, common, without_wrapper};
 use crate::subject::{Running, Site, Subject, SubjectName};
 
-const MAIN: &str = include_str!("../../rivals/postfix/main.cf");
-const MASTER: &str = include_str!("../../rivals/postfix/master.cf");
-
 /// Processes beside those that serve connections: cleanup, smtp and the like.
 const OTHERS: usize = 100;
 
@@ -43,8 +40,11 @@ impl Subject for Postfix {
             .with("server-tls", by_channel(site, "may", "none"))
             .with("client-tls", by_channel(site, "encrypt", "none"));
         let etc = home.path().join("etc");
-        for (name, text) in [("main.cf", MAIN), ("master.cf", MASTER)] {
-            write_aged(&etc.join(name), &values.fill(text)?)?;
+        for name in ["main.cf", "master.cf"] {
+            write_aged(
+                &etc.join(name),
+                &values.fill_file(&format!("postfix/{name}"))?,
+            )?;
         }
         let mut command = Command::new(master);
         // -d: in the foreground, in the process group that it was given.

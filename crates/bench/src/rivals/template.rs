@@ -1,8 +1,17 @@
 //! Settings files with gaps.
 
 use std::collections::BTreeMap;
+use std::fs;
 
 use postern_tests::fault::Fault;
+use postern_tests::programs::project;
+
+/// A file of `crates/bench/rivals`. It is read at every start, so that a setting can be tried without
+/// building anything.
+fn settings(name: &str) -> Result<String, Fault> {
+    let file = project().join("crates/bench/rivals").join(name);
+    fs::read_to_string(&file).map_err(Fault::at(&file))
+}
 
 /// What the gaps are filled with, by name.
 #[derive(Debug, Default)]
@@ -19,8 +28,12 @@ impl Values {
         self
     }
 
-    /// The text with a value in the place of every `{{name}}`.
-    pub(super) fn fill(&self, text: &str) -> Result<String, Fault> {
+    /// The settings file with a value in the place of every `{{name}}`.
+    pub(super) fn fill_file(&self, name: &str) -> Result<String, Fault> {
+        self.fill(&settings(name)?)
+    }
+
+    fn fill(&self, text: &str) -> Result<String, Fault> {
         let mut pieces = text.split("{{");
         let mut filled = pieces.next().unwrap_or_default().to_owned();
         for piece in pieces {
