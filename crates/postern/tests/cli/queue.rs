@@ -300,6 +300,8 @@ fn what_is_frozen_stays_frozen() {
         "{status:?}"
     );
     serving.terminate();
+    let message = run(&["list", "--json"]).json()["messages"][0].clone();
+    assert_eq!(message["recipients"][0]["attempts"], 0, "{message}");
 
     check(
         &run(&["freeze", "other.example", "--reason", "x"]),
