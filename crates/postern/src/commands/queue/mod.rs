@@ -28,6 +28,7 @@ use crate::{
 const PAGE: usize = 100;
 
 pub(crate) fn run(config: &Path, action: &QueueAction) -> Result<Exit, Failure> {
+    check(action)?;
     let whereabouts = whereabouts(config)?;
     super::wait_for(async {
         let queue = &Access::open(config, &whereabouts).await?;
@@ -53,6 +54,31 @@ pub(crate) fn run(config: &Path, action: &QueueAction) -> Result<Exit, Failure> 
             QueueAction::Destinations(format) => overview::destinations(queue, *format).await,
         }
     })
+}
+
+/// Whether what was asked means something, before any file is looked at.
+fn check(action: &QueueAction) -> Result<(), Failure> {
+    let meant = match action {
+        QueueAction::Show(asked) => asked.meant(),
+        QueueAction::Retry(asked) | QueueAction::Release(asked) => asked.meant(),
+        QueueAction::Hold(asked) => asked.meant(),
+        QueueAction::Remove(asked) => asked.change.meant(),
+        QueueAction::List(_)
+        | QueueAction::Flush(_)
+        | QueueAction::Freeze(_)
+        | QueueAction::Thaw(_)
+        | QueueAction::Frozen(_)
+        | QueueAction::Summary(_)
+        | QueueAction::Destinations(_) => return Ok(()),
+    };
+    meant.map(drop)
+}
+
+impl Show {
+    fn meant(&self) -> Result<Meant, Failure> {
+        let ids: Vec<_> = self.ids.iter().copied().map(Which::One).collect();
+        meant(&ids, &self.only, self.said.text.as_ref())
+    }
 }
 
 impl ChangeMany {
@@ -134,8 +160,7 @@ async fn list_for_people(mut messages: Messages<'_>) -> Result<(), Failure> {
 
 /// Shows messages one after the other. One that is named by its id is told alone.
 async fn show(queue: &Access, asked: &Show) -> Result<Exit, Failure> {
-    let ids: Vec<_> = asked.ids.iter().copied().map(Which::One).collect();
-    let listing = match meant(&ids, &asked.only, asked.said.text.as_ref())? {
+    let listing = match asked.meant()? {
         Meant::Like(listing) => listing,
         Meant::Ids(ids) => {
             for (at, id) in ids.iter().enumerate() {
