@@ -19,7 +19,8 @@ pub fn write(results: &Path, growth: Option<&Path>) -> Result<(), Fault> {
     let page = docs.join("performance.md");
     let comparison: Comparison = read(results)?;
     let text = fs::read_to_string(&page).map_err(Fault::at(&page))?;
-    let mut text = replaced(&text, "comparison", &comparison.to_string())?;
+    let table = format!("{comparison}\n![Bars of the figures above](performance.svg)\n");
+    let mut text = replaced(&text, "comparison", &table)?;
     if let Some(growth) = growth {
         let findings: Vec<Finding> = read(growth)?;
         text = replaced(&text, "growth", &rows(&findings))?;
