@@ -69,7 +69,32 @@ pub enum OpenError {
         #[source]
         source: io::Error,
     },
-    /// The storage engine refuses even an empty store.
+    /// The system could not read the store, or not write to it. That says nothing about what is on
+    /// the disk, so nothing was set aside.
+    #[error(
+        "cannot read the store {path}: {reason}. Nothing was set aside, and another start may succeed. \
+         If it does not, the disk is failing: copy the queue's directory to another one, with zeros \
+         for what cannot be read, as ddrescue writes them; from there the queue opens, and says what \
+         is missing"
+    )]
+    Unreadable {
+        /// Where the store is.
+        path: PathBuf,
+        /// Which file it was, and what the system said.
+        reason: String,
+    },
+    /// A later version of this program has written the store. Nothing was changed.
+    #[error(
+        "the store {path} was written by a later version of this program: {reason}. Nothing was \
+         changed; start that version"
+    )]
+    Later {
+        /// Where the store is.
+        path: PathBuf,
+        /// Its version.
+        reason: String,
+    },
+    /// The disk has no room, or the storage engine refuses even an empty store.
     #[error("cannot open the store {path}: {reason}")]
     Store {
         /// Where the store is.

@@ -46,7 +46,9 @@ fn move_aside(home: &Home, engine: &dyn Engine, unusable: &Unusable) -> io::Resu
     let id = unusable.id().ok_or(io::ErrorKind::InvalidData)?;
     let kept = home.quarantine().join(format!("{id}.message"));
     write_whole(&kept, &unusable.record)?;
-    if let Ok(Some(content)) = engine.get(Table::Contents, id) {
+    // What cannot be read now is not removed either.
+    let content = engine.get(Table::Contents, id);
+    if let Some(content) = content.map_err(io::Error::other)? {
         let body = record::open(Kind::Content, id, &content).map(|record| record.body);
         write_whole(&home.content_aside(id), &body.unwrap_or(content))?;
     }

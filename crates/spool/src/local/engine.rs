@@ -5,7 +5,7 @@
 
 use std::{
     any::Any,
-    fmt,
+    fmt, io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
 };
@@ -65,14 +65,55 @@ pub(crate) type Pairs = Box<dyn Iterator<Item = Result<(Bytes, Bytes), EngineErr
 #[error("{reason}")]
 pub(crate) struct EngineError {
     pub(crate) reason: String,
-    /// Whether it was for want of room.
-    pub(crate) full: bool,
+    pub(crate) whose: Whose,
 }
 
-impl From<std::io::Error> for EngineError {
-    fn from(error: std::io::Error) -> Self {
+/// Where an error comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// What is on the disk is not what was written, or the engine gave up over it.
+    Content,
+    /// The system did not do its part: what is on the disk is not known, and may be all right.
+    System,
+    /// The disk has no room.
+    Room,
+    /// It was written by a later version of this program.
+    Later,
+}
+
+impl Whose {
+    /// A file that is not there, or is a directory, or has no such place is damage: that is an answer.
+    /// Everything else that the system says with a number of its own is none.
+    pub(crate) fn fault(error: &io::Error) -> Self {
+        use io::ErrorKind::{InvalidInput, IsADirectory, NotADirectory, NotFound};
+
+        match error.kind() {
+            _ if is_full(error) => Self::Room,
+            NotFound | NotADirectory | IsADirectory | InvalidInput => Self::Content,
+            _ if error.raw_os_error().is_some() => Self::System,
+            _ => Self::Content,
+        }
+    }
+}
+
+/// Gives what the system said the file that it was about.
+pub(crate) trait AtPath<T> {
+    fn at(self, path: &Path) -> Result<T, EngineError>;
+}
+
+impl<T> AtPath<T> for io::Result<T> {
+    fn at(self, path: &Path) -> Result<T, EngineError> {
+        self.map_err(|error| EngineError {
+            reason: format!("{}: {error}", path.display()),
+            whose: Whose::fault(&error),
+        })
+    }
+}
+
+impl From<io::Error> for EngineError {
+    fn from(error: io::Error) -> Self {
         Self {
-            full: is_full(&error),
+            whose: Whose::fault(&error),
             reason: error.to_string(),
         }
     }
@@ -80,14 +121,20 @@ impl From<std::io::Error> for EngineError {
 
 impl From<fjall::Error> for EngineError {
     fn from(error: fjall::Error) -> Self {
-        Self {
-            full: io_error(&error).is_some_and(is_full),
-            reason: error.to_string(),
+        match io_error(&error) {
+            Some(error) => Self {
+                whose: Whose::fault(error),
+                reason: error.to_string(),
+            },
+            None => Self {
+                whose: Whose::Content,
+                reason: error.to_string(),
+            },
         }
     }
 }
 
-fn io_error(error: &fjall::Error) -> Option<&std::io::Error> {
+fn io_error(error: &fjall::Error) -> Option<&io::Error> {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
         if let Some(io) = error.downcast_ref() {
@@ -284,6 +331,6 @@ fn panicked(panic: &(dyn Any + Send)) -> EngineError {
         .or_else(|| panic.downcast_ref::<&str>().copied());
     EngineError {
         reason: format!("the engine gave up: {}", said.unwrap_or("no reason given")),
-        full: false,
+        whose: Whose::Content,
     }
 }

@@ -1,6 +1,7 @@
 //! Opening the queue: whatever the disk holds, there is a queue afterwards.
 //!
-//! 1. The lock is taken, a repair that was cut short is finished or undone.
+//! 1. The lock is taken, a repair that was cut short is finished or undone. A store whose creation was
+//!    cut short is begun anew.
 //! 2. The engine's journals and lists are checked, since the engine would drop what follows a
 //!    damaged place without a word ([`super::journal`]). If lists or tables are damaged the
 //!    records are carved out into a new store ([`super::rescue`]).
@@ -8,6 +9,11 @@
 //!    ([`super::loading`]). Damaged ones are moved to `quarantine/`. Content is not read: that
 //!    would take minutes for a large queue. It is checked when it is delivered.
 //! 4. Content files without a message are deleted; beside other damage they are kept.
+//!
+//! Damage is what was read and is not what was written. Where the system cannot read at all, or has no
+//! room, there is no saying what is on the disk: the start fails with what the system said, and nothing
+//! is set aside. The next one may find all well. A store that a later version of this program has
+//! written is not touched either.
 
 use std::{
     fs,
@@ -17,7 +23,7 @@ use std::{
 use super::{
     LocalSpool,
     aside::set_aside,
-    engine::{Engine, EngineError, FjallEngine, Pairs, Table},
+    engine::{AtPath, Engine, EngineError, FjallEngine, Pairs, Table, Whose},
     home::Home,
     index::Index,
     journal::{self, Repaired},
@@ -45,7 +51,8 @@ impl LocalSpool {
     /// [`Figures::loading`](crate::Figures) tells.
     ///
     /// # Errors
-    /// Another process has the queue, or the directory cannot be used. Damage is no error.
+    /// Another process has the queue, or it cannot be read or written, or a later version of this
+    /// program has written it. Damage is no error.
     pub fn open(settings: &Settings) -> Result<Opened, OpenError> {
         let home = Home::prepare(&settings.path)?;
         let lock = home.lock()?;
@@ -108,11 +115,12 @@ struct Store {
 impl Opening<'_> {
     fn store(&mut self, settings: &Settings) -> Result<Store, OpenError> {
         rescue::conclude(self.home)?;
+        precheck::discard_unfinished(self.home).map_err(|error| self.no_store(&error))?;
         let error = match self.try_store(settings) {
             Ok(found) => return Ok(found),
             Err(error) => error,
         };
-        if error.full {
+        if error.whose != Whose::Content {
             return Err(self.no_store(&error));
         }
         tracing::error!(%error, "the store cannot be read: its records are searched for");
@@ -129,11 +137,12 @@ impl Opening<'_> {
         let store = self.home.store();
         precheck::check(&store)?;
         // If the store then turns out unreadable, what was saved goes into the rescued one.
-        let (repaired, quarantine) = (&mut self.repaired, self.home.quarantine());
-        journal::repair(&store, &quarantine, self.seed, repaired)?;
+        self.repaired
+            .repair(&store, &self.home.quarantine(), self.seed)?;
         let engine = FjallEngine::open(&store)?;
         let reported = journal::reinstate(&engine, &self.repaired, self.home)?;
-        let suspect = self.home.suspect().exists();
+        let suspect = self.home.suspect();
+        let suspect = suspect.try_exists().at(&suspect)?;
         let at_once = match suspect {
             true => usize::MAX,
             false => settings.loaded_at_start,
@@ -146,6 +155,7 @@ impl Opening<'_> {
                 .pairs(Table::Contents)
                 .try_for_each(|pair| pair.map(drop))?;
         }
+        self.repaired.finish()?;
         self.quarantined.extend(reported);
         for unusable in &loaded.unusable {
             self.quarantined
@@ -163,9 +173,12 @@ impl Opening<'_> {
     }
 
     fn no_store(&self, error: &EngineError) -> OpenError {
-        OpenError::Store {
-            path: self.home.store(),
-            reason: error.to_string(),
+        let path = self.home.store();
+        let reason = error.to_string();
+        match error.whose {
+            Whose::Content | Whose::Room => OpenError::Store { path, reason },
+            Whose::System => OpenError::Unreadable { path, reason },
+            Whose::Later => OpenError::Later { path, reason },
         }
     }
 }

@@ -22,47 +22,109 @@ use std::{
 
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::{
+    engine::{AtPath, EngineError, Whose},
+    home::{Home, sync_directory},
+    journal,
+};
+
+/// What stands in `version`.
+const MARK: [u8; 4] = *b"FJL\x03";
+
+/// Versions of the engine's format that this program will perhaps know one day. What is further off is no
+/// number that anybody has given to a version.
+const LATER: std::ops::Range<u8> = 4..32;
+
+/// Removes a store whose creation was cut short before it could hold anything: neither a table nor
+/// an octet in its journal, and no message has content beside it. The engine writes the mark
+/// before it makes the first keyspace.
+pub(crate) fn discard_unfinished(home: &Home) -> Result<(), EngineError> {
+    let store = home.store();
+    if !store.try_exists().at(&store)? {
+        return Ok(());
+    }
+    let mark = read_if_there(&store.join("version"))?;
+    let unfinished = mark.len() < MARK.len()
+        && MARK.starts_with(&mark)
+        && is_empty(&store.join("keyspaces"))?
+        && is_empty(&home.content())?
+        && journal::are_blank(&store)?;
+    if !unfinished {
+        return Ok(());
+    }
+    fs::remove_dir_all(&store).at(&store)?;
+    sync_directory(home.root()).at(home.root())
+}
+
+fn read_if_there(path: &Path) -> Result<Vec<u8>, EngineError> {
+    match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        read => read.at(path),
+    }
+}
+
+/// Whether a directory has no entries, or is not there.
+fn is_empty(directory: &Path) -> Result<bool, EngineError> {
+    match fs::read_dir(directory) {
+        Ok(mut entries) => Ok(entries.next().is_none()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error).at(directory),
+    }
+}
+
 /// Finds out whether the engine may be let at the store. A store that does not exist is fine.
 ///
 /// # Errors
 /// Something cannot be read or is not as the engine wrote it.
-pub(crate) fn check(store: &Path) -> io::Result<()> {
-    if !store.exists() {
+pub(crate) fn check(store: &Path) -> Result<(), EngineError> {
+    if !store.try_exists().at(store)? {
         return Ok(());
     }
-    // Without this mark the engine would begin a new store among the files of the old one.
-    if fs::read(store.join("version"))? != b"FJL\x03" {
-        return Err(damaged("the mark of the store's version"));
-    }
-    for keyspace in fs::read_dir(store.join("keyspaces"))? {
-        check_keyspace(&keyspace?.path())?;
+    check_mark(&store.join("version"))?;
+    let keyspaces = store.join("keyspaces");
+    for keyspace in fs::read_dir(&keyspaces).at(&keyspaces)? {
+        check_keyspace(&keyspace.at(&keyspaces)?.path())?;
     }
     Ok(())
 }
 
-fn check_keyspace(keyspace: &Path) -> io::Result<()> {
-    let current = match fs::read(keyspace.join("current")) {
+/// Without this mark the engine would begin a new store among the files of the old one.
+fn check_mark(path: &Path) -> Result<(), EngineError> {
+    let mark = fs::read(path).at(path)?;
+    match mark.as_slice() {
+        mark if mark == MARK => Ok(()),
+        [b'F', b'J', b'L', version] if LATER.contains(version) => Err(EngineError {
+            reason: format!("{} says version {version}", path.display()),
+            whose: Whose::Later,
+        }),
+        _ => Err(damaged("the mark of the store's version")).at(path),
+    }
+}
+
+fn check_keyspace(keyspace: &Path) -> Result<(), EngineError> {
+    let tables = keyspace.join("tables");
+    let has_tables = !is_empty(&tables)?;
+    let current = keyspace.join("current");
+    let current = match fs::read(&current) {
         Ok(current) => current,
         // A keyspace whose creation was cut short has no list and no table yet.
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !has_tables(keyspace) => {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !has_tables => {
             return Ok(());
         }
-        Err(error) => return Err(error),
+        Err(error) => return Err(error).at(&current),
     };
-    if has_tables(keyspace) {
-        for table in fs::read_dir(keyspace.join("tables"))? {
-            check_table(&table?.path())?;
+    if has_tables {
+        for table in fs::read_dir(&tables).at(&tables)? {
+            let table = table.at(&tables)?.path();
+            check_table(&table).at(&table)?;
         }
     }
-    let (list, checksum) = parse(keyspace, &current).ok_or_else(|| damaged("a list's name"))?;
-    if xxh3_128(&fs::read(list)?) != checksum {
-        return Err(damaged("a list of tables"));
+    let list = parse(keyspace, &current).ok_or_else(|| damaged("a list's name"));
+    let (list, checksum) = list.at(keyspace)?;
+    if xxh3_128(&fs::read(&list).at(&list)?) != checksum {
+        return Err(damaged("a list of tables")).at(&list);
     }
     Ok(())
-}
-
-fn has_tables(keyspace: &Path) -> bool {
-    fs::read_dir(keyspace.join("tables")).is_ok_and(|mut tables| tables.next().is_some())
 }
 
 /// A table whose creation was cut short has no end yet, and is none of the listed ones; the

@@ -21,7 +21,7 @@ use bytes::Bytes;
 use postern_mail::QueueId;
 
 use super::{
-    engine::{Change, Engine, EngineError, FjallEngine, Table},
+    engine::{AtPath, Change, Engine, EngineError, FjallEngine, Table},
     home::{Home, sync_directory, write_whole},
     journal,
     record::{self, Kind, Record, Seed},
@@ -33,10 +33,10 @@ const REASON: &str = "found in a damaged store; it may have been delivered befor
 /// Finishes or undoes a rescue that was cut short.
 pub(crate) fn conclude(home: &Home) -> Result<(), OpenError> {
     let (store, new) = (home.store(), home.new_store());
-    if !new.exists() {
+    if !new.try_exists().while_opening("look for", &new)? {
         return Ok(());
     }
-    if store.exists() {
+    if store.try_exists().while_opening("look for", &store)? {
         return fs::remove_dir_all(&new).while_opening("delete", &new);
     }
     fs::rename(&new, &store)
@@ -47,13 +47,12 @@ pub(crate) fn conclude(home: &Home) -> Result<(), OpenError> {
 /// Builds a new store and puts it in the place of the damaged one.
 pub(crate) fn rescue(home: &Home, seed: Seed) -> Result<Vec<Quarantined>, EngineError> {
     let store = home.store();
-    let files = files_below(&store)?;
+    let files = files_below(&store).at(&store)?;
     let removed = journal::removed(&store)?;
-    let mut found = false;
     {
         let engine = FjallEngine::open(&home.new_store())?;
         for file in &files {
-            found |= carve(&engine, file, Kind::Message, &removed, seed)?;
+            carve(&engine, file, Kind::Message, &removed, seed)?;
         }
         for file in &files {
             carve(&engine, file, Kind::Content, &removed, seed)?;
@@ -65,11 +64,6 @@ pub(crate) fn rescue(home: &Home, seed: Seed) -> Result<Vec<Quarantined>, Engine
     sync_directory(&home.quarantine())?;
     fs::rename(home.new_store(), &store)?;
     sync_directory(home.root())?;
-    // A store whose creation was cut short holds nothing; it is no damage.
-    if !found && !kept.join("version").exists() {
-        fs::remove_dir_all(&kept)?;
-        return Ok(Vec::new());
-    }
     let mut quarantined = without_content(home)?;
     quarantined.push(Quarantined {
         id: None,
@@ -79,20 +73,18 @@ pub(crate) fn rescue(home: &Home, seed: Seed) -> Result<Vec<Quarantined>, Engine
     Ok(quarantined)
 }
 
-/// Takes the records of one kind out of a file. Says whether there were any.
+/// Takes the records of one kind out of a file.
 fn carve(
     engine: &FjallEngine,
     file: &Path,
     wanted: Kind,
     removed: &HashSet<QueueId>,
     seed: Seed,
-) -> Result<bool, EngineError> {
+) -> Result<(), EngineError> {
     let in_journal = file.extension().is_some_and(|extension| extension == "jnl");
     let mut changes = Vec::new();
     let mut octets = 0;
-    let mut found = false;
-    for (kind, record) in record::find(&journal::read(file)?, seed) {
-        found = true;
+    for (kind, record) in record::find(&journal::read(file).at(file)?, seed) {
         if kind != wanted || removed.contains(&record.id) {
             continue;
         }
@@ -109,8 +101,7 @@ fn carve(
             octets = 0;
         }
     }
-    engine.write(changes)?;
-    Ok(found)
+    engine.write(changes)
 }
 
 fn message(
@@ -180,7 +171,10 @@ fn has_content(
     Ok(
         match message.map(|message| message.accepted.content.place) {
             Ok(ContentPlace::Record) => engine.get(Table::Contents, id)?.is_some(),
-            Ok(ContentPlace::File) => home.content_of(id).exists(),
+            Ok(ContentPlace::File) => {
+                let file = home.content_of(id);
+                file.try_exists().at(&file)?
+            }
             Err(_) => false,
         },
     )

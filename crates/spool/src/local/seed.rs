@@ -3,7 +3,7 @@
 //! Each file holds eight octets and their XXH3-64. Two files, since without the seed a damaged
 //! store could not be searched for its records.
 
-use std::path::Path;
+use std::{io, path::Path};
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -14,10 +14,12 @@ use super::{
 };
 use crate::{OpenError, error::OnFile};
 
-/// Reads the seed, or makes one where there is none that is whole.
+/// Reads the seed, or makes one where there is none that is whole. One that cannot be read may be whole:
+/// records sealed with another would not be found again.
 pub(crate) fn load(home: &Home) -> Result<Seed, OpenError> {
     let files = [home.seed(), home.second_seed()];
-    let seeds = files.each_ref().map(read);
+    let [first, second] = &files;
+    let seeds = [read(first)?, read(second)?];
     let seed = seeds.iter().flatten().next().copied();
     let seed = seed.unwrap_or_else(|| Seed(random()));
     for (path, found) in files.iter().zip(seeds) {
@@ -36,8 +38,15 @@ fn form(seed: Seed) -> [u8; 16] {
     form
 }
 
-fn read(path: impl AsRef<Path>) -> Option<Seed> {
-    let octets = std::fs::read(path).ok()?;
+fn read(path: &Path) -> Result<Option<Seed>, OpenError> {
+    match std::fs::read(path) {
+        Ok(octets) => Ok(parse(&octets)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).while_opening("read", path),
+    }
+}
+
+fn parse(octets: &[u8]) -> Option<Seed> {
     let seed = Seed(u64::from_le_bytes(*octets.first_chunk()?));
     (form(seed) == *octets).then_some(seed)
 }

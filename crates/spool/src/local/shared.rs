@@ -14,7 +14,7 @@ use postern_mail::QueueId;
 use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::{
-    engine::{Change, Engine, EngineError, Table},
+    engine::{Change, Engine, EngineError, Table, Whose},
     flow::Flow,
     home::{Home, Lock},
     ids::Ids,
@@ -244,7 +244,7 @@ impl Shared {
             None => self.commit_or_catch(changes),
             Some(reason) => Err(EngineError {
                 reason: reason.clone(),
-                full: false,
+                whose: Whose::Content,
             }),
         };
         match committed {
@@ -265,7 +265,7 @@ impl Shared {
         catch_unwind(AssertUnwindSafe(|| self.engine.commit(changes))).unwrap_or_else(|_| {
             Err(EngineError {
                 reason: "the engine gave up in the middle of a commit".to_owned(),
-                full: false,
+                whose: Whose::Content,
             })
         })
     }
@@ -308,7 +308,7 @@ impl Shared {
     ) -> Result<(), SpoolError> {
         match done.await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) if error.full => Err(self.space.full()),
+            Ok(Err(error)) if error.whose == Whose::Room => Err(self.space.full()),
             Ok(Err(error)) => Err(SpoolError::Poisoned(error.reason)),
             Err(_) => Err(self.usable().err().unwrap_or(SpoolError::Closed)),
         }

@@ -37,7 +37,7 @@ use postern_mail::QueueId;
 
 use super::{
     LocalSpool,
-    engine::{Change, Engine, EngineError, Pairs, Table},
+    engine::{Change, Engine, EngineError, Pairs, Table, Whose},
     home::Home,
     ids::Ids,
     index::Index,
@@ -186,7 +186,7 @@ impl Engine for Disk {
             Sync::Done => Ok(()),
             Sync::FailedUnwritten | Sync::FailedWritten => Err(EngineError {
                 reason: "the simulated disk failed".to_owned(),
-                full: false,
+                whose: Whose::Content,
             }),
         }
     }

@@ -15,7 +15,7 @@ use postern_mail::{BodyType, Envelope, ForwardPath, QueueId, ReversePath, TlsWis
 
 use super::{
     LocalSpool,
-    engine::{Change, Engine, EngineError, Pairs, Table},
+    engine::{Change, Engine, EngineError, Pairs, Table, Whose},
     home::Home,
     index::Index,
     record::Seed,
@@ -74,7 +74,7 @@ impl Engine for Arc<Fake> {
             go.recv().unwrap();
         }
         let behaviour = *self.behaviour.lock().unwrap();
-        let full = match behaviour {
+        let whose = match behaviour {
             Behaviour::Good => {
                 let mut records = self.records.lock().unwrap();
                 for change in changes {
@@ -89,13 +89,13 @@ impl Engine for Arc<Fake> {
                 }
                 return Ok(());
             }
-            Behaviour::Fail => false,
-            Behaviour::FailFull => true,
+            Behaviour::Fail => Whose::System,
+            Behaviour::FailFull => Whose::Room,
             Behaviour::Panic => panic!("the engine has a bug"),
         };
         Err(EngineError {
             reason: "the disk is on fire".to_owned(),
-            full,
+            whose,
         })
     }
 

@@ -20,3 +20,5 @@ mod lock;
 mod memory_alone;
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod opening;

@@ -70,29 +70,23 @@ pub(crate) fn remainder(octets: &[u8]) -> Remainder {
     if octets.iter().all(|octet| *octet == 0) {
         return Remainder::Nothing;
     }
-    let complete = match start(octets) {
-        Some((count, _, items)) => has_items(count, items),
-        None => false,
-    };
-    // Damage in an acknowledged batch leaves its end or all of its items, a crash in the middle
-    // of a write neither. Power may fail so that the end is on disk and the middle is not; then
+    // The engine hands the items to the system with one call and their end with the next, so a crash
+    // may come between the two. Damage in an acknowledged batch leaves its end, or something else
+    // behind all of its items. Power may fail so that the end is on disk and the middle is not; then
     // nobody was told, and taking it for damage only makes a needless report.
-    let ended = octets.windows(TRAILER.len()).any(|four| four == TRAILER);
-    match complete || ended {
+    let damage = match start(octets).and_then(|(count, _, items)| behind_items(count, items)) {
+        Some(rest) => rest.iter().any(|octet| *octet != 0),
+        None => octets.windows(TRAILER.len()).any(|four| four == TRAILER),
+    };
+    match damage {
         true => Remainder::Damage,
         false => Remainder::CutShort,
     }
 }
 
-fn has_items(count: u32, items: &[u8]) -> bool {
-    let mut rest = items;
-    (0..count).all(|_| match item(rest) {
-        Some((_, behind)) => {
-            rest = behind;
-            true
-        }
-        None => false,
-    })
+/// What follows the items. `None` unless all are there.
+fn behind_items(count: u32, items: &[u8]) -> Option<&[u8]> {
+    (0..count).try_fold(items, |rest, _| Some(item(rest)?.1))
 }
 
 fn start(octets: &[u8]) -> Option<(u32, u64, &[u8])> {
@@ -143,4 +137,58 @@ fn end<'a>(octets: &'a [u8], checked: &[u8]) -> Option<&'a [u8]> {
     let whole =
         *tag == END && *trailer == TRAILER && u64::from_le_bytes(*checksum) == xxh3_64(checked);
     whole.then_some(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A batch of one removal.
+    fn whole() -> Vec<u8> {
+        let mut items = vec![ITEM, 1, 0];
+        items.extend(1_u64.to_le_bytes());
+        items.extend([2, 0]);
+        items.extend([0; 8]);
+        items.extend(b"id");
+        let mut octets = vec![START];
+        octets.extend(1_u32.to_le_bytes());
+        octets.extend(7_u64.to_le_bytes());
+        octets.extend(&items);
+        octets.push(END);
+        octets.extend(xxh3_64(&items).to_le_bytes());
+        octets.extend(TRAILER);
+        octets
+    }
+
+    #[track_caller]
+    fn check(octets: &[u8], expected: Remainder) {
+        assert_eq!(remainder(octets), expected);
+        let with_zeros = [octets, &[0; 64]].concat();
+        assert_eq!(remainder(&with_zeros), expected, "before zeros");
+    }
+
+    #[test]
+    fn a_batch_that_a_crash_cut_short_is_no_damage() {
+        let whole = whole();
+        let end = whole.len() - 1 - 8 - TRAILER.len();
+        assert_eq!(batch(&whole).map(|batch| batch.length), Some(whole.len()));
+        check(&[], Remainder::Nothing);
+        check(&whole[..1], Remainder::CutShort);
+        check(&whole[..end - 1], Remainder::CutShort);
+        // All of its items, and the engine had not come to its end.
+        check(&whole[..end], Remainder::CutShort);
+    }
+
+    #[test]
+    fn a_batch_with_its_end_or_something_else_behind_its_items_is_damaged() {
+        let whole = whole();
+        let end = whole.len() - 1 - 8 - TRAILER.len();
+        for at in [5 + 8 + 1, end - 1, end, end + 3, whole.len() - 1] {
+            let mut rotten = whole.clone();
+            rotten[at] ^= 0x55;
+            assert_eq!(batch(&rotten).map(|batch| batch.length), None);
+            check(&rotten, Remainder::Damage);
+        }
+        check(&[&whole[..end], b"?"].concat(), Remainder::Damage);
+    }
 }

@@ -27,7 +27,7 @@ mod passage;
 mod reinstate;
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeSet, HashSet},
     fs::{self, File, OpenOptions},
     io::{self, Read},
     path::{Path, PathBuf},
@@ -39,6 +39,7 @@ use postern_mail::QueueId;
 use self::batch::Remainder;
 pub(crate) use self::reinstate::reinstate;
 use super::{
+    engine::{AtPath, EngineError},
     home::{sync_directory, write_whole},
     record::{self, Kind, Record, Seed},
 };
@@ -48,59 +49,120 @@ use super::{
 pub(crate) struct Repaired {
     found: Vec<(Kind, Record)>,
     removed: HashSet<QueueId>,
-    damaged: Vec<PathBuf>,
+    /// Where damaged journals are kept.
+    damaged: BTreeSet<PathBuf>,
 }
 
-/// Checks every journal of the store, oldest first, and mends those that need it. There is
-/// nothing to do where there is no store.
-pub(crate) fn repair(
-    store: &Path,
-    quarantine: &Path,
-    seed: Seed,
-    repaired: &mut Repaired,
-) -> io::Result<()> {
-    let paths = paths(store)?;
-    if paths.is_empty() && store.exists() {
-        // The engine would begin a new one, and with it count from the start again: it would
-        // not see its own tables any more.
-        return Err(io::Error::new(
-            io::ErrorKind::NotFound,
-            "the journal is gone",
-        ));
+impl Repaired {
+    /// Checks every journal of the store, oldest first, and mends those that need it. There is
+    /// nothing to do where there is no store. Nothing is changed before all has been read.
+    pub(crate) fn repair(
+        &mut self,
+        store: &Path,
+        quarantine: &Path,
+        seed: Seed,
+    ) -> Result<(), EngineError> {
+        for kept in unfinished(quarantine).at(quarantine)? {
+            let octets = read(&kept).at(&kept)?;
+            let journal = Journal::parse(&octets);
+            self.found.extend(journal.lost(&octets, seed));
+            self.damaged.insert(kept);
+        }
+        for mending in self.examine(store, seed)? {
+            let path = &mending.path;
+            if mending.is_damaged {
+                self.damaged.insert(keep(path, quarantine).at(path)?);
+                write_whole(path, &mending.sound).at(path)?;
+            } else {
+                cut_off(path, mending.sound.len()).at(path)?;
+            }
+        }
+        Ok(())
     }
-    for path in paths {
-        if repaired.damaged.is_empty() && passage::is_whole(&path)? {
-            continue;
+
+    /// Reads every journal. Gives back what is to be done to them.
+    fn examine(&mut self, store: &Path, seed: Seed) -> Result<Vec<Mending>, EngineError> {
+        let paths = paths(store).at(store)?;
+        if paths.is_empty() && store.try_exists().at(store)? {
+            // The engine would begin a new one, and with it count from the start again: it would
+            // not see its own tables any more.
+            let gone = io::Error::new(io::ErrorKind::NotFound, "the journal is gone");
+            return Err(gone).at(store);
         }
-        let octets = read(&path)?;
-        let journal = Journal::parse(&octets);
-        if journal.is_damaged() {
-            repaired.damaged.push(keep(&path, quarantine)?);
-            let between = octets.slice(journal.sound..journal.behind);
-            repaired.found.extend(record::find(&between, seed));
-            write_whole(&path, &journal.mended(&octets))?;
-        } else if journal.sound < octets.len() {
-            cut_off(&path, journal.sound)?;
+        let mut mendings = Vec::new();
+        let mut damage = !self.damaged.is_empty();
+        for path in paths {
+            if !damage && passage::is_whole(&path).at(&path)? {
+                continue;
+            }
+            let octets = read(&path).at(&path)?;
+            let journal = Journal::parse(&octets);
+            let is_damaged = journal.is_damaged();
+            damage |= is_damaged;
+            if is_damaged {
+                self.found.extend(journal.lost(&octets, seed));
+                let sound = journal.mended(&octets).into();
+                mendings.push(Mending {
+                    path,
+                    sound,
+                    is_damaged,
+                });
+            } else if journal.sound < octets.len() {
+                let sound = octets.slice(..journal.sound);
+                mendings.push(Mending {
+                    path,
+                    sound,
+                    is_damaged,
+                });
+            }
+            if damage {
+                self.removed.extend(journal.removed);
+            }
         }
-        if !repaired.damaged.is_empty() {
-            repaired.removed.extend(journal.removed);
-        }
+        Ok(mendings)
     }
-    Ok(())
+
+    /// Notes that what was saved is in the store.
+    pub(crate) fn finish(&self) -> Result<(), EngineError> {
+        for kept in &self.damaged {
+            fs::rename(kept, finished(kept)).at(kept)?;
+            kept.parent().map_or(Ok(()), sync_directory).at(kept)?;
+        }
+        Ok(())
+    }
+}
+
+/// What is to be done to a journal.
+struct Mending {
+    path: PathBuf,
+    /// What is to stay of it.
+    sound: Bytes,
+    /// Whether it is more than an end that was never written.
+    is_damaged: bool,
 }
 
 /// The ids under which the sound batches of the store's journals remove something.
-pub(crate) fn removed(store: &Path) -> io::Result<HashSet<QueueId>> {
+pub(crate) fn removed(store: &Path) -> Result<HashSet<QueueId>, EngineError> {
     let mut removed = HashSet::new();
-    for path in paths(store)? {
-        removed.extend(Journal::parse(&read(&path)?).removed);
+    for path in paths(store).at(store)? {
+        removed.extend(Journal::parse(&read(&path).at(&path)?).removed);
     }
     Ok(removed)
 }
 
+/// Whether no journal of a store holds anything.
+pub(crate) fn are_blank(store: &Path) -> Result<bool, EngineError> {
+    for path in paths(store).at(store)? {
+        if !read(&path).at(&path)?.is_empty() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// The journals of a store, oldest first.
 fn paths(store: &Path) -> io::Result<Vec<PathBuf>> {
-    if !store.exists() {
+    if !store.try_exists()? {
         return Ok(Vec::new());
     }
     let mut journals = Vec::new();
@@ -204,6 +266,11 @@ impl Journal {
         self.behind > self.sound || !self.corrections().is_empty()
     }
 
+    /// The records that lie in the damage.
+    fn lost(&self, octets: &Bytes, seed: Seed) -> Vec<(Kind, Record)> {
+        record::find(&octets.slice(self.sound..self.behind), seed)
+    }
+
     /// The sound batches alone, in order.
     fn mended(&self, octets: &[u8]) -> Vec<u8> {
         let mut octets = octets.to_vec();
@@ -233,11 +300,18 @@ fn cut_off(path: &Path, length: usize) -> io::Result<()> {
     file.sync_all()
 }
 
+/// What a damaged journal is called until what was saved from it is in the store: a start that is
+/// cut short in between begins again with it.
+const UNFINISHED: &str = ".mending";
+
 /// Keeps a damaged journal under a name of its own.
 fn keep(path: &Path, quarantine: &Path) -> io::Result<PathBuf> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     for number in 0..u32::MAX {
-        let kept = quarantine.join(format!("{name}.{number}"));
+        let kept = quarantine.join(format!("{name}.{number}{UNFINISHED}"));
+        if finished(&kept).try_exists()? {
+            continue;
+        }
         match fs::hard_link(path, &kept) {
             Ok(()) => {
                 sync_directory(quarantine)?;
@@ -248,4 +322,22 @@ fn keep(path: &Path, quarantine: &Path) -> io::Result<PathBuf> {
         }
     }
     Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// The name for good of a journal that is kept.
+fn finished(kept: &Path) -> PathBuf {
+    let name = kept.file_name().unwrap_or_default().to_string_lossy();
+    kept.with_file_name(name.strip_suffix(UNFINISHED).unwrap_or(&name))
+}
+
+/// The journals whose mending was cut short.
+fn unfinished(quarantine: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut kept = Vec::new();
+    for entry in fs::read_dir(quarantine)? {
+        let path = entry?.path();
+        if path.to_string_lossy().ends_with(UNFINISHED) {
+            kept.push(path);
+        }
+    }
+    Ok(kept)
 }

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use postern_mail::QueueId;
 
-use super::Repaired;
+use super::{Repaired, finished};
 use crate::{
     Fault, Quarantined,
     local::{
@@ -20,6 +20,9 @@ use crate::{
 };
 
 /// Gives the engine what was saved, where it has nothing newer, and reports the damage.
+///
+/// Called a second time with the same it changes nothing more: that is what a start does that begins
+/// where another was cut short.
 pub(crate) fn reinstate(
     engine: &dyn Engine,
     repaired: &Repaired,
@@ -31,7 +34,7 @@ pub(crate) fn reinstate(
         .map(|kept| Quarantined {
             id: None,
             fault: Fault::Journal,
-            kept: kept.clone(),
+            kept: finished(kept),
         })
         .collect();
     let mut saved = Saved::default();

@@ -7,7 +7,7 @@ use crate::{
     Filter, Loading,
     local::{
         aside::Unusable,
-        engine::Table,
+        engine::{Table, Whose},
         loading::{self, Loader},
         sweep::Sweep,
     },
@@ -177,7 +177,7 @@ async fn a_store_that_cannot_be_read_stops_the_queue() {
     let (spool, mut loader) = reopened(&directory, &fake, 0);
     let error = EngineError {
         reason: "a block is rotten".to_owned(),
-        full: false,
+        whose: Whose::Content,
     };
     loader.rest = Box::new([Err(error)].into_iter());
     loader.run();
