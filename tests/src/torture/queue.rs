@@ -26,8 +26,8 @@ pub struct Verdict {
     pub acknowledged: u64,
     /// Whether the queue stopped.
     pub poisoned: bool,
-    /// Damage that was reported though no disk has failed for good: a call that fails while the
-    /// queue is opened, or a write that was torn, can look like it.
+    /// Damage that was reported though no disk has failed for good: a write that was torn can look
+    /// like it.
     pub alarms: Vec<String>,
 }
 
@@ -72,7 +72,7 @@ fn try_run(script: Script, lives: &[Point], queue: &Path) -> Result<Verdict, Fau
         .build()
         .map_err(Fault::doing("start a runtime"))?;
     let alarms = runtime.block_on(check(&ledger, queue))?;
-    let harmless = |point: &Point| matches!(point.how, How::Kill | How::Short);
+    let harmless = |point: &Point| point.how != How::Torn;
     if !alarms.is_empty() && lives.iter().all(harmless) {
         return wrong(format!(
             "damage is reported where there is none: {alarms:?}"

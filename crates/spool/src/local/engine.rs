@@ -82,16 +82,19 @@ pub(crate) enum Whose {
 }
 
 impl Whose {
-    /// A file that is not there, or is a directory, or has no such place is damage: that is an answer.
-    /// Everything else that the system says with a number of its own is none.
+    /// A file that is not there, or is a directory, or has no such place is damage: that is an answer,
+    /// as is content that somebody has read and rejected. Everything else is none. An error may have
+    /// lost its number to somebody who added a path to it, but not its kind.
     pub(crate) fn fault(error: &io::Error) -> Self {
-        use io::ErrorKind::{InvalidInput, IsADirectory, NotADirectory, NotFound};
+        use io::ErrorKind::{
+            InvalidData, InvalidInput, IsADirectory, NotADirectory, NotFound, Other, UnexpectedEof,
+        };
 
         match error.kind() {
             _ if is_full(error) => Self::Room,
-            NotFound | NotADirectory | IsADirectory | InvalidInput => Self::Content,
-            _ if error.raw_os_error().is_some() => Self::System,
-            _ => Self::Content,
+            NotFound | NotADirectory | IsADirectory | InvalidInput | InvalidData
+            | UnexpectedEof | Other => Self::Content,
+            _ => Self::System,
         }
     }
 }
