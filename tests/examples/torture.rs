@@ -2,9 +2,11 @@
 //!
 //! ```text
 //! cargo run --release -p postern-tests --example torture -- faults [--seed S] [--points N]
+//! cargo run --release -p postern-tests --example torture -- wire [--seed S] [--points N]
 //! cargo run --release -p postern-tests --example torture -- kills [--seed S] [--kills N]
 //! ```
-//! `kills` ends the daemon 1,000 times under load, or as often as it is told.
+//! `kills` ends the daemon 1,000 times under load, or as often as it is told, and a third of its starts.
+//! `wire` runs it with 700 faults, or as many as it is told.
 //!
 //! `faults` without `--points` tries every call with every fault; with it, so many that the seed
 //! chooses, half of them on a queue that was killed before. `--script tables` makes the engine write
@@ -19,7 +21,7 @@ use postern_tests::fault::Fault;
 use postern_tests::torture::driver::{self, Script};
 use postern_tests::torture::faults::{self, Tally};
 use postern_tests::torture::injector::{How, Point};
-use postern_tests::torture::{kills, queue};
+use postern_tests::torture::{kills, queue, wire};
 
 fn main() -> ExitCode {
     if let Some(code) = driver::requested() {
@@ -89,6 +91,25 @@ fn torture(arguments: &Arguments) -> Result<bool, Fault> {
             Ok(true)
         }
         "faults" => faults(arguments),
+        "wire" if !arguments.at.is_empty() => {
+            for point in &arguments.at {
+                tell(&format!("{:#?}", wire::run(*point)?));
+            }
+            Ok(true)
+        }
+        "wire" => {
+            tell(&format!("seed {}", arguments.seed));
+            let progress = |tally: &Tally| {
+                if tally.total().is_multiple_of(20) {
+                    let failures = tally.failures.len();
+                    tell(&format!("{} points, {failures} failures", tally.total()));
+                }
+            };
+            let points = arguments.points.unwrap_or(700);
+            let tally = wire::sample(arguments.seed, points, progress)?;
+            tell(&tally.to_string());
+            Ok(tally.failures.is_empty())
+        }
         "kills" => {
             tell(&format!("seed {}", arguments.seed));
             let progress = |number: u64| {
@@ -100,7 +121,9 @@ fn torture(arguments: &Arguments) -> Result<bool, Fault> {
             tell(&outcome.to_string());
             Ok(outcome.wrong.is_empty())
         }
-        other => Err(Fault::Unexpected(format!("faults or kills, not {other:?}"))),
+        other => Err(Fault::Unexpected(format!(
+            "faults, wire or kills, not {other:?}"
+        ))),
     }
 }
 

@@ -30,6 +30,12 @@ impl Home {
         Ok(Self { directory })
     }
 
+    /// Leaves the directory where it is, for somebody to look at, and says where.
+    pub fn keep(mut self) -> PathBuf {
+        self.directory.disable_cleanup(true);
+        self.directory.path().to_owned()
+    }
+
     /// The directory.
     pub fn path(&self) -> &Path {
         self.directory.path()

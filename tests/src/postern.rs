@@ -97,7 +97,22 @@ impl Installation {
         })
     }
 
+    /// Leaves the directory where it is, for somebody to look at, and says where.
+    pub fn abandon(self) -> PathBuf {
+        self.home.keep()
+    }
+
     fn start(
+        &self,
+        prepare: impl FnOnce(&mut Command) -> Result<(), Fault>,
+    ) -> Result<Postern, Fault> {
+        let mut postern = self.begin(prepare)?;
+        postern.wait_until_ready()?;
+        Ok(postern)
+    }
+
+    /// Starts the daemon, changed by `prepare`, and does not wait until it is ready.
+    pub fn begin(
         &self,
         prepare: impl FnOnce(&mut Command) -> Result<(), Fault>,
     ) -> Result<Postern, Fault> {
@@ -109,9 +124,7 @@ impl Installation {
         command.stdout(File::create(&out).map_err(Fault::at(&out))?);
         command.stderr(File::create(&err).map_err(Fault::at(&err))?);
         let daemon = Daemon::spawn_with_own_output(&mut command, err.clone())?;
-        let mut postern = Postern { daemon, out, err };
-        postern.wait_until_ready()?;
-        Ok(postern)
+        Ok(Postern { daemon, out, err })
     }
 
     /// Runs another subcommand to its end, such as `["queue", "list", "--json"]`.
@@ -219,9 +232,39 @@ impl Postern {
         self.daemon.wait_for_end(limit)
     }
 
+    /// Asks it to drain and end (SIGTERM).
+    pub fn ask_to_end(&self) -> Result<(), Fault> {
+        self.daemon.signal(Signal::TERM)
+    }
+
     /// Asks it to read its configuration and certificates anew (SIGHUP).
     pub fn reload(&self) -> Result<(), Fault> {
         self.daemon.signal(Signal::HUP)
+    }
+
+    /// How it ended, if it has.
+    pub fn has_ended(&mut self) -> Result<Option<ExitStatus>, Fault> {
+        self.daemon.exit_status()
+    }
+
+    /// Waits until it ends by itself, for at most `limit`.
+    pub fn wait_for_end(&mut self, limit: Duration) -> Result<ExitStatus, Fault> {
+        self.daemon.wait_for_end(limit)
+    }
+
+    /// Waits until it says that it is ready, or has ended before.
+    pub fn ready_or_ended(&mut self) -> Result<Option<ExitStatus>, Fault> {
+        let look = || {
+            let ready = self.stdout().lines().any(|line| line.contains("ready"));
+            let ended = self.has_ended()?;
+            Ok((ready || ended.is_some()).then_some(ended))
+        };
+        wait::until(
+            "Postern's ready line or its end",
+            PATIENCE,
+            look,
+            String::new,
+        )
     }
 
     fn wait_until_ready(&mut self) -> Result<(), Fault> {

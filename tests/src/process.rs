@@ -91,7 +91,8 @@ impl Daemon {
         Ok(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
     }
 
-    fn exit_status(&mut self) -> Result<Option<ExitStatus>, Fault> {
+    /// How the first process ended, if it has.
+    pub fn exit_status(&mut self) -> Result<Option<ExitStatus>, Fault> {
         self.child
             .try_wait()
             .map_err(Fault::doing("wait for a child"))

@@ -5,10 +5,12 @@
 use libtest_mimic::{Arguments, Failed, Trial};
 use postern_tests::fault::Fault;
 use postern_tests::torture::driver::{self, Script};
-use postern_tests::torture::{faults, kills};
+use postern_tests::torture::{faults, kills, wire};
 
 /// Points of the queue alone.
 const POINTS: u64 = 120;
+/// Points of the daemon.
+const POINTS_OF_THE_DAEMON: u64 = 28;
 /// Kills of the daemon.
 const KILLS: u64 = 20;
 /// The seed of a change is always the same: what fails, fails again.
@@ -22,11 +24,22 @@ fn main() {
         Trial::test("the_queue_alone_loses_nothing", || {
             queue_alone().map_err(Failed::from)
         }),
+        Trial::test("a_daemon_with_a_fault_says_no_false_250", || {
+            daemon_with_faults().map_err(Failed::from)
+        }),
         Trial::test("the_daemon_killed_under_load_loses_nothing", || {
             daemon_killed().map_err(Failed::from)
         }),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
+
+fn daemon_with_faults() -> Result<(), Fault> {
+    let tally = wire::sample(SEED, POINTS_OF_THE_DAEMON, |_| {})?;
+    if tally.failures.is_empty() && tally.total() > POINTS_OF_THE_DAEMON / 2 {
+        return Ok(());
+    }
+    Err(Fault::Unexpected(tally.to_string()))
 }
 
 fn daemon_killed() -> Result<(), Fault> {

@@ -101,7 +101,7 @@ pub fn every(
 }
 
 /// After so many failures it is clear that something is wrong.
-const MANY: usize = 20;
+pub(super) const MANY: usize = 20;
 
 /// So many points that the seed chooses. Every other one strikes a queue that has just been
 /// killed: what is tried at its opening as well is the recovery.

@@ -3,27 +3,22 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Dice;
-use crate::certificates::{Authority, Key, Leaf};
-use crate::configuration::Configuration;
+use super::house::{self, House, message, name_of, sender};
+use super::injector::{How, Point};
 use crate::fault::Fault;
-use crate::message::Message;
-use crate::ports;
-use crate::postern::Installation;
 use crate::sink::{Sink, Taken};
 use crate::smtp_dialogue::Dialogue;
 use crate::wait::{self, PATIENCE};
 
 const CLIENTS: u64 = 4;
-/// Of so many messages one is larger than 1 MiB: its content lies in a file of its own.
-const ONE_LARGE_IN: u64 = 500;
-const LINES: usize = 16_000;
+/// A start makes about so many calls on the files of its queue that a kill can come in the place of.
+const CALLS_OF_A_START: u64 = 90;
 /// A kill comes after fewer acknowledgements than this.
 const BETWEEN: u64 = 30;
 
@@ -72,52 +67,73 @@ impl fmt::Display for Outcome {
 }
 
 /// Kills the daemon so often under load, at moments that the seed chooses by the number of messages
-/// acknowledged in between.
-pub fn run(seed: u64, kills: u64, mut progress: impl FnMut(u64)) -> Result<Outcome, Fault> {
-    let sink = Sink::start()?;
-    let installation = Installation::new()?;
-    let relay = ports::free()?;
-    let authority = Authority::new("Torture CA", Key::Ecdsa)?;
-    let certificate = authority.issue(&Leaf::named("gateway.postern.example"))?;
-    let (chain, key) = installation.keep("default", &certificate)?;
-    let configuration = Configuration::of(&installation, "gateway.postern.example")
-        .relay(relay, "127.0.0.0/8")
-        .certificate("default", &chain, &key)
-        .route("*", sink.address());
-    installation.configure(&configuration.text())?;
+/// acknowledged in between. Every third time its next start is killed as well, at one of the calls by
+/// which it reads its queue. What fails keeps its directory.
+pub fn run(seed: u64, kills: u64, progress: impl FnMut(u64)) -> Result<Outcome, Fault> {
+    let house = House::new("")?;
+    match try_run(&house, seed, kills, progress) {
+        Ok(outcome) if outcome.wrong.is_empty() => Ok(outcome),
+        Ok(mut outcome) => {
+            let kept = house.installation.abandon();
+            outcome.wrong.push(format!("kept in {}", kept.display()));
+            Ok(outcome)
+        }
+        Err(fault) => {
+            let kept = house.installation.abandon();
+            Err(Fault::Unexpected(format!(
+                "{fault}\nkept in {}",
+                kept.display()
+            )))
+        }
+    }
+}
+
+fn try_run(
+    house: &House,
+    seed: u64,
+    kills: u64,
+    mut progress: impl FnMut(u64),
+) -> Result<Outcome, Fault> {
     let ledger = Ledger::default();
     let mut moments = Vec::new();
+    let mut alarms = Vec::new();
     let mut dice = Dice::new(seed);
     let last = thread::scope(|scope| {
         let _stopped_at_the_end = StopsWhenDropped(&ledger);
-        let mut postern = installation.serve()?;
+        let mut postern = house.installation.serve()?;
         for client in 0..CLIENTS {
-            let ledger = &ledger;
+            let (ledger, relay) = (&ledger, house.relay);
             scope.spawn(move || keep_sending(client, relay, ledger));
         }
         for number in 1..=kills {
             ledger.wait_for_more(dice.below(BETWEEN))?;
+            alarms.extend(house::alarm(&postern));
             moments.push(Instant::now());
             postern.kill()?;
-            postern = installation.serve()?;
+            if number.is_multiple_of(3) {
+                let at = 1 + dice.below(CALLS_OF_A_START);
+                alarms.extend(start_and_die(house, Point { how: How::Kill, at })?);
+                moments.push(Instant::now());
+            }
+            postern = house.installation.serve()?;
             progress(number);
         }
         Ok::<_, Fault>(postern)
     })?;
-    let mut seen = usize::MAX;
-    // As long as something arrives there is hope.
-    let look = || {
-        let before = std::mem::replace(&mut seen, sink.taken().len());
-        // What found too many before it waits for minutes.
-        installation.run(&["queue", "retry", "all"])?;
-        let idle = before == seen && installation.queue()?.is_empty();
-        Ok(idle.then_some(()))
-    };
-    wait::until("an empty queue", PATIENCE * 4, look, String::new)?;
+    house.drain()?;
+    alarms.extend(house::alarm(&last));
     drop(last);
-    let mut outcome = hold_against(&ledger, &sink, &moments);
-    outcome.kills = kills;
+    let mut outcome = hold_against(&ledger, &house.sink, &moments);
+    outcome.kills = moments.len() as u64;
+    outcome.wrong.extend(alarms);
     Ok(outcome)
+}
+
+/// A daemon that is killed while it starts, or soon after.
+fn start_and_die(house: &House, point: Point) -> Result<Option<String>, Fault> {
+    let mut postern = house.begin_with(point)?;
+    postern.wait_for_end(PATIENCE)?;
+    Ok(house::alarm(&postern))
 }
 
 /// What was acknowledged against what the sink has.
@@ -175,32 +191,6 @@ fn hold_against(ledger: &Ledger, sink: &Sink, moments: &[Instant]) -> Outcome {
         }
     }
     outcome
-}
-
-/// Who writes: nobody else does.
-fn sender() -> String {
-    format!("torture-{}@sender.example", process::id())
-}
-
-/// The message of a client with this number.
-fn message((client, number): (u64, u64)) -> Message {
-    let message = Message::awkward(&format!("torture {client} {number}"));
-    match number.is_multiple_of(ONE_LARGE_IN) {
-        true => message.longer(LINES),
-        false => message,
-    }
-}
-
-/// Which message this is, if it is whole.
-fn name_of(content: &[u8]) -> Option<(u64, u64)> {
-    // Our own field in front is folded; the first field of what was sent is `From`.
-    let start = content.windows(7).position(|it| it == b"\r\nFrom:")? + 2;
-    let sent = content.get(start..)?;
-    let head = String::from_utf8_lossy(sent.get(..sent.len().min(1000))?);
-    let (_, subject) = head.split_once("Subject: torture ")?;
-    let (client, number) = subject.lines().next()?.split_once(' ')?;
-    let name = (client.parse().ok()?, number.parse().ok()?);
-    (message(name).octets() == sent).then_some(name)
 }
 
 /// What was answered by 250.

@@ -6,7 +6,10 @@
 //! restart would, and held against a ledger of what had been promised. What is run is
 //! a process that exercises the queue alone ([`driver`], [`queue`]).
 //!
-//! The *kills* ([`kills`]) end the daemon under load at random moments, again and again.
+//! The same faults strike the daemon ([`wire`]): what it has answered by 250 arrives at a sink.
+//!
+//! The *kills* ([`kills`]) end the daemon under load at random moments, again and again, and some of its
+//! starts.
 //!
 //! A call that failed may have done its work all the same, so what was refused may be there; what
 //! was acknowledged must be. The faults are those of system calls. Loss of power is another matter:
@@ -14,15 +17,18 @@
 //!
 //! ```text
 //! cargo run --release -p postern-tests --example torture -- faults [--seed S] [--points N]
+//! cargo run --release -p postern-tests --example torture -- wire [--seed S] [--points N]
 //! cargo run --release -p postern-tests --example torture -- kills [--seed S] [--kills N]
 //! ```
 
 pub mod driver;
 pub mod faults;
+mod house;
 pub mod injector;
 pub mod kills;
 pub mod ledger;
 pub mod queue;
+pub mod wire;
 
 /// A sequence of numbers that a seed determines (SplitMix64).
 #[derive(Clone, Debug)]
