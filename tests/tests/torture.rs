@@ -5,12 +5,16 @@
 use libtest_mimic::{Arguments, Failed, Trial};
 use postern_tests::fault::Fault;
 use postern_tests::torture::driver::{self, Script};
-use postern_tests::torture::{faults, kills, wire};
+use postern_tests::torture::{disk, faults, kills, orders, outcome::Outcome, wire};
 
 /// Points of the queue alone.
 const POINTS: u64 = 120;
 /// Points of the daemon.
 const POINTS_OF_THE_DAEMON: u64 = 28;
+/// Ends of the daemon in good order.
+const TERMINATIONS: u64 = 8;
+/// Reloads while mail comes in.
+const RELOADS: u64 = 100;
 /// Kills of the daemon.
 const KILLS: u64 = 20;
 /// The seed of a change is always the same: what fails, fails again.
@@ -27,11 +31,40 @@ fn main() {
         Trial::test("a_daemon_with_a_fault_says_no_false_250", || {
             daemon_with_faults().map_err(Failed::from)
         }),
+        Trial::test("a_full_disk_refuses_mail_in_time_and_recovers", || {
+            full_disk().map_err(Failed::from)
+        }),
+        Trial::test(
+            "a_daemon_asked_to_end_under_load_does_so_in_good_order",
+            || {
+                let terminated = orders::terminated(SEED, TERMINATIONS);
+                terminated
+                    .and_then(|it| all_is_well(&it))
+                    .map_err(Failed::from)
+            },
+        ),
+        Trial::test("a_storm_of_reloads_refuses_nothing", || {
+            let reloaded = orders::reloaded(RELOADS);
+            reloaded
+                .and_then(|it| all_is_well(&it))
+                .map_err(Failed::from)
+        }),
         Trial::test("the_daemon_killed_under_load_loses_nothing", || {
             daemon_killed().map_err(Failed::from)
         }),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
+
+fn full_disk() -> Result<(), Fault> {
+    disk::run().map(drop)
+}
+
+fn all_is_well(outcome: &Outcome) -> Result<(), Fault> {
+    if outcome.wrong.is_empty() && outcome.acknowledged > 0 {
+        return Ok(());
+    }
+    Err(Fault::Unexpected(outcome.to_string()))
 }
 
 fn daemon_with_faults() -> Result<(), Fault> {
@@ -43,11 +76,7 @@ fn daemon_with_faults() -> Result<(), Fault> {
 }
 
 fn daemon_killed() -> Result<(), Fault> {
-    let outcome = kills::run(SEED, KILLS, |_| {})?;
-    if outcome.wrong.is_empty() && outcome.acknowledged > 0 {
-        return Ok(());
-    }
-    Err(Fault::Unexpected(outcome.to_string()))
+    all_is_well(&kills::run(SEED, KILLS, |_| {})?)
 }
 
 fn queue_alone() -> Result<(), Fault> {

@@ -15,7 +15,7 @@ use crate::sink::Sink;
 use crate::wait::{self, PATIENCE};
 
 /// Of so many messages one is larger than 1 MiB: its content lies in a file of its own.
-const ONE_LARGE_IN: u64 = 500;
+pub(super) const ONE_LARGE_IN: u64 = 500;
 const LINES: usize = 16_000;
 
 /// Where the daemon lives, and what is around it.
@@ -27,9 +27,8 @@ pub(super) struct House {
 }
 
 impl House {
-    /// A relay for everybody on this host, whose next hop is the sink. `more` stands at the end of its
-    /// configuration.
-    pub(super) fn new(more: &str) -> Result<Self, Fault> {
+    /// A relay for everybody on this host, whose next hop is the sink.
+    pub(super) fn new() -> Result<Self, Fault> {
         let sink = Sink::start()?;
         let installation = Installation::new()?;
         let relay = ports::free()?;
@@ -39,8 +38,7 @@ impl House {
         let configuration = Configuration::of(&installation, "gateway.postern.example")
             .relay(relay, "127.0.0.0/8")
             .certificate("default", &chain, &key)
-            .route("*", sink.address())
-            .table(more);
+            .route("*", sink.address());
         installation.configure(&configuration.text())?;
         Ok(Self {
             sink,
@@ -52,7 +50,7 @@ impl House {
     /// Starts the daemon, and lets `point` happen to what it does to its queue. It may never get ready.
     pub(super) fn begin_with(&self, point: Point) -> Result<Postern, Fault> {
         let injector = Injector::new()?;
-        let queue = self.installation.path().join("spool");
+        let queue = self.queue();
         let tell = self.tell();
         let arm = |command: &mut _| injector.arm(command, &queue, point, &tell);
         self.installation.begin(arm)
@@ -61,6 +59,11 @@ impl House {
     /// What the daemon of [`House::begin_with`] has met.
     pub(super) fn met(&self) -> Result<Met, Fault> {
         Met::read(&self.tell())
+    }
+
+    /// The directory of its queue.
+    pub(super) fn queue(&self) -> PathBuf {
+        self.installation.path().join("spool")
     }
 
     fn tell(&self) -> PathBuf {

@@ -11,6 +11,9 @@
 //! The *kills* ([`kills`]) end the daemon under load at random moments, again and again, and some of its
 //! starts.
 //!
+//! A disk that is full for real is tried as well ([`disk`]), and a daemon that is told to end or to reload
+//! while mail comes in ([`orders`]).
+//!
 //! A call that failed may have done its work all the same, so what was refused may be there; what
 //! was acknowledged must be. The faults are those of system calls. Loss of power is another matter:
 //! what was written and not synced is still there after a kill.
@@ -21,12 +24,16 @@
 //! cargo run --release -p postern-tests --example torture -- kills [--seed S] [--kills N]
 //! ```
 
+pub mod disk;
 pub mod driver;
 pub mod faults;
 mod house;
 pub mod injector;
 pub mod kills;
 pub mod ledger;
+mod load;
+pub mod orders;
+pub mod outcome;
 pub mod queue;
 pub mod wire;
 

@@ -78,7 +78,7 @@ fn try_all<P: FnMut(&Tally)>(waiting: &Mutex<Vec<Point>>, told: &Mutex<(Tally, P
 
 /// One daemon with a fault, and one without behind it. What fails is kept.
 pub fn run(point: Point) -> Result<Verdict, Fault> {
-    let house = House::new("")?;
+    let house = House::new()?;
     try_run(&house, point).map_err(|fault| {
         let kept = house.installation.abandon();
         Fault::Unexpected(format!(
