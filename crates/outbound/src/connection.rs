@@ -2,30 +2,32 @@
 
 use std::{
     future::poll_fn,
-    io, mem,
+    io,
     pin::pin,
     task::{Context, Poll},
     time::{Instant, SystemTime},
 };
 
-use bytes::BytesMut;
+use bytes::{Buf as _, Bytes, BytesMut};
 use postern_mail::EnhancedStatusCode;
 use postern_policy::{DeliveryPlan, Permit, Refusal};
 use postern_smtp::client::{
     Action, Capabilities, Delivery, Extension, RecipientOutcome, SessionFault, Stage,
 };
-use postern_spool::{ContentReader, SpoolError};
+use postern_spool::{Content, ContentReader, SpoolError};
 use postern_tls::HandshakeError;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
+use tracing::debug;
 
 use crate::{
     attempt::{FailedAttempt, Handover, Outcome, Peer, Permanence, Reporter, Weight, chain},
     clock,
     part::Part,
     prospect::Known,
+    unsent::Unsent,
 };
 
 /// How much is read from a connection at once. Replies are short.
@@ -42,7 +44,7 @@ pub(crate) struct Connection {
     delivery: Delivery,
     input: BytesMut,
     /// What the session has said and the peer was not sent so far.
-    unsent: BytesMut,
+    unsent: Unsent,
     peer: Peer,
     known: Known,
     messages: u32,
@@ -96,7 +98,7 @@ impl Connection {
             permit,
             delivery,
             input,
-            unsent: BytesMut::new(),
+            unsent: Unsent::default(),
             peer,
             known,
             messages: 0,
@@ -163,7 +165,7 @@ impl Connection {
         }
         let kept = self.messages > 0;
         self.messages = self.messages.saturating_add(1);
-        let mut transfer = Transfer::new(content.reader());
+        let mut transfer = Transfer::of(content);
         let ended = self.converse(Some(&mut transfer)).await;
         let Transfer {
             outcomes, trouble, ..
@@ -248,12 +250,19 @@ impl Connection {
     }
 
     /// Does what the session asks for, until it wants a message or has come to its end.
-    async fn converse(&mut self, mut transfer: Option<&mut Transfer>) -> Ended {
+    async fn converse(&mut self, mut transfer: Option<&mut Transfer<'_>>) -> Ended {
         loop {
             let done = match self.delivery.advance(&mut self.input, Instant::now()) {
-                Action::Send(octets) => self.say(&octets).await,
+                Action::Send(octets) => self.say(octets).await,
                 Action::Read => self.read().await,
                 Action::Content => self.feed(transfer.as_deref_mut()).await,
+                Action::Rewind => {
+                    debug!(next_hop = %self.peer, "CHUNKING was offered, but BDAT is not known");
+                    if let Some(transfer) = transfer.as_deref_mut() {
+                        transfer.rewind();
+                    }
+                    Ok(())
+                }
                 Action::Settled(outcomes) => {
                     if let Some(transfer) = transfer.as_deref_mut() {
                         transfer.outcomes = outcomes;
@@ -274,25 +283,18 @@ impl Connection {
     }
 
     /// Takes what is said. It goes out when there is much of it, or an answer is awaited.
-    async fn say(&mut self, octets: &[u8]) -> io::Result<()> {
-        if self.unsent.len().saturating_add(octets.len()) > GATHERED {
+    async fn say(&mut self, octets: Bytes) -> io::Result<()> {
+        self.unsent.push(octets);
+        if self.unsent.remaining() >= GATHERED {
             self.send_off().await?;
         }
-        if octets.len() > GATHERED {
-            return self.write(octets).await;
-        }
-        self.unsent.extend_from_slice(octets);
         Ok(())
     }
 
     async fn send_off(&mut self) -> io::Result<()> {
-        let unsent = mem::take(&mut self.unsent);
-        self.write(&unsent).await
-    }
-
-    async fn write(&mut self, octets: &[u8]) -> io::Result<()> {
         let deadline = self.delivery.deadline();
-        clock::until(deadline, self.permit.write_all(octets)).await?
+        let leaving = self.permit.write_all_buf(&mut self.unsent);
+        clock::until(deadline, leaving).await?
     }
 
     /// Reads what there is. That nothing came in time is no error here: the session knows its
@@ -316,7 +318,7 @@ impl Connection {
 
     /// Gives the session the next piece of content. Content that cannot be read cuts the
     /// connection off, so that the peer never takes a part for the whole.
-    async fn feed(&mut self, transfer: Option<&mut Transfer>) -> io::Result<()> {
+    async fn feed(&mut self, transfer: Option<&mut Transfer<'_>>) -> io::Result<()> {
         let Some(transfer) = transfer else {
             return Err(io::ErrorKind::InvalidInput.into());
         };
@@ -333,19 +335,26 @@ impl Connection {
 }
 
 /// A message on its way over a connection.
-struct Transfer {
+struct Transfer<'a> {
+    content: &'a Content,
     reader: ContentReader,
     outcomes: Vec<RecipientOutcome>,
     trouble: Option<SpoolError>,
 }
 
-impl Transfer {
-    fn new(reader: ContentReader) -> Self {
+impl<'a> Transfer<'a> {
+    fn of(content: &'a Content) -> Self {
         Self {
-            reader,
+            content,
+            reader: content.reader(),
             outcomes: Vec::new(),
             trouble: None,
         }
+    }
+
+    /// Begins anew with the content.
+    fn rewind(&mut self) {
+        self.reader = self.content.reader();
     }
 }
 

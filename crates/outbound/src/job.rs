@@ -1,8 +1,12 @@
 //! A part of a message on its way to a worker, and what is reported of it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-use tokio::sync::mpsc;
+use tokio::sync::Notify;
 
 use crate::{attempt::Outcome, destination::Told, part::Part};
 
@@ -13,7 +17,39 @@ use crate::{attempt::Outcome, destination::Told, part::Part};
 #[derive(Debug)]
 pub(crate) struct Job {
     part: Arc<Part>,
-    reports: Option<mpsc::Sender<Report>>,
+    reports: Option<Arc<Reports>>,
+}
+
+/// Where the reports on the parts of a message come in. A channel would do the same; it takes
+/// four KiB for a message, and most have one part.
+#[derive(Debug, Default)]
+pub(crate) struct Reports {
+    came: Mutex<VecDeque<Report>>,
+    one_came: Notify,
+}
+
+impl Reports {
+    /// The next report, in the order in which they came.
+    pub(crate) async fn next(&self) -> Report {
+        loop {
+            let first = self.lock().pop_front();
+            match first {
+                Some(report) => return report,
+                // One that comes between the look and the wait is not missed: it leaves a permit.
+                None => self.one_came.notified().await,
+            }
+        }
+    }
+
+    fn put(&self, report: Report) {
+        self.lock().push_back(report);
+        self.one_came.notify_one();
+    }
+
+    /// Nothing is done under the lock that could panic half way.
+    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Report>> {
+        self.came.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What became of a part.
@@ -45,8 +81,8 @@ pub(crate) enum CameTo {
 }
 
 impl Job {
-    /// A job for `part`. `reports` has room for the reports on all parts of the message.
-    pub(crate) fn new(part: Part, reports: mpsc::Sender<Report>) -> Self {
+    /// A job for `part`, of which `reports` will hear.
+    pub(crate) fn new(part: Part, reports: Arc<Reports>) -> Self {
         Self {
             part: Arc::new(part),
             reports: Some(reports),
@@ -68,9 +104,9 @@ impl Job {
             return;
         };
         let part = Arc::clone(&self.part);
-        // There is room. Whoever waited may be gone when the runtime shuts down; the queue then
-        // knows of no outcome, and the recipients are tried again.
-        let _nobody_waits = reports.try_send(Report { part, came_to });
+        // Whoever waited may be gone when the runtime shuts down; the queue then knows of no
+        // outcome, and the recipients are tried again.
+        reports.put(Report { part, came_to });
     }
 }
 

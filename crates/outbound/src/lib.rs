@@ -109,6 +109,7 @@ mod sorting;
 pub mod survey;
 mod tls_report;
 mod trace;
+mod unsent;
 mod vigil;
 mod worker;
 

@@ -11,14 +11,13 @@ use std::{
 };
 
 use postern_spool::{Claim, ClaimedRecipient, SpoolError};
-use tokio::sync::mpsc;
 use tracing::error;
 
 use crate::{
     attempt::{FailedAttempt, Outcome},
     destination::{Enqueued, Told},
     engine::{AFTER_TROUBLE, Engine},
-    job::{CameTo, Job, Report},
+    job::{CameTo, Job, Report, Reports},
     local,
     part::Part,
     settlement::{self, Tally},
@@ -65,22 +64,18 @@ struct Delivery {
     engine: Arc<Engine>,
     claim: Arc<Claim>,
     tally: Tally,
-    reports: mpsc::Sender<Report>,
-    reported: mpsc::Receiver<Report>,
+    reports: Arc<Reports>,
     /// How many parts are on their way.
     open: usize,
 }
 
 impl Delivery {
     fn new(engine: Arc<Engine>, claim: Arc<Claim>) -> Self {
-        // However the recipients are split, there are no more parts than recipients.
-        let (reports, reported) = mpsc::channel(claim.recipients().len().max(1));
         Self {
             tally: Tally::new(Arc::clone(&claim)),
             engine,
             claim,
-            reports,
-            reported,
+            reports: Arc::default(),
             open: 0,
         }
     }
@@ -91,9 +86,8 @@ impl Delivery {
     async fn run(mut self) {
         let claim = Arc::clone(&self.claim);
         self.hand_out(claim.recipients());
-        while self.open > 0
-            && let Some(Report { part, came_to }) = self.reported.recv().await
-        {
+        while self.open > 0 {
+            let Report { part, came_to } = self.reports.next().await;
             self.open -= 1;
             self.take(&part, came_to);
             if self.open > 0 {
@@ -175,7 +169,7 @@ impl Delivery {
     /// A part on its way, of which a report will come.
     fn job(&mut self, part: Part) -> Job {
         self.open += 1;
-        Job::new(part, self.reports.clone())
+        Job::new(part, Arc::clone(&self.reports))
     }
 }
 

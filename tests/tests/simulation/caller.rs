@@ -310,6 +310,8 @@ impl Caller {
                 Some(chunk) => delivery.content(chunk).is_ok(),
                 None => delivery.content_end().is_ok(),
             },
+            // The other end is our server, which knows what it offers.
+            Action::Rewind => false,
             Action::Settled(outcomes) => {
                 self.outcome = Some(Outcome::Settled(outcomes));
                 true

@@ -4,6 +4,7 @@ use std::{
     future::poll_fn,
     io,
     mem::MaybeUninit,
+    ops::RangeInclusive,
     pin::{Pin, pin},
     task::{Poll, ready},
     time::{Duration, Instant},
@@ -22,9 +23,16 @@ use tokio::{
 use super::{Lost, Visit, journal, reception::Reception, timer::Timer};
 use crate::admission;
 
-/// How much is read at once while commands are expected, and while content is.
+/// How much is read at once while commands are expected.
 const COMMANDS: usize = 4 * 1024;
-const CONTENT: usize = 64 * 1024;
+
+/// Room that is made for content. Pieces of content keep all of it alive, so a small message gets
+/// little.
+const CONTENT: RangeInclusive<usize> = 8 * 1024..=64 * 1024;
+
+/// What the octets of a content are more on the wire than those announced: doubled dots, and the
+/// line that ends it.
+const FRAMING: usize = 256;
 
 /// How long we listen on after our last word, and how much we throw away meanwhile. To close a
 /// socket with octets unread makes the kernel reset the connection, and the client would lose
@@ -84,7 +92,7 @@ impl<'a> Conversation<'a> {
             match self.session.advance(&mut self.input, Instant::now()) {
                 Action::Send(octets) => self.send(&octets).await?,
                 Action::Read => {
-                    let content = reception.is_taking_content();
+                    let content = reception.content_to_come();
                     self.read(content, stopped.as_mut()).await?;
                 }
                 Action::Ask(Question::Message(message)) => {
@@ -169,16 +177,15 @@ impl<'a> Conversation<'a> {
 
     async fn read(
         &mut self,
-        content: bool,
+        content: Option<u64>,
         stopped: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<(), Lost> {
         let deadline = self.deadline();
         let (channel, input) = (&mut self.channel, &mut self.input);
         let reading = async {
-            if content {
-                read_content(channel, input).await
-            } else {
-                read_commands(channel, input).await
+            match content {
+                Some(to_come) => read_content(channel, input, to_come).await,
+                None => read_commands(channel, input).await,
             }
         };
         tokio::select! {
@@ -255,12 +262,15 @@ async fn read_commands(
 async fn read_content(
     channel: &mut ServerChannel<TcpStream>,
     input: &mut BytesMut,
+    to_come: u64,
 ) -> io::Result<usize> {
     // What is left of the last allocation is used up first: content that comes in small pieces
     // would otherwise keep a large buffer alive for each.
     const LEAST: usize = 4 * 1024;
     if input.capacity() - input.len() < LEAST {
-        input.reserve(CONTENT);
+        let to_come = usize::try_from(to_come).unwrap_or(usize::MAX);
+        let room = to_come.saturating_add(FRAMING);
+        input.reserve(room.clamp(*CONTENT.start(), *CONTENT.end()));
     }
     channel.read_buf(input).await
 }

@@ -52,10 +52,14 @@ impl<'a> Reception<'a> {
         self.evidence = evidence.cloned();
     }
 
-    /// Whether content is on its way in.
-    pub(super) fn is_taking_content(&self) -> bool {
-        let transaction = self.transaction.as_ref();
-        transaction.is_some_and(|transaction| transaction.intake.is_some())
+    /// How much of a content that is on its way in is likely to come: what was announced for it,
+    /// and where nothing was, or more has come, as much again as there is.
+    pub(super) fn content_to_come(&self) -> Option<u64> {
+        let transaction = self.transaction.as_ref()?;
+        let so_far = transaction.intake.as_ref()?.writer.octets();
+        let announced = transaction.mail.size.unwrap_or(0);
+        let missing = announced.saturating_sub(so_far);
+        Some(if missing > 0 { missing } else { so_far })
     }
 
     /// Answers a question of the session.

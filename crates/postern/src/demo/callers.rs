@@ -214,6 +214,8 @@ async fn hand_over(
                 Some(content) => delivery.content(content),
                 None => delivery.content_end(),
             },
+            // The demonstration's own listener knows what it offers.
+            Action::Rewind => return Err(CallError::NoAnswer),
             Action::Settled(outcomes) => {
                 decided = outcomes.into_iter().next().map(reply);
                 Ok(())

@@ -92,6 +92,11 @@ impl Capabilities {
         capabilities
     }
 
+    /// Notes that the peer does not do what it offered.
+    pub(super) fn withdraw(&mut self, extension: Extension) {
+        self.offered.remove(&extension);
+    }
+
     fn take_parameters(&mut self, extension: Extension, parameters: &str) {
         let mut words = parameters.split(' ').filter(|word| !word.is_empty());
         match extension {

@@ -37,6 +37,8 @@ pub(super) enum Command {
     /// For the recipient at this place of the envelope.
     Rcpt(usize),
     Data,
+    /// The one chunk that is the content. What stands on the wire for it comes with the content.
+    Bdat,
 }
 
 impl Command {
@@ -46,6 +48,7 @@ impl Command {
             Self::Mail => Stage::Mail,
             Self::Rcpt(_) => Stage::Rcpt,
             Self::Data => Stage::Data,
+            Self::Bdat => Stage::EndOfContent,
         }
     }
 
@@ -59,6 +62,7 @@ impl Command {
                 recipient.map_or_else(String::new, |to| rcpt(to, envelope, peer))
             }
             Self::Data => "DATA\r\n".to_owned(),
+            Self::Bdat => String::new(),
         }
     }
 }

@@ -1,12 +1,15 @@
 //! A session over a channel that was judged: transactions one after the other.
 
-use std::time::{Duration, Instant};
+use std::{
+    mem,
+    time::{Duration, Instant},
+};
 
 use bytes::{Bytes, BytesMut};
 use postern_mail::{Domain, Envelope, ReplyCode, Severity};
 
 use super::{
-    Capabilities, Opened, OpeningCommand, RecipientOutcome, SessionFault, Stage,
+    Capabilities, Extension, Opened, OpeningCommand, RecipientOutcome, SessionFault, Stage,
     exchange::Exchange,
     transaction::{Aftermath, Step, Transaction},
 };
@@ -64,6 +67,9 @@ pub enum Action {
     /// Give the next piece of content, or its end: [`Delivery::content`],
     /// [`Delivery::content_end`].
     Content,
+    /// Begin again with the content: the next [`Action::Content`] asks for its first piece. The
+    /// peer offered CHUNKING, did not know BDAT when it came, and is given the message by DATA.
+    Rewind,
     /// The transaction is over, with an outcome for each recipient in the order of the
     /// envelope. What becomes of the session is the next action.
     Settled(Vec<RecipientOutcome>),
@@ -153,11 +159,15 @@ impl Delivery {
         let State::Idle = self.state else {
             return Err(OutOfTurn);
         };
+        self.take_up(envelope, size, now);
+        Ok(())
+    }
+
+    fn take_up(&mut self, envelope: Envelope, size: u64, now: Instant) {
         let transaction = Transaction::new(envelope, size, &self.peer, self.layer, self.aftermath);
         self.exchange.limit(Some(now + ENVELOPE_LIMIT));
         self.transactions = self.transactions.saturating_add(1);
         self.state = State::Transaction(Box::new(transaction));
-        Ok(())
     }
 
     /// Gives a piece of content.
@@ -224,7 +234,7 @@ impl Delivery {
         let advanced = match &mut self.state {
             State::Transaction(transaction) => {
                 let step = transaction.advance(&mut self.exchange, input, now);
-                Ok(self.perform(step))
+                Ok(self.perform(step, now))
             }
             State::SayEhlo(name) => {
                 let command = OpeningCommand::Ehlo(name.clone());
@@ -250,8 +260,9 @@ impl Delivery {
     }
 
     /// A finished transaction is followed by another one, or by QUIT where the peer allows no
-    /// more of them (`MAILMAX`, RFC 9422 §4.1).
-    fn perform(&mut self, step: Step) -> Action {
+    /// more of them (`MAILMAX`, RFC 9422 §4.1). One that a peer did not understand is followed by
+    /// itself in plainer words.
+    fn perform(&mut self, step: Step, now: Instant) -> Action {
         let (outcomes, left) = match step {
             Step::Send(octets) => return Action::Send(octets),
             Step::Read => return Action::Read,
@@ -259,6 +270,15 @@ impl Delivery {
             Step::Settled(outcomes, left) => (outcomes, left),
         };
         self.exchange.limit(None);
+        let ended = mem::replace(&mut self.state, State::Idle);
+        if let (State::Transaction(ended), Ok(aftermath)) = (ended, &left)
+            && let Some((envelope, size)) = ended.to_be_repeated()
+        {
+            self.aftermath = *aftermath;
+            self.peer.withdraw(Extension::Chunking);
+            self.take_up(envelope, size, now);
+            return Action::Rewind;
+        }
         self.state = match (left, self.peer.transaction_limit()) {
             (Err(fault), _) => State::Ended(fault),
             (Ok(_), Some(limit)) if self.transactions >= limit => State::SayQuit,

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, mem, time::Duration};
 
 use bytes::Bytes;
 
-use super::{Capabilities, ContentEncoder, ContentError, Extension};
+use super::{Capabilities, ContentEncoder, ContentError, Extension, command::Command};
 use crate::framing::Hygiene;
 
 /// How long content may take, apart from its size.
@@ -23,16 +23,32 @@ pub(super) enum Framing {
     Bdat,
 }
 
+/// Content that may follow its recipients without waiting for what is said of them. It is bounded
+/// by what is lost when the peer wants none of it, and by what fits the buffers on the way: the
+/// peer may not read on before it has written its replies, and we do not read while we write
+/// (RFC 2920 §3.1).
+const SENT_AHEAD: u64 = 32 * 1024;
+
 impl Framing {
-    /// BDAT pays where CHUNKING is offered and PIPELINING is not: it spares the round trip of
-    /// DATA. Elsewhere DATA travels with the recipients, and BDAT would win nothing: it must
-    /// not be said before a recipient is known to be accepted, and content has to be looked
-    /// through for stray CR and LF either way.
+    /// BDAT wherever CHUNKING is offered. It spares the round trip of DATA where that cannot travel
+    /// with the recipients, and lets a small message leave whole; and content goes as it is,
+    /// without being searched for dots.
     pub(super) fn for_peer(peer: &Capabilities) -> Self {
-        if peer.offers(Extension::Chunking) && !peer.offers(Extension::Pipelining) {
+        if peer.offers(Extension::Chunking) {
             Self::Bdat
         } else {
             Self::Data
+        }
+    }
+
+    /// The command that is sent behind the recipients before they are answered, if any. DATA
+    /// always may be. BDAT brings its content along, which costs more to have sent in vain; it
+    /// ends its group (RFC 2920 §3.1), and a peer that wants nothing swallows it (RFC 3030 §2).
+    pub(super) fn said_ahead(self, size: u64, peer: &Capabilities) -> Option<Command> {
+        let travels_along = peer.offers(Extension::Pipelining) && size <= SENT_AHEAD;
+        match self {
+            Self::Data => Some(Command::Data),
+            Self::Bdat => travels_along.then_some(Command::Bdat),
         }
     }
 }

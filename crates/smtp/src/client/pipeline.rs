@@ -41,8 +41,13 @@ impl Pipeline {
         self.unanswered.pop_front();
     }
 
-    /// Takes the next group, empty when nothing is left. DATA, which only ever stands last, may
-    /// be in it before a recipient is known to be accepted.
+    /// Whether the last command of the group was sent, and all that is missing of it is content.
+    pub(super) fn wants_content(&self) -> bool {
+        self.unanswered.back() == Some(&Command::Bdat)
+    }
+
+    /// Takes the next group, empty when nothing is left. DATA and BDAT, which only ever stand last,
+    /// may be in it before a recipient is known to be accepted.
     pub(super) fn next_group(&mut self, encode: impl Fn(Command) -> String) -> Bytes {
         let mut group = BytesMut::new();
         while let Some(command) = self.unsent.pop_front() {
@@ -55,10 +60,10 @@ impl Pipeline {
         group.freeze()
     }
 
-    /// Gives up DATA where it is all that is left: all recipients are answered then, and the
-    /// caller knows that none was accepted.
-    pub(super) fn withdraw_data(&mut self) {
-        if self.unsent.front() == Some(&Command::Data) {
+    /// Gives up DATA or BDAT where it is all that is left: all recipients are answered then, and
+    /// the caller knows that none was accepted.
+    pub(super) fn withdraw_content(&mut self) {
+        if let Some(Command::Data | Command::Bdat) = self.unsent.front() {
             self.unsent.clear();
         }
     }

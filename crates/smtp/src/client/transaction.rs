@@ -27,6 +27,7 @@ pub(super) struct Transaction {
     recipients_accepted: usize,
     go_ahead: Option<Reply>,
     aftermath: Aftermath,
+    chunk_not_understood: bool,
     /// Set from outside: by content that must not be sent, by a lost connection.
     broken: Option<SessionFault>,
     /// By recipient, in the order of the envelope.
@@ -80,8 +81,7 @@ impl Transaction {
             commands.extend((before == Aftermath::ResetDue).then_some(Command::Rset));
             commands.push(Command::Mail);
             commands.extend(pending);
-            // BDAT carries its content with it and so comes after the replies to RCPT.
-            commands.extend((framing == Framing::Data).then_some(Command::Data));
+            commands.extend(framing.said_ahead(size, peer));
         }
         Self {
             envelope,
@@ -94,9 +94,17 @@ impl Transaction {
             recipients_accepted: 0,
             go_ahead: None,
             aftermath: before,
+            chunk_not_understood: false,
             broken: None,
             outcomes,
         }
+    }
+
+    /// What the transaction is about, where the peer offered CHUNKING and then did not know BDAT.
+    /// It was told nothing that it understood, and may be told again with DATA.
+    pub(super) fn to_be_repeated(self) -> Option<(Envelope, u64)> {
+        self.chunk_not_understood
+            .then_some((self.envelope, self.size))
     }
 
     /// What to do next, given all that was read so far.
@@ -137,13 +145,19 @@ impl Transaction {
         match &mut self.phase {
             Phase::Envelope => Ok(None),
             Phase::Content(outgoing) => {
-                exchange.listen_amid_content(input)?;
+                // What is said while answers are due may be one of them.
+                let is_ahead = self.commands.awaited().is_some();
+                if !is_ahead {
+                    exchange.listen_amid_content(input)?;
+                }
                 let Some(piece) = outgoing.next_piece() else {
                     return Ok(Some(Step::Content));
                 };
-                if outgoing.is_done() {
+                if is_ahead && outgoing.is_done() {
+                    self.phase = Phase::Envelope;
+                } else if outgoing.is_done() {
                     self.ask_for_the_verdict(Phase::EndOfContent, exchange, input, now)?;
-                } else {
+                } else if !is_ahead {
                     exchange.await_next(Stage::Content, now);
                 }
                 Ok(Some(Step::Send(piece)))
@@ -170,11 +184,14 @@ impl Transaction {
             self.commands.answered();
             self.take_answer(command, reply)?;
             if let Some(next) = self.commands.awaited() {
+                if next == Command::Bdat {
+                    exchange.limit(None);
+                }
                 exchange.await_next(next.stage(), now);
             }
         }
         if self.recipients_accepted == 0 {
-            self.commands.withdraw_data();
+            self.commands.withdraw_content();
         }
         let (envelope, size, peer) = (&self.envelope, self.size, &self.peer);
         let group = self
@@ -182,7 +199,10 @@ impl Transaction {
             .next_group(|command| command.encode(envelope, size, peer));
         if let Some(first) = self.commands.awaited() {
             exchange.ask(first.stage(), input, now)?;
-            return Ok(Some(Step::Send(group)));
+            if self.commands.wants_content() {
+                self.phase = Phase::Content(Outgoing::new(Framing::Bdat, self.size));
+            }
+            return Ok((!group.is_empty()).then_some(Step::Send(group)));
         }
         self.begin_content(exchange, input, now)
     }
@@ -190,6 +210,7 @@ impl Transaction {
     fn take_answer(&mut self, command: Command, reply: Reply) -> Result<(), SessionFault> {
         let stage = command.stage();
         match (command, reply.severity()) {
+            (Command::Bdat, _) => return self.take_verdict(reply),
             (Command::Rset, Severity::PositiveCompletion) => self.aftermath = Aftermath::Clean,
             (Command::Mail, Severity::PositiveCompletion) => self.aftermath = Aftermath::ResetDue,
             (Command::Rcpt(_), Severity::PositiveCompletion) => {
@@ -264,7 +285,14 @@ impl Transaction {
     /// Takes the reply to the end of content, the only one that delivers anything.
     fn take_verdict(&mut self, reply: Reply) -> Result<(), SessionFault> {
         let stage = Stage::EndOfContent;
+        let is_chunk = self.framing == Framing::Bdat;
+        let has_recipients = self.recipients_accepted > 0 && !self.mail_refused;
+        self.chunk_not_understood = is_chunk && has_recipients && is_about_syntax(reply.code());
         let outcome = match reply.severity() {
+            // Nobody can say who was given it.
+            Severity::PositiveCompletion if is_chunk && !has_recipients => {
+                return Err(SessionFault::UnexpectedReply { stage, reply });
+            }
             Severity::PositiveCompletion => RecipientOutcome::Delivered(reply),
             Severity::TransientNegative | Severity::PermanentNegative => {
                 RecipientOutcome::refused_by_peer(reply)
@@ -275,7 +303,7 @@ impl Transaction {
         };
         // A refused BDAT leaves the transaction in a state that only RSET ends (RFC 3030 §2).
         let refused = !matches!(outcome, RecipientOutcome::Delivered(_));
-        self.aftermath = if refused && self.framing == Framing::Bdat {
+        self.aftermath = if refused && is_chunk {
             Aftermath::ResetDue
         } else {
             Aftermath::Clean
@@ -314,4 +342,9 @@ impl Transaction {
     fn is_settled(&self) -> bool {
         self.outcomes.iter().all(Option::is_some)
     }
+}
+
+/// Whether a refusal means the command and not what it brings: 500 to 504 (RFC 5321 §4.2.2).
+fn is_about_syntax(code: ReplyCode) -> bool {
+    (500..=504).contains(&code.as_u16())
 }

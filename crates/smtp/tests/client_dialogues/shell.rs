@@ -41,6 +41,8 @@ pub(super) struct Shell {
     said: Vec<u8>,
     facts: VecDeque<String>,
     content: VecDeque<Option<String>>,
+    /// All of it, for a peer that has to be told again.
+    given: VecDeque<Option<String>>,
     recipients: Vec<ForwardPath>,
     idle: bool,
 }
@@ -56,6 +58,7 @@ impl Shell {
             said: Vec::new(),
             facts: VecDeque::new(),
             content: VecDeque::new(),
+            given: VecDeque::new(),
             recipients: Vec::new(),
             idle: false,
         }
@@ -129,6 +132,7 @@ impl Shell {
                 self.role = Role::Delivery(Box::new(Delivery::after_tls(name, self.now)));
             }
             "send" => {
+                self.given = content.clone();
                 self.content = content;
                 let (envelope, size) = self.envelope(&words);
                 let now = self.now;
@@ -289,6 +293,11 @@ impl Shell {
             }
             Action::Read => return false,
             Action::Content => return self.give_content(delivery),
+            Action::Rewind => {
+                self.facts.push_back("rewound".to_owned());
+                self.content = self.given.clone();
+                return true;
+            }
             Action::Settled(outcomes) => {
                 let recipients = mem::take(&mut self.recipients);
                 assert_eq!(outcomes.len(), recipients.len());

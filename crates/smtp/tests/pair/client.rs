@@ -161,6 +161,7 @@ impl Client {
                 Some(chunk) => delivery.content(chunk).unwrap(),
                 None => delivery.content_end().unwrap(),
             },
+            Action::Rewind => panic!("our server knows what it offers"),
             Action::Settled(outcomes) => {
                 let message = self.under_way.take().unwrap();
                 self.settled.push((message, outcomes));
