@@ -32,13 +32,17 @@ impl Reports {
     /// The next report, in the order in which they came.
     pub(crate) async fn next(&self) -> Report {
         loop {
-            let first = self.lock().pop_front();
-            match first {
+            match self.first() {
                 Some(report) => return report,
                 // One that comes between the look and the wait is not missed: it leaves a permit.
                 None => self.one_came.notified().await,
             }
         }
+    }
+
+    /// The first report, if one is there.
+    pub(crate) fn first(&self) -> Option<Report> {
+        self.lock().pop_front()
     }
 
     fn put(&self, report: Report) {

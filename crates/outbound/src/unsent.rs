@@ -72,7 +72,7 @@ mod tests {
             while unsent.has_remaining() {
                 let mut slices = [IoSlice::new(&[]); 2];
                 let filled = unsent.chunks_vectored(&mut slices);
-                let offered = slices[..filled].concat();
+                let offered: Vec<u8> = slices[..filled].iter().flat_map(|it| it.to_vec()).collect();
                 assert!(offered.starts_with(unsent.chunk()));
                 let taken = step.min(offered.len());
                 left.extend_from_slice(&offered[..taken]);

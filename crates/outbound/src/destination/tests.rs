@@ -9,11 +9,11 @@ use postern_spool::{
 };
 use postern_testkit::Authority;
 use postern_tls::{CertificateStore, Profile, ProfileName, TrustAnchors};
-use tokio::{sync::mpsc, time::Duration};
+use tokio::time::Duration;
 
 use super::*;
 use crate::{
-    job::{CameTo, Report},
+    job::{CameTo, Report, Reports},
     pace::Pace,
     part::Part,
     route::Way,
@@ -29,19 +29,16 @@ struct World {
     destinations: Destinations,
     claim: Arc<Claim>,
     situation: Arc<Situation>,
-    reports: mpsc::Sender<Report>,
-    reported: mpsc::Receiver<Report>,
+    reports: Arc<Reports>,
 }
 
 impl World {
     async fn new() -> Self {
-        let (reports, reported) = mpsc::channel(100);
         Self {
             destinations: Destinations::default(),
             claim: Arc::new(claim(ReversePath::Null).await),
             situation: Arc::new(situation()),
-            reports,
-            reported,
+            reports: Arc::default(),
         }
     }
 
@@ -66,7 +63,7 @@ impl World {
             reverse_path: ReversePath::Null,
             situation: Arc::clone(&self.situation),
         };
-        Job::new(part, self.reports.clone())
+        Job::new(part, Arc::clone(&self.reports))
     }
 
     /// Puts a job in line for a destination that may have so many connections.
@@ -95,7 +92,7 @@ impl World {
     }
 
     fn lost(&mut self) -> usize {
-        let reports = std::iter::from_fn(|| self.reported.try_recv().ok());
+        let reports = std::iter::from_fn(|| self.reports.first());
         reports
             .filter(|report| matches!(report.came_to, CameTo::Lost))
             .count()
@@ -281,7 +278,7 @@ async fn senders_take_turns_and_the_busiest_gives_its_place() {
     world.claim = Arc::clone(&claims[1]);
     assert!(matches!(world.enqueue(4), Enqueued::InLine));
     let crowded_out = |report: &Report| matches!(report.came_to, CameTo::Crowded { .. });
-    let mut reports = std::iter::from_fn(|| world.reported.try_recv().ok());
+    let mut reports = std::iter::from_fn(|| world.reports.first());
     let displaced = reports.find(crowded_out).unwrap();
     let from = displaced.part.claim.envelope().reverse_path.to_string();
     assert_eq!(from, "<news@bulk.example>");
@@ -303,7 +300,7 @@ async fn fresh_mail_goes_before_retries_but_for_one_in_five() {
         let job = world.job(9);
         let mut part = job.part().only(&[0]);
         part.recipients[0].attempts = 1;
-        Job::new(part, world.reports.clone())
+        Job::new(part, Arc::clone(&world.reports))
     };
     for _ in 0..2 {
         turns.push(again(&world));

@@ -272,7 +272,7 @@ impl Delivery {
         self.exchange.limit(None);
         let ended = mem::replace(&mut self.state, State::Idle);
         if let (State::Transaction(ended), Ok(aftermath)) = (ended, &left)
-            && let Some((envelope, size)) = ended.to_be_repeated()
+            && let Some((envelope, size)) = ended.not_understood()
         {
             self.aftermath = *aftermath;
             self.peer.withdraw(Extension::Chunking);

@@ -27,18 +27,23 @@
 //!     delivery: &mut Delivery, // after begin()
 //!     peer: &mut Peer,
 //!     input: &mut BytesMut,
-//!     mut content: impl Iterator<Item = Bytes>,
+//!     message: &[Bytes],
 //! ) -> Vec<RecipientOutcome> {
+//!     let mut content = message.iter();
 //!     loop {
 //!         let done = match delivery.advance(input, Instant::now()) {
 //!             Action::Send(octets) => peer.write(&octets, delivery.deadline()),
 //!             Action::Read => peer.read(input, delivery.deadline()), // Ok when it times out
 //!             Action::Content => {
 //!                 let given = match content.next() {
-//!                     Some(chunk) => delivery.content(chunk),
+//!                     Some(chunk) => delivery.content(chunk.clone()),
 //!                     None => delivery.content_end(),
 //!                 };
 //!                 given.map_err(std::io::Error::other)
+//!             }
+//!             Action::Rewind => {
+//!                 content = message.iter();
+//!                 Ok(())
 //!             }
 //!             Action::Settled(outcomes) => return outcomes,
 //!             Action::Idle | Action::Closed | Action::Ended(_) => return Vec::new(),
@@ -52,6 +57,9 @@
 //! What fails is told by a [`SessionFault`] for the session and a [`RecipientOutcome`] for each
 //! recipient. Only the reply to the end of content delivers anything; a session that breaks off
 //! before it leaves every recipient without an outcome for a later attempt.
+//!
+//! A message of up to 32 KiB leaves whole where CHUNKING and PIPELINING are offered: its content
+//! goes by BDAT behind the recipients, and one round trip settles it. A larger one waits for them.
 //!
 //! Replies are hostile input, bounded in every direction: see [`ReplyReader`]. Waits follow
 //! RFC 5321 §4.5.3.2, see [`Stage::patience`]; on top of them an envelope has an hour and content

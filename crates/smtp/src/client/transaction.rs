@@ -102,7 +102,7 @@ impl Transaction {
 
     /// What the transaction is about, where the peer offered CHUNKING and then did not know BDAT.
     /// It was told nothing that it understood, and may be told again with DATA.
-    pub(super) fn to_be_repeated(self) -> Option<(Envelope, u64)> {
+    pub(super) fn not_understood(self) -> Option<(Envelope, u64)> {
         self.chunk_not_understood
             .then_some((self.envelope, self.size))
     }

@@ -53,7 +53,12 @@ fn messages() -> Vec<Message> {
 }
 
 /// How the server presents itself.
-const CHANNELS: [Channel; 3] = [Channel::Clear, Channel::Upgraded, Channel::Bare];
+const CHANNELS: [Channel; 4] = [
+    Channel::Clear,
+    Channel::Upgraded,
+    Channel::Dotted,
+    Channel::Bare,
+];
 
 #[test]
 fn everything_arrives_however_the_octets_are_split() {

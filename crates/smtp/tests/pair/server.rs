@@ -50,7 +50,7 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn new(channel: Channel) -> Self {
         let starttls = match channel {
-            Channel::Clear | Channel::Bare => StartTls::NotOffered,
+            Channel::Clear | Channel::Dotted | Channel::Bare => StartTls::NotOffered,
             Channel::Upgraded => StartTls::Required,
         };
         let mut settings = ServerSettings::new("mx.example".parse().unwrap(), starttls);
@@ -100,17 +100,20 @@ impl Server {
         }
     }
 
-    /// A bare server is one that hides from the client what it could do.
+    /// A server may hide from the client what it could do.
     fn say(&mut self, octets: &Bytes) {
-        if self.channel == Channel::Bare && octets.starts_with(b"250-mx.example\r\n") {
-            let hidden = String::from_utf8(octets.to_vec()).unwrap();
-            let hidden = hidden
-                .replace("PIPELINING", "XPIPELINING")
-                .replace("DSN", "XDSN");
-            self.output.extend_from_slice(hidden.as_bytes());
-        } else {
-            self.output.extend_from_slice(octets);
+        let hidden: &[&str] = match self.channel {
+            Channel::Bare => &["PIPELINING", "DSN"],
+            Channel::Dotted => &["CHUNKING"],
+            Channel::Clear | Channel::Upgraded => &[],
+        };
+        let mut said = String::from_utf8(octets.to_vec()).unwrap();
+        if said.starts_with("250-mx.example\r\n") {
+            for keyword in hidden {
+                said = said.replace(keyword, &format!("X{keyword}"));
+            }
         }
+        self.output.extend_from_slice(said.as_bytes());
     }
 
     fn starttls(&mut self) {
