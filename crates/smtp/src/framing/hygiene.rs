@@ -24,28 +24,31 @@ pub(crate) struct Hygiene {
 impl Hygiene {
     /// Inspects the next octets and reports the first that may not stand where it stands.
     pub(crate) fn inspect(&mut self, octets: &[u8]) -> Result<(), Impurity> {
-        let Some(last) = octets.last() else {
+        let (Some(first), Some(last)) = (octets.first(), octets.last()) else {
             return Ok(());
         };
-        if self.after_carriage_return && !octets.starts_with(b"\n") {
-            return Err(Impurity::BareCarriageReturn);
-        }
-        for at in memchr::memchr3_iter(b'\r', b'\n', 0, octets) {
-            let before = at.checked_sub(1).and_then(|before| octets.get(before));
-            let line_feed_is_due = match before {
-                Some(octet) => *octet == b'\r',
-                None => self.after_carriage_return,
-            };
-            match (octets.get(at), octets.get(at + 1)) {
-                (Some(b'\n'), _) if line_feed_is_due => {}
-                (Some(b'\n'), _) => return Err(Impurity::BareLineFeed),
-                (Some(b'\r'), None | Some(b'\n')) => {}
-                (Some(b'\r'), Some(_)) => return Err(Impurity::BareCarriageReturn),
-                (_, _) => return Err(Impurity::Nul),
-            }
+        let seen = glance(octets);
+        if seen.stray || self.after_carriage_return != (*first == b'\n') {
+            self.find_impurity(octets)?;
         }
         self.after_carriage_return = *last == b'\r';
-        self.eight_bit |= !octets.is_ascii();
+        self.eight_bit |= seen.eight_bit;
+        Ok(())
+    }
+
+    /// Looks for the first impurity, octet by octet.
+    fn find_impurity(&self, octets: &[u8]) -> Result<(), Impurity> {
+        let mut after_carriage_return = self.after_carriage_return;
+        for octet in octets {
+            match (after_carriage_return, octet) {
+                (true, b'\n') => {}
+                (true, _) => return Err(Impurity::BareCarriageReturn),
+                (false, b'\n') => return Err(Impurity::BareLineFeed),
+                (false, 0) => return Err(Impurity::Nul),
+                (false, _) => {}
+            }
+            after_carriage_return = *octet == b'\r';
+        }
         Ok(())
     }
 
@@ -61,5 +64,30 @@ impl Hygiene {
     /// Whether an octet beyond ASCII passed.
     pub(crate) fn has_eight_bit(&self) -> bool {
         self.eight_bit
+    }
+}
+
+/// What a look at all octets at once can tell.
+struct Glance {
+    /// There is a NUL, a CR that no LF follows, or a LF that no CR precedes. Of what stands before
+    /// the first octet and behind the last it knows nothing.
+    stray: bool,
+    eight_bit: bool,
+}
+
+/// Looks at all octets without a branch, so that the compiler can compare many at a time. Content
+/// is nearly always clean, and every octet of it comes by twice.
+fn glance(octets: &[u8]) -> Glance {
+    let (mut stray, mut all) = (0, 0);
+    let followers = octets.get(1..).unwrap_or_default();
+    for (octet, follower) in octets.iter().zip(followers) {
+        let torn = u8::from(*octet == b'\r') ^ u8::from(*follower == b'\n');
+        stray |= torn | u8::from(*octet == 0);
+        all |= octet;
+    }
+    let last = octets.last().copied().unwrap_or(b'x');
+    Glance {
+        stray: stray != 0 || last == 0,
+        eight_bit: (all | last) >= 0x80,
     }
 }

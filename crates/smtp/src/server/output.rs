@@ -1,6 +1,6 @@
 //! Replies on their way out (RFC 5321 §4.2, RFC 2034 §4, RFC 2920 §3.2).
 
-use std::fmt::Write;
+use std::{borrow::Cow, fmt::Write};
 
 use bytes::{Bytes, BytesMut};
 use postern_mail::Reply;
@@ -56,33 +56,36 @@ impl Output {
 /// A text that is too long for a line goes on in the next. Replies are ASCII, since not every
 /// peer gave SMTPUTF8: other characters are replaced.
 pub(super) fn print(reply: &Reply, into: &mut BytesMut) {
-    let texts: Vec<String> = reply
-        .lines()
-        .iter()
-        .flat_map(|line| ascii_pieces(line))
-        .collect();
-    let last = texts.len().saturating_sub(1);
-    for (at, text) in texts.iter().enumerate() {
-        let separator = if at == last { ' ' } else { '-' };
-        // Writing to a `BytesMut` fails only beyond `usize::MAX` octets.
-        let _ = match reply.status() {
-            Some(status) => write!(into, "{}{separator}{status} {text}\r\n", reply.code()),
-            None => write!(into, "{}{separator}{text}\r\n", reply.code()),
-        };
+    let mut lines = reply.lines().iter().peekable();
+    while let Some(line) = lines.next() {
+        let line = in_ascii(line);
+        let mut rest = line.as_ref();
+        loop {
+            let (text, more) = rest.split_at_checked(TEXT).unwrap_or((rest, ""));
+            let is_last = more.is_empty() && lines.peek().is_none();
+            print_line(reply, if is_last { ' ' } else { '-' }, text, into);
+            if more.is_empty() {
+                break;
+            }
+            rest = more;
+        }
     }
 }
 
-fn ascii_pieces(line: &str) -> Vec<String> {
-    let mut pieces = vec![String::new()];
-    for c in line.chars() {
-        if pieces.last().is_none_or(|piece| piece.len() == TEXT) {
-            pieces.push(String::new());
-        }
-        if let Some(piece) = pieces.last_mut() {
-            piece.push(if c.is_ascii() { c } else { '?' });
-        }
+fn print_line(reply: &Reply, separator: char, text: &str, into: &mut BytesMut) {
+    // Writing to a `BytesMut` fails only beyond `usize::MAX` octets.
+    let _ = match reply.status() {
+        Some(status) => write!(into, "{}{separator}{status} {text}\r\n", reply.code()),
+        None => write!(into, "{}{separator}{text}\r\n", reply.code()),
+    };
+}
+
+fn in_ascii(line: &str) -> Cow<'_, str> {
+    if line.is_ascii() {
+        return Cow::Borrowed(line);
     }
-    pieces
+    let replaced = line.chars().map(|c| if c.is_ascii() { c } else { '?' });
+    Cow::Owned(replaced.collect())
 }
 
 #[cfg(test)]
