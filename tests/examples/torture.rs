@@ -6,7 +6,7 @@
 //! cargo run --release -p postern-tests --example torture -- kills [--seed S] [--kills N]
 //! ```
 //! `kills` ends the daemon 1,000 times under load, or as often as it is told, and a third of its starts.
-//! `wire` runs it with 700 faults, or as many as it is told.
+//! `wire` runs it with 900 faults, or as many as it is told.
 //!
 //! `faults` without `--points` tries every call with every fault; with it, so many that the seed
 //! chooses, half of them on a queue that was killed before. `--script tables` makes the engine write
@@ -105,7 +105,7 @@ fn torture(arguments: &Arguments) -> Result<bool, Fault> {
                     tell(&format!("{} points, {failures} failures", tally.total()));
                 }
             };
-            let points = arguments.points.unwrap_or(700);
+            let points = arguments.points.unwrap_or(900);
             let tally = wire::sample(arguments.seed, points, progress)?;
             tell(&tally.to_string());
             Ok(tally.failures.is_empty())

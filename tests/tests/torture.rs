@@ -10,7 +10,7 @@ use postern_tests::torture::{disk, faults, kills, orders, outcome::Outcome, wire
 /// Points of the queue alone.
 const POINTS: u64 = 120;
 /// Points of the daemon.
-const POINTS_OF_THE_DAEMON: u64 = 28;
+const POINTS_OF_THE_DAEMON: u64 = 36;
 /// Ends of the daemon in good order.
 const TERMINATIONS: u64 = 8;
 /// Reloads while mail comes in.

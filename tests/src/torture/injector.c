@@ -5,7 +5,7 @@
  *
  * POSTERN_FAULT_UNDER  the directory, an absolute path without symbolic links
  * POSTERN_FAULT_CALLS  which calls count: the names of `names`, separated by commas
- * POSTERN_FAULT_HOW    eio, enospc, short (half is written, and so it says), kill, torn (half is
+ * POSTERN_FAULT_HOW    eio, enospc, erofs, eintr, short (half is written, and so it says), kill, torn (half is
  *                      written, then the process is killed)
  * POSTERN_FAULT_AT     the first call that fails, from 1 on; 0 only counts
  * POSTERN_FAULT_FOR    how many calls fail from there on; 0 is all of them
@@ -73,10 +73,16 @@ __attribute__((constructor)) static void begin(void) {
             mask |= 1u << call;
     at = number("POSTERN_FAULT_AT", 0);
     count = number("POSTERN_FAULT_FOR", 1);
-    if (!strcmp(manner, "eio") || !strcmp(manner, "enospc")) {
-        how = FAIL;
-        failure = strcmp(manner, "eio") ? ENOSPC : EIO;
-    } else if (!strcmp(manner, "short"))
+    static const struct {
+        const char *name;
+        int failure;
+    } failures[] = {{"eio", EIO}, {"enospc", ENOSPC}, {"erofs", EROFS}, {"eintr", EINTR}};
+    for (unsigned which = 0; which < sizeof failures / sizeof *failures; which++)
+        if (!strcmp(manner, failures[which].name)) {
+            how = FAIL;
+            failure = failures[which].failure;
+        }
+    if (!strcmp(manner, "short"))
         how = SHORT;
     else if (!strcmp(manner, "kill"))
         how = KILL;

@@ -22,6 +22,11 @@ pub enum How {
     Enospc,
     /// It and all after it fail with ENOSPC until the process ends: the disk is full.
     FullFromHere,
+    /// It and all after it that write fail with EROFS: the file system has been made read-only, as
+    /// Linux does after an error.
+    ReadOnlyFromHere,
+    /// A signal came in between: it fails with EINTR, once.
+    Interrupted,
     /// Half of the octets are written, and the call says so.
     Short,
     /// The process is killed in its place.
@@ -34,10 +39,12 @@ pub enum How {
 
 impl How {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Eio,
         Self::Enospc,
         Self::FullFromHere,
+        Self::ReadOnlyFromHere,
+        Self::Interrupted,
         Self::Short,
         Self::Kill,
         Self::Torn,
@@ -50,6 +57,8 @@ impl How {
             Self::Eio | Self::Kill => "write,sync,rename,open,truncate,unlink,mkdir",
             // A sync can find that there is no room for what was written before.
             Self::Enospc | Self::FullFromHere => "write,sync,rename,truncate,mkdir",
+            Self::ReadOnlyFromHere => "write,sync,rename,truncate,unlink,mkdir",
+            Self::Interrupted => "write,sync,open,truncate,read",
             Self::Short | Self::Torn => "write",
             Self::ReadEio => "read",
         }
@@ -59,6 +68,8 @@ impl How {
         match self {
             Self::Eio | Self::ReadEio => "eio",
             Self::Enospc | Self::FullFromHere => "enospc",
+            Self::ReadOnlyFromHere => "erofs",
+            Self::Interrupted => "eintr",
             Self::Short => "short",
             Self::Kill => "kill",
             Self::Torn => "torn",
@@ -67,8 +78,14 @@ impl How {
 
     fn lasts(self) -> &'static str {
         match self {
-            Self::FullFromHere => "0",
-            Self::Eio | Self::Enospc | Self::Short | Self::Kill | Self::Torn | Self::ReadEio => "1",
+            Self::FullFromHere | Self::ReadOnlyFromHere => "0",
+            Self::Eio
+            | Self::Enospc
+            | Self::Interrupted
+            | Self::Short
+            | Self::Kill
+            | Self::Torn
+            | Self::ReadEio => "1",
         }
     }
 
@@ -84,6 +101,8 @@ impl fmt::Display for How {
             Self::Eio => "eio",
             Self::Enospc => "enospc",
             Self::FullFromHere => "full",
+            Self::ReadOnlyFromHere => "read-only",
+            Self::Interrupted => "eintr",
             Self::Short => "short",
             Self::Kill => "kill",
             Self::Torn => "torn",

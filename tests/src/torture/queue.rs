@@ -123,7 +123,7 @@ fn check_end(point: Point, met: Option<&Met>, ledger: &Ledger) -> Result<(), Fau
         return wrong(first.as_str());
     }
     let fired = met.is_some_and(|met| met.fired.is_some());
-    let once = point.how != How::FullFromHere;
+    let once = !matches!(point.how, How::FullFromHere | How::ReadOnlyFromHere);
     match &ledger.end {
         End::Done if fired && point.how.kills() => wrong("it outlived its end"),
         End::Done if ledger.refused_twice && once => wrong("a single fault was felt twice"),

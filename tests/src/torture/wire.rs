@@ -95,17 +95,21 @@ fn try_run(house: &House, point: Point) -> Result<Verdict, Fault> {
         Some(_) => Vec::new(),
     };
     let stopped = wait_for_the_outcome(&mut postern, house, &acknowledged)?;
-    let status = match stopped || point.how.kills() && house.met()?.fired.is_some() {
-        true => postern.wait_for_end(PATIENCE)?,
-        false => match postern.has_ended()? {
-            Some(status) => status,
-            None => end(&mut postern)?,
-        },
-    };
+    let ends = stopped || point.how.kills() && house.met()?.fired.is_some();
+    let asked = !ends && postern.has_ended()?.is_none();
+    if asked {
+        postern.ask_to_end()?;
+    }
+    let status = postern.wait_for_end(PATIENCE)?;
     let log = postern.stderr();
     drop(postern);
     let met = house.met()?;
-    check_end(point, status, met.fired.is_some(), &log)?;
+    let stopped = log.contains(STOPPED) && !asked;
+    let fired = met.fired.is_some();
+    if !is_in_order(point, status, fired, stopped) {
+        let log = wait::tail(&log);
+        return wrong(format!("it ended with {status}:\n{log}"));
+    }
 
     let postern = house.installation.serve()?;
     settle(house)?;
@@ -185,19 +189,14 @@ fn on_hold(postern: &Postern) -> bool {
     postern.stderr().contains("cannot be read") || postern.stderr().contains("it is on hold")
 }
 
-fn end(postern: &mut Postern) -> Result<ExitStatus, Fault> {
-    postern.ask_to_end()?;
-    postern.wait_for_end(PATIENCE)
-}
-
-fn check_end(point: Point, status: ExitStatus, fired: bool, log: &str) -> Result<(), Fault> {
-    let stopped = log.contains(STOPPED);
+/// Whether an end is as it should be. `stopped` is a queue that had stopped before anybody asked for the
+/// end: that is an error, to systemd as well.
+fn is_in_order(point: Point, status: ExitStatus, fired: bool, stopped: bool) -> bool {
     let killed = status.signal() == Some(Signal::KILL.as_raw());
     match status.code() {
-        None if killed && fired && point.how.kills() => Ok(()),
-        Some(0) if !stopped => Ok(()),
-        Some(1..) if fired && !point.how.kills() => Ok(()),
-        _ => wrong(format!("it ended with {status}:\n{}", wait::tail(log))),
+        None => killed && fired && point.how.kills(),
+        Some(0) => !stopped,
+        Some(_) => fired && !point.how.kills(),
     }
 }
 

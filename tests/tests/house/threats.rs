@@ -1,6 +1,7 @@
 //! What is known to have been done to mail systems at STARTTLS (T), to the question of who the peer
 //! is (P) or who wrote a message (A), and by way of notices and of fields that are added (R), and the
-//! tests that show that it does not work here.
+//! tests that show that it does not work here; and the same of what happens to queues (Q, in
+//! [`QUEUE`]).
 //!
 //! The rows are those of the project's collection of attacks; each says in a few words what is done,
 //! with the place that tells more.
@@ -11,14 +12,15 @@ use std::path::Path;
 use postern_tests::programs::project;
 
 use crate::check;
+use crate::queue_threats::QUEUE;
 
 /// An attack or a pitfall.
-struct Threat {
-    row: &'static str,
-    is: &'static str,
+pub(crate) struct Threat {
+    pub(crate) row: &'static str,
+    pub(crate) is: &'static str,
     /// Tests, each as `FILE FUNCTION`, where FILE is below `crates` or `tests`; a script of a
     /// dialogue stands for itself.
-    tests: &'static [&'static str],
+    pub(crate) tests: &'static [&'static str],
 }
 
 const THREATS: &[Threat] = &[
@@ -585,14 +587,20 @@ const THREATS: &[Threat] = &[
     },
 ];
 
+fn all() -> impl Iterator<Item = &'static Threat> {
+    THREATS.iter().chain(QUEUE)
+}
+
 #[test]
 fn every_threat_has_a_row() {
-    let rows: Vec<&str> = THREATS.iter().map(|threat| threat.row).collect();
+    let rows: Vec<&str> = all().map(|threat| threat.row).collect();
     let starttls = (1..=13).map(|number| format!("T{number}"));
     let peers = (1..=26).map(|number| format!("P{number}"));
     let authors = (1..=11).map(|number| format!("A{number}"));
     let notices = (6..=9).map(|number| format!("R{number}"));
-    let expected = starttls.chain(peers).chain(authors).chain(notices);
+    let queue = (1..=9).map(|number| format!("Q{number}"));
+    let expected = starttls.chain(peers).chain(authors);
+    let expected = expected.chain(notices).chain(queue);
     assert_eq!(rows, expected.collect::<Vec<_>>());
 }
 
@@ -608,7 +616,7 @@ fn every_threat_is_tested() {
     };
     check(
         "every threat is tested",
-        &THREATS.iter().flat_map(untested).collect::<Vec<_>>(),
+        &all().flat_map(untested).collect::<Vec<_>>(),
     );
 }
 
@@ -640,10 +648,13 @@ pub(crate) fn missing(tests: &[&str]) -> Vec<String> {
     missing.map(|test| (*test).to_owned()).collect()
 }
 
-/// Whether `name` is a test in `text`, or the function of a scenario.
+/// Whether `name` is a test in `text`, or the function of a scenario, or a trial.
 fn is_a_test(text: &str, name: &str) -> bool {
     if text.contains(&format!("run: {name},")) {
         return text.contains(&format!("fn {name}("));
+    }
+    if text.contains(&format!("Trial::test(\"{name}\",")) {
+        return true;
     }
     let Some((before, _)) = text.split_once(&format!("fn {name}(")) else {
         return false;

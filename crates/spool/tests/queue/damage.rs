@@ -293,6 +293,51 @@ fn what_lies_behind_damage_in_the_journal_is_kept() {
     assert_eq!(quarantined[0].fault, Fault::Journal);
 }
 
+/// A start that ends between the mending of a journal and the moment when what was saved from it is in
+/// the store: the journal is sound by then, and only the copy beside it has the rest.
+#[test]
+fn a_mending_that_was_cut_short_is_begun_again() {
+    const TRAILER: &[u8] = b"FJL\x03";
+    let specimen = Specimen::new(Records::Journal);
+    let copy = scratch();
+    copy_all(specimen.directory.path(), copy.path());
+    let journal = copy.path().join("store/0.jnl");
+    let mut octets = fs::read(&journal).unwrap();
+    let find = |octets: &[u8], text: &[u8]| octets.windows(text.len()).position(|it| it == text);
+    let at = find(&octets, b"message 0").unwrap();
+    let before = octets[..at].windows(4).rposition(|it| it == TRAILER);
+    let begin = before.unwrap() + TRAILER.len();
+    let end = at + find(&octets[at..], TRAILER).unwrap() + TRAILER.len();
+    // The checksum of the batch rots, and the records in it are whole.
+    octets[end - 6] ^= 0x55;
+    let mended = [&octets[..begin], &octets[end..]].concat();
+    fs::write(&journal, &mended).unwrap();
+    let without = scratch();
+    copy_all(copy.path(), without.path());
+    assert_eq!(whole_messages(&specimen, &open(without.path())), 4);
+
+    let unfinished = copy.path().join("quarantine/0.jnl.0.mending");
+    fs::write(&unfinished, &octets).unwrap();
+    let opened = LocalSpool::open(&settings(copy.path())).unwrap();
+    assert_eq!(opened.quarantined[0].fault, Fault::Journal);
+    assert_eq!(opened.quarantined[0].kept, unfinished.with_extension(""));
+    assert!(!unfinished.exists() && unfinished.with_extension("").exists());
+    drop(opened);
+    assert_eq!(whole_messages(&specimen, &open(copy.path())), 5);
+}
+
+/// How many messages are there with their content.
+#[tokio::main(flavor = "current_thread")]
+async fn whole_messages(specimen: &Specimen, spool: &LocalSpool) -> usize {
+    let later = SystemTime::now() + Duration::from_secs(3600);
+    let mut whole = 0;
+    for claim in spool.claim(later, 99).await.unwrap() {
+        let content = claim.content().head(10_000_000).await.ok();
+        whole += usize::from(content.as_ref() == specimen.messages.get(&claim.id()));
+    }
+    whole
+}
+
 #[test]
 fn a_batch_that_was_cut_short_is_no_damage() {
     let specimen = Specimen::new(Records::Journal);
