@@ -64,9 +64,10 @@ impl Post {
                     return None;
                 }
             };
-            let woken = timeout_at(deadline, arrived).await;
+            // Without patience there is no waiting, not even for the tick of a timer.
+            let woken = !patience.is_zero() && timeout_at(deadline, arrived).await.is_ok();
             drop(idle);
-            if woken.is_err() {
+            if !woken {
                 return self.take_or_leave();
             }
         }
