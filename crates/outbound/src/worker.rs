@@ -117,6 +117,11 @@ impl Worker {
                 return self.finish_all(job, &failed, began);
             }
         };
+        // Planning may wait for others. A kept connection is not judged by what counted before.
+        if !self.engine.is_current(situation) {
+            job.finish(CameTo::Outdated);
+            return ControlFlow::Continue(());
+        }
         account::planned(&part.claim, &planned.plan);
         if let Some(outcomes) = self.reuse(&job, &planned.plan).await {
             return self.finish(job, outcomes, began);

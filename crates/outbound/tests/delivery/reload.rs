@@ -2,12 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
+use postern_fetch::{StsFinding, StsPolicies};
+use postern_mail::{Domain, TlsWish};
 use postern_policy::{ChannelLevel, OutboundTerms, Partner, PartnerName, Stage};
 use postern_spool::QueuedMessage;
 use postern_testkit::{Authority, Leaf, server_config};
+use tokio::sync::Semaphore;
 
 use crate::{
+    PATIENCE,
     neighbour::{Neighbour, Tls},
+    published::{self, Published, plain},
     scripted::{Say, Scripted, obliging},
     world::{Plan, World},
 };
@@ -16,9 +22,14 @@ const MESSAGE: &[u8] = b"Subject: secret\r\n\r\nFor your eyes only.\r\n";
 
 /// `ministry.example`, which must be authenticated, at this stage.
 fn ministry(stage: Stage) -> Partner {
+    at("ministry.example", stage)
+}
+
+/// The partner of a domain, which must be authenticated.
+fn at(domain: &str, stage: Stage) -> Partner {
     let name: PartnerName = "Ministry".parse().unwrap();
     Partner::builder(name, stage)
-        .domain("ministry.example".parse().unwrap())
+        .domain(domain.parse().unwrap())
         .outbound(OutboundTerms::requiring(ChannelLevel::Authenticated))
         .build()
         .unwrap()
@@ -65,6 +76,69 @@ async fn a_kept_connection_of_a_stranger_is_not_good_for_a_partner() {
 #[tokio::test]
 async fn a_kept_connection_made_at_observe_is_not_good_at_enforce() {
     check_kept_connection(vec![ministry(Stage::Observe)]).await;
+}
+
+/// Knows no policy of anybody, and says so when it is let.
+#[derive(Debug)]
+struct Gated {
+    asked: Semaphore,
+    gate: Semaphore,
+}
+
+#[async_trait]
+impl StsPolicies for Gated {
+    async fn find(&self, _: &Domain) -> StsFinding {
+        self.asked.add_permits(1);
+        self.gate.acquire().await.unwrap().forget();
+        StsFinding::default()
+    }
+
+    async fn renew(&self, domain: &Domain) -> StsFinding {
+        self.find(domain).await
+    }
+}
+
+impl Gated {
+    async fn until_asked(&self) {
+        let asked = tokio::time::timeout(PATIENCE, self.asked.acquire()).await;
+        asked.expect("it is asked in time").unwrap().forget();
+    }
+}
+
+/// What is asked before a message is planned may take minutes, and a connection is kept meanwhile
+/// that nobody wants any more.
+#[tokio::test]
+async fn a_kept_connection_carries_nothing_when_its_domain_becomes_a_partner_amid_a_look_up() {
+    let mut published = Published::with(&[&plain]).await;
+    let sts = Arc::new(Gated {
+        asked: Semaphore::new(0),
+        gate: Semaphore::new(1),
+    });
+    let zone = published.zone("insecure", "insecure", "");
+    let plan = |partners| Plan {
+        sts: Arc::<Gated>::clone(&sts),
+        partners,
+        connections: 1,
+        keep_alive: Duration::from_secs(60),
+        ..published.plan(zone.clone())
+    };
+    let (before, after) = (
+        plan(Vec::new()),
+        plan(vec![at("to.example", Stage::Enforce)]),
+    );
+    let world = World::start(before);
+    let first = published::submit(&world, TlsWish::Unstated).await;
+    sts.until_asked().await;
+    published.hosts[0].arrival().await;
+    world.until_gone(first).await;
+
+    let second = published::submit(&world, TlsWish::Unstated).await;
+    sts.until_asked().await;
+    world.reload(after);
+    sts.gate.add_permits(99);
+    let failure = world.until_deferred(second).await;
+    assert_eq!(failure.status().to_string(), "4.7.10");
+    assert_eq!(published.hosts[0].transactions(), 1, "MAIL was said again");
 }
 
 /// A host that greets when it is let.
