@@ -8,8 +8,8 @@ mod simulation;
 
 use simulation::{Mutation, Report, run};
 
-/// About a minute on one core without optimisation.
-const WORLDS: u64 = 2_500;
+/// About ten seconds on one core without optimisation.
+const WORLDS: u64 = 1_000;
 
 /// Within how many worlds each mistake must have been found.
 const SOON: u64 = 400;
@@ -31,6 +31,9 @@ fn nothing_that_was_promised_is_lost_or_told_to_others() {
         sum.bounced > WORLDS / 20,
         sum.duplicates > WORLDS / 20,
         sum.crashes > WORLDS / 4,
+        sum.reloads > WORLDS,
+        sum.reused > WORLDS / 4,
+        sum.rewound > WORLDS / 20,
     ];
     assert!(enough.iter().all(|enough| *enough), "{enough:?}: {sum}");
 }
@@ -49,7 +52,10 @@ fn each_mistake_is_found() {
 fn broken_by(mutation: Mutation) -> &'static str {
     match mutation {
         Mutation::AcknowledgedBeforeSync | Mutation::SyncLies => "was promised and is lost",
-        Mutation::VerdictIgnored => "on a channel that showed",
+        Mutation::VerdictIgnored
+        | Mutation::KeptUnjudged
+        | Mutation::OutdatedBegins
+        | Mutation::OutdatedPlan => "on a channel that showed",
         Mutation::SenderUnjudged => "is taken over an unproven channel",
         Mutation::SettlementDropped => "is delivered twice without a cut",
         Mutation::SettledAgain => "is settled twice",

@@ -5,19 +5,20 @@
 //! the first word of mail, and a second connection in clear where a handshake failed and the
 //! policy has nothing against that.
 
-use std::{collections::VecDeque, time::Instant};
+use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use postern_mail::{Domain, Envelope};
-use postern_policy::{HostPlan, Refusal};
+use postern_mail::{Domain, Envelope, ReversePath, TlsWish};
+use postern_policy::{Policy, Refusal};
 use postern_smtp::client::{
     Action, Delivery, Extension, Opened, Opening, OpeningAction, OpeningCommand, RecipientOutcome,
     SessionFault, Stage, StartTls, StartTlsAnswer,
 };
-use postern_tls::{Evidence, HandshakeError, NotSecured};
+use postern_tls::{HandshakeError, NotSecured};
 
 use super::{
-    cast::{CAST, Face},
+    cast::Face,
+    grant::{Grant, Terms},
     link::Port,
     mutation::Mutation,
 };
@@ -48,7 +49,7 @@ pub(crate) struct Letter {
 #[derive(Debug)]
 pub(crate) enum Condition {
     /// What the policy's plan for the host says.
-    Plan(Box<HostPlan>),
+    Plan(Box<Terms>),
     /// What somebody else's software makes of it.
     None,
 }
@@ -71,6 +72,10 @@ pub(crate) enum Outcome {
     Failed(SessionFault),
     /// It failed in the handshake, and there is nothing more to try.
     NoTls(NotSecured),
+    /// Another configuration came into force while the connection was made: nothing was said.
+    Outdated,
+    /// The connection had been kept, and was over before the message began.
+    Stale,
 }
 
 #[derive(Debug)]
@@ -82,14 +87,39 @@ enum Role {
     Over,
 }
 
+/// What becomes of the connection behind a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum After {
+    Quit,
+    /// It is kept for another one.
+    Keep,
+}
+
+/// What is counted, to be taken away.
+#[derive(Debug, Default)]
+pub(crate) struct Figures {
+    /// Messages that were given by DATA after BDAT was not understood.
+    pub(crate) rewound: u64,
+}
+
 #[derive(Debug)]
 pub(crate) struct Caller {
     name: Domain,
     role: Role,
     upgrade: Upgrade,
     condition: Condition,
+    /// What the channel was found good for.
+    grant: Grant,
     letter: Option<Letter>,
+    /// The content of the message under way, and what of it is still to be given.
+    whole: Bytes,
     content: VecDeque<Bytes>,
+    after: After,
+    /// How many messages have begun.
+    begun: u32,
+    /// Whether the configuration changed since the message was planned.
+    pub(crate) outdated: bool,
+    pub(crate) figures: Figures,
     /// How the channel is, once that is settled.
     pub(crate) shown: Option<Face>,
     mutation: Option<Mutation>,
@@ -111,12 +141,43 @@ impl Caller {
             name,
             upgrade,
             condition,
+            grant: Grant::Unasked,
             letter: Some(letter),
+            whole: Bytes::new(),
             content: VecDeque::new(),
+            after: After::Quit,
+            begun: 0,
+            outdated: false,
+            figures: Figures::default(),
             shown: None,
             mutation,
             outcome: None,
         }
+    }
+
+    /// The same, and the connection is kept behind the message.
+    pub(crate) fn keeping(self) -> Self {
+        let after = After::Keep;
+        Self { after, ..self }
+    }
+
+    /// Whether it waits for another message.
+    pub(crate) fn is_idle(&self) -> bool {
+        let is_free = self.letter.is_none() && self.whole.is_empty() && self.begun > 0;
+        is_free && self.after == After::Keep && matches!(self.role, Role::Delivery(_))
+    }
+
+    /// Whether what it has to meet was planned under this policy.
+    pub(crate) fn is_under(&self, policy: &Arc<Policy>) -> bool {
+        match &self.condition {
+            Condition::Plan(terms) => Arc::ptr_eq(&terms.policy, policy),
+            Condition::None => true,
+        }
+    }
+
+    /// Keeps the connection no longer.
+    pub(crate) fn leave(&mut self) {
+        self.after = After::Quit;
     }
 
     /// What it came to, told once.
@@ -237,8 +298,9 @@ impl Caller {
 
     fn secured(&mut self, face: Face, port: &mut Port, now: Instant) -> bool {
         self.shown = Some(face);
-        match CAST.server(face).map(|evidence| self.judge(Ok(evidence))) {
-            Some(Ok(())) => {
+        match self.judge_tls(face) {
+            Some(Ok(grant)) => {
+                self.grant = grant;
                 let delivery = Delivery::after_tls(self.name.clone(), now);
                 self.role = Role::Delivery(Box::new(delivery));
                 true
@@ -255,8 +317,9 @@ impl Caller {
         port: &mut Port,
         now: Instant,
     ) -> bool {
-        match self.judge(Err(reason)) {
-            Ok(()) => {
+        match self.judge_clear(reason) {
+            Ok(grant) => {
+                self.grant = grant;
                 let delivery = Delivery::in_clear(opened, now);
                 self.role = Role::Delivery(Box::new(delivery));
                 true
@@ -275,23 +338,65 @@ impl Caller {
     fn handshake_failed(&mut self, error: HandshakeError) -> bool {
         let again = matches!(self.upgrade, Upgrade::Not(_));
         let reason = NotSecured::HandshakeFailed(error);
-        let outcome = match self.judge(Err(&reason)) {
-            Ok(()) if again => Outcome::NoTls(reason),
-            Ok(()) => Outcome::InClear(reason),
+        let outcome = match self.judge_clear(&reason) {
+            Ok(_) if again => Outcome::NoTls(reason),
+            Ok(_) => Outcome::InClear(reason),
             Err(refusal) => Outcome::Refused(refusal),
         };
         self.end(outcome)
     }
 
-    /// The verdict of the policy on a channel.
-    fn judge(&self, security: Result<&Evidence, &NotSecured>) -> Result<(), Box<Refusal>> {
-        if self.mutation == Some(Mutation::VerdictIgnored) {
-            return Ok(());
+    /// The verdict of the policy on a channel in clear.
+    fn judge_clear(&self, reason: &NotSecured) -> Result<Grant, Box<Refusal>> {
+        match self.terms() {
+            Some(terms) => Grant::in_clear(reason, terms),
+            None => Ok(Grant::Unasked),
         }
+    }
+
+    fn judge_tls(&self, face: Face) -> Option<Result<Grant, Box<Refusal>>> {
+        match self.terms() {
+            Some(terms) => Grant::of_tls(face, terms),
+            None => Some(Ok(Grant::Unasked)),
+        }
+    }
+
+    /// What the channel must meet, where anybody asks.
+    fn terms(&self) -> Option<&Terms> {
         match &self.condition {
-            Condition::Plan(plan) => plan.judge(security, CAST.now).map(drop).map_err(Box::new),
-            Condition::None => Ok(()),
+            Condition::Plan(_) if self.mutation == Some(Mutation::VerdictIgnored) => None,
+            Condition::Plan(terms) => Some(terms),
+            Condition::None => None,
         }
+    }
+
+    /// Gives a connection that was kept another message, if it is good for that one. Else it is
+    /// dropped.
+    pub(crate) fn take_up(&mut self, letter: Letter, terms: Terms, port: &Port) -> bool {
+        self.condition = Condition::Plan(Box::new(terms));
+        let role = std::mem::replace(&mut self.role, Role::Over);
+        let grant = std::mem::replace(&mut self.grant, Grant::Unasked);
+        let Role::Delivery(delivery) = role else {
+            return false;
+        };
+        let envelope = &letter.envelope;
+        let lacks = envelope.tls_wish == TlsWish::Required
+            && envelope.reverse_path != ReversePath::Null
+            && !delivery.capabilities().offers(Extension::RequireTls);
+        // A peer that has something to say has closed the session.
+        if lacks || port.ended || !port.input.is_empty() {
+            return false;
+        }
+        let unjudged = self.mutation == Some(Mutation::KeptUnjudged);
+        let judged = match self.terms() {
+            Some(terms) if !unjudged => grant.again(terms),
+            Some(_) | None => Some(Grant::Unasked),
+        };
+        let Some(grant) = judged else { return false };
+        self.grant = grant;
+        self.role = Role::Delivery(delivery);
+        self.letter = Some(letter);
+        true
     }
 
     fn deliver(&mut self, mut delivery: Box<Delivery>, port: &mut Port, now: Instant) -> bool {
@@ -310,23 +415,22 @@ impl Caller {
                 Some(chunk) => delivery.content(chunk).is_ok(),
                 None => delivery.content_end().is_ok(),
             },
-            // The other end is our server, which knows what it offers.
-            Action::Rewind => false,
+            Action::Rewind => {
+                self.figures.rewound += 1;
+                self.content = pieces(&self.whole);
+                true
+            }
             Action::Settled(outcomes) => {
+                self.whole = Bytes::new();
                 self.outcome = Some(Outcome::Settled(outcomes));
                 true
             }
-            Action::Idle => match self.letter.take() {
-                Some(letter) => {
-                    let size = letter.content.len() as u64;
-                    self.content = pieces(&letter.content);
-                    delivery.begin(letter.envelope, size, now).is_ok()
-                }
-                None => delivery.quit().is_ok(),
-            },
+            Action::Idle => self.go_on(&mut delivery, now),
             Action::Closed => return false,
             Action::Ended(fault) => {
-                if self.outcome.is_none() && self.letter.is_some() {
+                if self.outcome.is_some() && self.begun > 1 && closed_before_anything(&fault) {
+                    self.outcome = Some(Outcome::Stale);
+                } else if self.outcome.is_none() && self.letter.is_some() {
                     self.outcome = Some(Outcome::Failed(fault));
                 }
                 return false;
@@ -334,6 +438,24 @@ impl Caller {
         };
         self.role = Role::Delivery(delivery);
         goes_on
+    }
+
+    /// The session wants a message.
+    fn go_on(&mut self, delivery: &mut Delivery, now: Instant) -> bool {
+        let Some(letter) = self.letter.take() else {
+            return self.after == After::Quit && delivery.quit().is_ok();
+        };
+        self.begun += 1;
+        // A connection that was kept was judged for this message just now.
+        let outdated = self.outdated && self.begun == 1;
+        if outdated && self.mutation != Some(Mutation::OutdatedBegins) {
+            self.outcome = Some(Outcome::Outdated);
+            return self.after == After::Quit;
+        }
+        let size = letter.content.len() as u64;
+        self.content = pieces(&letter.content);
+        self.whole = letter.content;
+        delivery.begin(letter.envelope, size, now).is_ok()
     }
 
     fn end(&mut self, outcome: Outcome) -> bool {
@@ -349,4 +471,13 @@ fn pieces(content: &Bytes) -> VecDeque<Bytes> {
     starts
         .map(|from| content.slice(from..content.len().min(from + PIECE)))
         .collect()
+}
+
+/// Whether a kept connection was over before its peer can have taken anything upon itself.
+fn closed_before_anything(fault: &SessionFault) -> bool {
+    let stage = match fault {
+        SessionFault::ConnectionLost { stage } | SessionFault::ShutDown { stage, .. } => stage,
+        _ => return false,
+    };
+    matches!(stage, Stage::Rset | Stage::Mail)
 }

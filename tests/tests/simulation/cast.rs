@@ -31,38 +31,67 @@ pub(crate) enum Demand {
     Authenticated,
 }
 
+/// Which of our two sets of rules is in force. A reload goes from one to the other, or to the same
+/// anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rules {
+    Usual,
+    Stricter,
+}
+
+impl Rules {
+    pub(crate) const ALL: [Self; 2] = [Self::Usual, Self::Stricter];
+}
+
 /// A domain that mail goes to.
 #[derive(Debug)]
 pub(crate) struct Destination {
     pub(crate) domain: &'static str,
     pub(crate) host: &'static str,
-    pub(crate) demand: Demand,
+    usual: Demand,
+    stricter: Demand,
+}
+
+impl Destination {
+    pub(crate) fn demand(&self, rules: Rules) -> Demand {
+        match rules {
+            Rules::Usual => self.usual,
+            Rules::Stricter => self.stricter,
+        }
+    }
 }
 
 /// The partner that must be authenticated, in both directions.
 pub(crate) const MINISTRY: &str = "ministry.example";
 
+/// A host that serves two domains, of which we do not demand the same.
+const SHARED: &str = "mx.provider.example";
+
 pub(crate) const DESTINATIONS: [Destination; 4] = [
     Destination {
         domain: MINISTRY,
         host: "mx1.ministry.example",
-        demand: Demand::Authenticated,
+        usual: Demand::Authenticated,
+        stricter: Demand::Authenticated,
     },
     Destination {
         domain: "bureau.example",
-        host: "mx1.bureau.example",
-        demand: Demand::Encrypted,
+        host: SHARED,
+        usual: Demand::Encrypted,
+        stricter: Demand::Authenticated,
     },
-    // Its rule would demand authentication, and is only observed.
+    // Its rule would demand authentication, and is only observed at first.
     Destination {
         domain: "observed.example",
         host: "mx1.observed.example",
-        demand: Demand::Nothing,
+        usual: Demand::Nothing,
+        stricter: Demand::Authenticated,
     },
     Destination {
         domain: "stranger.example",
-        host: "mx1.stranger.example",
-        demand: Demand::Nothing,
+        host: SHARED,
+        usual: Demand::Nothing,
+        stricter: Demand::Encrypted,
     },
 ];
 
@@ -109,7 +138,8 @@ impl Face {
 
 /// What does not change from world to world.
 pub(crate) struct Cast {
-    pub(crate) policy: Policy,
+    trust: TrustAnchors,
+    usual: Arc<Policy>,
     pub(crate) now: UnixTime,
     servers: Vec<(Face, Evidence)>,
     clients: Vec<(Face, Evidence)>,
@@ -118,6 +148,16 @@ pub(crate) struct Cast {
 pub(crate) static CAST: LazyLock<Cast> = LazyLock::new(Cast::new);
 
 impl Cast {
+    /// The policy that worlds begin with.
+    pub(crate) fn usual(&self) -> Arc<Policy> {
+        Arc::clone(&self.usual)
+    }
+
+    /// A policy of these rules, as a reload makes it.
+    pub(crate) fn reloaded(&self, rules: Rules) -> Arc<Policy> {
+        Arc::new(policy(&self.trust, rules))
+    }
+
     /// What we learn of a server with this face.
     pub(crate) fn server(&self, face: Face) -> Option<&Evidence> {
         evidence(&self.servers, face)
@@ -154,8 +194,10 @@ impl Cast {
             clients.push((Face::Nothing, client_of(&server, ours, None).await));
             (servers, clients)
         });
+        let trust = anchors(ministry);
         Self {
-            policy: policy(&anchors(ministry)),
+            usual: Arc::new(policy(&trust, Rules::Usual)),
+            trust,
             now: UnixTime::now(),
             servers,
             clients,
@@ -168,7 +210,7 @@ fn evidence(shown: &[(Face, Evidence)], face: Face) -> Option<&Evidence> {
     found.map(|(_, evidence)| evidence)
 }
 
-fn policy(trust: &TrustAnchors) -> Policy {
+fn policy(trust: &TrustAnchors, rules: Rules) -> Policy {
     let as_ministry = || IdentityTerms {
         names: vec![ReferenceIdentity::from(domain("mx1.ministry.example"))],
         trust: Some(trust.clone()),
@@ -184,15 +226,21 @@ fn policy(trust: &TrustAnchors) -> Policy {
             identity: as_ministry(),
             ..InboundTerms::requiring(ChannelLevel::Authenticated)
         });
-    let bureau = partner("Bureau", "bureau.example", Stage::Enforce)
-        .outbound(OutboundTerms::requiring(ChannelLevel::Encrypted));
-    let observed =
-        partner("Observed", "observed.example", Stage::Observe).outbound(authenticated());
+    let encrypted = || OutboundTerms::requiring(ChannelLevel::Encrypted);
+    let (of_bureau, stage, of_stranger) = match rules {
+        Rules::Usual => (encrypted(), Stage::Observe, Stage::Warn),
+        Rules::Stricter => (authenticated(), Stage::Enforce, Stage::Enforce),
+    };
+    let bureau = partner("Bureau", "bureau.example", Stage::Enforce).outbound(of_bureau);
+    let observed = partner("Observed", "observed.example", stage).outbound(authenticated());
+    let stranger = partner("Stranger", "stranger.example", of_stranger)
+        .outbound(encrypted())
+        .inbound(InboundTerms::requiring(ChannelLevel::Any));
     let defaults = Defaults {
         profile: Profile::named(ProfileName::Intermediate),
         trust: trust.clone(),
     };
-    let partners = [ministry, bureau, observed].map(|partner| partner.build().unwrap());
+    let partners = [ministry, bureau, observed, stranger].map(|partner| partner.build().unwrap());
     Policy::new(defaults, partners.into()).unwrap()
 }
 

@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use postern_mail::{EnhancedStatusCode, Envelope, Host as MailHost};
 use postern_outbound::Schedule;
-use postern_policy::{DaneFacts, DeliveryRequest, DnsProof, HostFacts, HostPlan, Provenance};
+use postern_policy::{DaneFacts, DeliveryRequest, DnsProof, HostFacts, Provenance};
 use postern_smtp::client::{RecipientOutcome, Speaker};
 use postern_smtp::server::Answer;
 use postern_spool::{
@@ -24,11 +24,13 @@ use super::{
     cast::{CAST, Face, destination, host},
     ends::{Carriage, later},
     errand::Errand,
+    grant::Terms,
     host::{Attempt, Done, Failed, Host, Job, Work, at_once},
     ledger::{self, Final, Key, Ledger},
     listener::Reaction,
     mutation::Mutation,
     random::Random,
+    reload::Situation,
     settling,
     timeline::{Event, Timeline},
 };
@@ -44,7 +46,7 @@ pub(crate) const ATTEMPTS: usize = 6;
 pub(crate) struct Dial {
     pub(crate) carriage: Carriage,
     pub(crate) upgrade: Upgrade,
-    pub(crate) plan: Box<HostPlan>,
+    pub(crate) terms: Box<Terms>,
 }
 
 #[derive(Debug)]
@@ -64,8 +66,14 @@ pub(crate) struct Core {
     pub(crate) mutation: Option<Mutation>,
     pub(crate) healed: bool,
     pub(crate) schedule: Schedule,
+    pub(crate) situation: Situation,
     pub(crate) letters: u32,
     pub(crate) crashes: u64,
+    pub(crate) reloads: u64,
+    /// Messages that went over a connection that was kept.
+    pub(crate) reused: u64,
+    /// Messages that went by DATA after BDAT was not understood.
+    pub(crate) rewound: u64,
     /// Whether something was promised since the last check.
     pub(crate) promised: bool,
     trace: Option<Vec<String>>,
@@ -97,8 +105,12 @@ impl Core {
                 lifetime: minutes(180),
                 delay_notice: minutes(30),
             },
+            situation: Situation::usual(),
             letters: 0,
             crashes: 0,
+            reloads: 0,
+            reused: 0,
+            rewound: 0,
             promised: false,
             trace: traced.then(Vec::new),
             counter: 0,
@@ -152,7 +164,7 @@ impl Core {
         self.trace.take().unwrap_or_default()
     }
 
-    fn number(&mut self) -> u64 {
+    pub(crate) fn number(&mut self) -> u64 {
         self.counter += 1;
         self.counter
     }
@@ -312,7 +324,7 @@ impl Core {
     }
 
     /// What `connect` and `dial` of the daemon ask before a connection is made.
-    fn dial(&mut self, carriage: Carriage, upgrade: Upgrade) {
+    pub(crate) fn dial(&mut self, carriage: Carriage, upgrade: Upgrade) {
         let now = self.wall();
         let here = |status, text: &str| Failed {
             permanent: false,
@@ -332,7 +344,8 @@ impl Core {
         } else {
             DaneFacts::NotApplicable("the zone is not signed".into())
         };
-        let plan = CAST.policy.plan_delivery(&request, CAST.now);
+        let policy = Arc::clone(&self.situation.policy);
+        let plan = policy.plan_delivery(&request, CAST.now);
         let plan = plan.for_host(&HostFacts {
             host: host(carriage.to.host),
             provenance: Provenance::Dns(DnsProof::Insecure),
@@ -348,10 +361,10 @@ impl Core {
             let failed = here(EnhancedStatusCode::transient(4, 1), "nobody answers");
             return self.part_fails(&carriage, failed);
         }
-        self.dials.push(Dial {
+        self.when_planned(Dial {
             carriage,
             upgrade,
-            plan: Box::new(plan),
+            terms: Box::new(Terms { plan, policy }),
         });
     }
 
@@ -391,6 +404,10 @@ impl Core {
                 outcomes
                     .map(|outcome| self.one(outcome, host, now))
                     .collect()
+            }
+            Some(Outcome::Outdated | Outcome::Stale) => {
+                self.ledger.link_ends(link, key, &[]);
+                return self.dial(carriage.clone(), Upgrade::IfOffered(Face::Nothing));
             }
             Some(Outcome::Refused(refusal)) => everyone(refused(&refusal, now)),
             Some(Outcome::Failed(fault)) => everyone(broken(&fault.to_string())),

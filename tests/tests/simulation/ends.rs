@@ -11,8 +11,11 @@ use postern_tls::NotSecured;
 
 use super::{
     caller::{Caller, Letter},
-    cast::{CAST, Destination, Face, destination},
+    cast::{CAST, Destination, Face, Rules, destination},
     core::Core,
+    fortune::turn,
+    grant::Terms,
+    habits::Habits,
     host::at_once,
     ledger::{Key, may_carry},
     link::Port,
@@ -41,7 +44,7 @@ impl End {
         match self {
             Self::Sender(sender) => sender.caller.deadline(),
             Self::Reception(reception) => reception.listener.deadline(),
-            Self::Carrier(carrier) => carrier.caller.deadline(),
+            Self::Carrier(carrier) => carrier.idle_until.or(carrier.caller.deadline()),
             Self::Peer(peer) => {
                 let own = peer.listener.deadline().into_iter();
                 own.chain(peer.said_at).min()
@@ -98,10 +101,10 @@ pub(crate) struct Intake {
 }
 
 impl Reception {
-    pub(crate) fn new(link: u32) -> Self {
+    pub(crate) fn new(link: u32, habits: Habits) -> Self {
         let handshakes = Handshakes::Succeed(Face::SelfSigned);
         Self {
-            listener: Listener::new("mx.postern.example", StartTls::Offered, handshakes, false),
+            listener: Listener::new("mx.postern.example", StartTls::Offered, handshakes, habits),
             intake: Intake {
                 link,
                 shown: None,
@@ -138,7 +141,11 @@ impl AtReception<'_> {
         };
         let evidence = self.intake.shown.and_then(|face| CAST.client(face));
         let security = evidence.ok_or(&NotSecured::NotUsed);
-        let verdict = CAST.policy.judge_mail(&claim, None, security, CAST.now);
+        let verdict = self
+            .core
+            .situation
+            .policy
+            .judge_mail(&claim, None, security, CAST.now);
         if let Consequence::Refuse(reply) = verdict.consequence()
             && self.core.mutation != Some(Mutation::SenderUnjudged)
         {
@@ -198,10 +205,14 @@ impl Desk for AtReception<'_> {
 /// Our end of a session with a next hop.
 #[derive(Debug)]
 pub(crate) struct Carrier {
-    pub(crate) caller: Caller,
-    pub(crate) link: u32,
-    pub(crate) errand: Carriage,
-    pub(crate) told: bool,
+    caller: Caller,
+    link: u32,
+    /// What it carries, unless it is kept for something else.
+    errand: Option<Carriage>,
+    /// The rules that were in force when the message under way began.
+    said_under: Option<Rules>,
+    /// Until when the connection is kept without a message.
+    idle_until: Option<Instant>,
 }
 
 /// A part of a message that goes to one destination.
@@ -215,27 +226,81 @@ pub(crate) struct Carriage {
 }
 
 impl Carrier {
+    pub(crate) fn new(caller: Caller, link: u32, errand: Carriage) -> Self {
+        Self {
+            caller,
+            link,
+            errand: Some(errand),
+            said_under: None,
+            idle_until: None,
+        }
+    }
+
+    /// Takes another message if the connection is good for it. Else that is given back, and the
+    /// connection is dropped.
+    pub(crate) fn take_up(
+        &mut self,
+        errand: Carriage,
+        terms: Terms,
+        port: &Port,
+    ) -> Option<Carriage> {
+        self.idle_until = None;
+        if !self.caller.take_up(errand.letter.clone(), terms, port) {
+            return Some(errand);
+        }
+        self.errand = Some(errand);
+        self.said_under = None;
+        None
+    }
+
     fn run(&mut self, port: &mut Port, core: &mut Core) {
-        self.caller.run(port, core.instant());
+        let now = core.instant();
+        match self.idle_until {
+            // What comes meanwhile is looked at when it is used again.
+            Some(until) if now < until => return,
+            Some(_) => {
+                self.idle_until = None;
+                core.forget_connection(self.link);
+                self.caller.leave();
+            }
+            None => {}
+        }
+        self.caller.outdated = !self.caller.is_under(&core.situation.policy);
+        self.caller.run(port, now);
+        core.rewound += std::mem::take(&mut self.caller.figures).rewound;
         self.watch(&port.output, core);
-        if let Some(outcome) = self.caller.take_outcome() {
-            self.told = true;
-            core.carriage_returns(self.link, &self.errand, Some(outcome));
-        } else if port.closed && !self.told {
-            self.told = true;
-            core.carriage_returns(self.link, &self.errand, None);
+        let outcome = self.caller.take_outcome();
+        if (outcome.is_some() || port.closed)
+            && let Some(errand) = self.errand.take()
+        {
+            core.carriage_returns(self.link, &errand, outcome);
+            if self.caller.is_idle() {
+                self.rest(errand.to.host, port, core);
+            }
+        }
+    }
+
+    /// Waits for another message, or takes leave where there is no room for that.
+    fn rest(&mut self, host: &'static str, port: &mut Port, core: &mut Core) {
+        self.idle_until = core.keep_connection(self.link, host);
+        if self.idle_until.is_none() {
+            self.caller.leave();
+            self.caller.run(port, core.instant());
         }
     }
 
     /// Nothing of a message crosses a channel that is not what it has to be.
-    fn watch(&self, output: &[u8], core: &mut Core) {
-        let wish = self.errand.letter.envelope.tls_wish;
-        if may_carry(Some(self.errand.to), wish, self.caller.shown) {
+    fn watch(&mut self, output: &[u8], core: &mut Core) {
+        let Some(errand) = &self.errand else { return };
+        let crosses = |mark: &[u8]| output.windows(mark.len()).any(|octets| octets == mark);
+        if !crosses(b"MAIL FROM") && !crosses(MARK.as_bytes()) {
             return;
         }
-        let crosses = |mark: &[u8]| output.windows(mark.len()).any(|octets| octets == mark);
-        if crosses(b"MAIL FROM") || crosses(MARK.as_bytes()) {
-            let (key, to, shown) = (self.errand.key, self.errand.to, self.caller.shown);
+        // What has begun is not called back by a reload.
+        let rules = *self.said_under.get_or_insert(core.situation.rules);
+        let (to, key, wish) = (errand.to, errand.key, errand.letter.envelope.tls_wish);
+        let shown = self.caller.shown;
+        if !may_carry(to, rules, wish, shown) {
             core.ledger.violate(format!(
                 "{key:?} for {} crosses connection {} on a channel that showed {shown:?}",
                 to.domain, self.link
@@ -249,7 +314,7 @@ impl Carrier {
 pub(crate) struct Peer {
     pub(crate) listener: Listener,
     pub(crate) link: u32,
-    pub(crate) manners: Manners,
+    turn: Turn,
     content: Vec<u8>,
     /// When the answer to the end of content is given, where that takes a while.
     said_at: Option<Instant>,
@@ -260,8 +325,14 @@ pub(crate) struct Peer {
 pub(crate) struct Manners {
     pub(crate) starttls: StartTls,
     pub(crate) handshakes: Handshakes,
-    pub(crate) bare: bool,
+    pub(crate) habits: Habits,
     pub(crate) greeting: Option<Reply>,
+    pub(crate) turn: Turn,
+}
+
+/// How it behaves in one transaction.
+#[derive(Debug, Clone)]
+pub(crate) struct Turn {
     pub(crate) mail: Option<Reply>,
     pub(crate) rcpt: Option<Reply>,
     pub(crate) data: Option<Reply>,
@@ -286,17 +357,18 @@ impl Peer {
         let Manners {
             starttls,
             handshakes,
-            bare,
-            ..
+            habits,
+            greeting,
+            turn,
         } = manners;
-        let mut listener = Listener::new(to.host, starttls, handshakes, bare);
-        if let Some(reply) = manners.greeting.clone() {
+        let mut listener = Listener::new(to.host, starttls, handshakes, habits);
+        if let Some(reply) = greeting {
             listener.turn_away(reply);
         }
         Self {
             listener,
             link,
-            manners,
+            turn,
             content: Vec::new(),
             said_at: None,
         }
@@ -308,12 +380,11 @@ impl Peer {
             self.said_at = None;
             self.listener.answer(Answer::Accept);
         }
-        let (manners, content, said_at) = (&self.manners, &mut self.content, &mut self.said_at);
         let mut desk = AtPeer {
             link: self.link,
-            manners,
-            content,
-            said_at,
+            turn: &mut self.turn,
+            content: &mut self.content,
+            said_at: &mut self.said_at,
             core,
         };
         self.listener.run(port, now, &mut desk);
@@ -322,7 +393,7 @@ impl Peer {
 
 struct AtPeer<'a> {
     link: u32,
-    manners: &'a Manners,
+    turn: &'a mut Turn,
     content: &'a mut Vec<u8>,
     said_at: &'a mut Option<Instant>,
     core: &'a mut Core,
@@ -334,7 +405,7 @@ impl AtPeer<'_> {
         if name.is_some_and(|name| name.starts_with("refused")) {
             return Err(never());
         }
-        match &self.manners.rcpt {
+        match &self.turn.rcpt {
             Some(reply) if self.core.random.chance(50) => Err(reply.clone()),
             Some(_) | None => Ok(()),
         }
@@ -345,29 +416,30 @@ impl Desk for AtPeer<'_> {
     fn ask(&mut self, question: Question, _: &ServerSession) -> Reaction {
         let unless = |refusal: &Option<Reply>| refusal.clone().map_or(Ok(()), Err);
         Reaction::Answer(Answer::from(match question {
-            Question::Mail(_) => unless(&self.manners.mail),
+            Question::Mail(_) => unless(&self.turn.mail),
             Question::Rcpt(rcpt) => self.rcpt(&rcpt.recipient.forward_path),
             Question::Content => {
                 self.content.clear();
-                unless(&self.manners.data)
+                unless(&self.turn.data)
             }
             Question::Message(message) => {
                 let content = std::mem::take(self.content);
-                let keeps = !matches!(
-                    self.manners.dot,
-                    Dot::Refuse(_) | Dot::Hang { keeps: false }
-                );
+                // The next one over this connection fares as it will.
+                let healed = self.core.healed;
+                let next = turn(&mut self.core.random, healed);
+                let dot = std::mem::replace(self.turn, next).dot;
+                let keeps = !matches!(dot, Dot::Refuse(_) | Dot::Hang { keeps: false });
                 if keeps {
                     self.core
                         .ledger
                         .takes(self.link, &message.envelope, &content);
                 }
-                match &self.manners.dot {
+                match dot {
                     Dot::Keep => Ok(()),
-                    Dot::Refuse(reply) => Err(reply.clone()),
+                    Dot::Refuse(reply) => Err(reply),
                     Dot::Hang { .. } => return Reaction::Hang,
                     Dot::KeepSlowly(millis) => {
-                        *self.said_at = Some(self.core.instant_in(*millis));
+                        *self.said_at = Some(self.core.instant_in(millis));
                         return Reaction::Later;
                     }
                 }

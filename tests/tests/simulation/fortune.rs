@@ -4,8 +4,9 @@ use postern_mail::{EnhancedStatusCode, Reply, ReplyCode};
 use postern_smtp::server::StartTls;
 
 use super::{
-    cast::{Destination, Face, MINISTRY},
-    ends::{Dot, Manners, later, never},
+    cast::{Demand, Face},
+    ends::{Dot, Manners, Turn, later, never},
+    habits::Habits,
     link::{Trouble, Weather},
     listener::Handshakes,
     random::Random,
@@ -27,9 +28,9 @@ pub(crate) fn weather(random: &mut Random, healed: bool) -> Weather {
 
 /// How a next hop behaves this time. Once the world is healed it does all that we demand, and what
 /// nobody demands is still as it likes.
-pub(crate) fn manners(random: &mut Random, to: &Destination, healed: bool) -> Manners {
+pub(crate) fn manners(random: &mut Random, demand: Demand, healed: bool) -> Manners {
     let mishap = |random: &mut Random, percent| random.chance(percent) && !healed;
-    let proves_itself = to.domain == MINISTRY && (healed || random.chance(60));
+    let proves_itself = demand == Demand::Authenticated && (healed || random.chance(60));
     let face = if proves_itself {
         Face::Ministry
     } else {
@@ -48,9 +49,22 @@ pub(crate) fn manners(random: &mut Random, to: &Destination, healed: bool) -> Ma
     } else {
         StartTls::Offered
     };
-    let refusal = |random: &mut Random| {
-        mishap(random, 4).then(|| if random.chance(80) { later() } else { never() })
-    };
+    Manners {
+        starttls,
+        handshakes,
+        habits: Habits::of_others(random, healed),
+        greeting: refusal(random, healed),
+        turn: turn(random, healed),
+    }
+}
+
+fn refusal(random: &mut Random, healed: bool) -> Option<Reply> {
+    let refuses = random.chance(4) && !healed;
+    refuses.then(|| if random.chance(80) { later() } else { never() })
+}
+
+/// How a next hop behaves in one transaction.
+pub(crate) fn turn(random: &mut Random, healed: bool) -> Turn {
     let dot = match random.below(100) {
         _ if healed => Dot::Keep,
         0..8 => Dot::Hang {
@@ -61,14 +75,10 @@ pub(crate) fn manners(random: &mut Random, to: &Destination, healed: bool) -> Ma
         17..24 => Dot::KeepSlowly(random.between(1_000, 15 * MINUTE)),
         _ => Dot::Keep,
     };
-    Manners {
-        starttls,
-        handshakes,
-        bare: random.chance(20),
-        greeting: refusal(random),
-        mail: refusal(random),
-        rcpt: mishap(random, 10).then(later),
-        data: refusal(random),
+    Turn {
+        mail: refusal(random, healed),
+        rcpt: (random.chance(10) && !healed).then(later),
+        data: refusal(random, healed),
         dot,
     }
 }

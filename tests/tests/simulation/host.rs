@@ -17,6 +17,7 @@ use postern_spool::{
 
 use super::{
     cast::Face,
+    core::Dial,
     ledger::{Final, Key},
 };
 
@@ -30,6 +31,10 @@ pub(crate) struct Host {
     pub(crate) committer: Committer,
     pub(crate) jobs: BTreeMap<u64, Job>,
     pub(crate) attempts: BTreeMap<u64, Attempt>,
+    /// Deliveries that wait for what is looked up before they are planned.
+    pub(crate) planned: BTreeMap<u64, Dial>,
+    /// Connections that are kept, and to which host they lead.
+    pub(crate) kept: BTreeMap<u32, &'static str>,
     /// Whether a turn of the committer is due already.
     pub(crate) commit_due: bool,
     /// When the queue is asked next for what is due.
@@ -99,6 +104,8 @@ impl Host {
             committer,
             jobs: BTreeMap::new(),
             attempts: BTreeMap::new(),
+            planned: BTreeMap::new(),
+            kept: BTreeMap::new(),
             commit_due: false,
             claim_at: None,
         }

@@ -11,7 +11,7 @@ use postern_spool::{QueuedMessage, RecipientState};
 
 use super::{
     caller::Letter,
-    cast::{Demand, Destination, Face, MINISTRY},
+    cast::{Demand, Destination, Face, MINISTRY, Rules},
 };
 
 /// Which message it is.
@@ -55,7 +55,10 @@ struct Entry {
 pub(crate) struct Ledger {
     entries: BTreeMap<Key, Entry>,
     names: BTreeMap<QueueId, Key>,
-    ended_links: BTreeSet<u32>,
+    /// Connections that our end has lost together with what it knew of them.
+    torn_links: BTreeSet<u32>,
+    /// What our end knows all of that it is going to know, by connection.
+    ended: BTreeSet<(u32, Key)>,
     /// What is wrong, the first thing first.
     pub(crate) violations: Vec<String>,
     pub(crate) delivered: u64,
@@ -128,7 +131,7 @@ impl Ledger {
     /// A next hop took a message.
     pub(crate) fn takes(&mut self, link: u32, envelope: &Envelope, content: &[u8]) {
         let key = key(&envelope.reverse_path, content);
-        let late = self.ended_links.contains(&link);
+        let late = self.torn_links.contains(&link) || self.ended.contains(&(link, key));
         let Some(entry) = self.entries.get_mut(&key) else {
             return self.violate(format!("{key:?} was delivered, and nobody wrote it"));
         };
@@ -161,13 +164,18 @@ impl Ledger {
     /// Our end of a connection is gone with its machine: what is still under way on it nobody of
     /// us will hear of.
     pub(crate) fn link_torn(&mut self, link: u32) {
-        self.ended_links.insert(link);
+        self.torn_links.insert(link);
+    }
+
+    /// A message is about to be sent over a connection, which may have carried it before to others.
+    pub(crate) fn link_begins(&mut self, link: u32, key: Key) {
+        self.ended.remove(&(link, key));
     }
 
     /// Our end of a connection knows what it is going to know. Who it does not count as
     /// delivered may get another copy.
     pub(crate) fn link_ends(&mut self, link: u32, key: Key, delivered: &[String]) {
-        self.ended_links.insert(link);
+        self.ended.insert((link, key));
         let Some(entry) = self.entries.get_mut(&key) else {
             return;
         };
@@ -320,8 +328,13 @@ fn failed(notice: &str) -> Vec<String> {
 }
 
 /// Whether mail may be on a channel over which this was shown; `None` is in clear.
-pub(crate) fn may_carry(to: Option<&Destination>, wish: TlsWish, shown: Option<Face>) -> bool {
-    let by_rule = match to.map_or(Demand::Nothing, |to| to.demand) {
+pub(crate) fn may_carry(
+    to: &Destination,
+    rules: Rules,
+    wish: TlsWish,
+    shown: Option<Face>,
+) -> bool {
+    let by_rule = match to.demand(rules) {
         Demand::Nothing => true,
         Demand::Encrypted => shown.is_some(),
         Demand::Authenticated => shown == Some(Face::Ministry),

@@ -14,6 +14,7 @@ use postern_smtp::server::{
 use super::{
     caller::{HELLO_LENGTH, face_of, hello},
     cast::Face,
+    habits::Habits,
     link::Port,
 };
 
@@ -57,19 +58,24 @@ enum Role {
 pub(crate) struct Listener {
     role: Role,
     handshakes: Handshakes,
-    /// Whether the client is told of no extension but STARTTLS, which makes it send one command
-    /// at a time.
-    bare: bool,
+    habits: Habits,
+    over_tls: bool,
     waits_for_answer: bool,
 }
 
 impl Listener {
-    pub(crate) fn new(name: &str, starttls: StartTls, handshakes: Handshakes, bare: bool) -> Self {
+    pub(crate) fn new(
+        name: &str,
+        starttls: StartTls,
+        handshakes: Handshakes,
+        habits: Habits,
+    ) -> Self {
         let settings = ServerSettings::new(name.parse().unwrap(), starttls);
         Self {
             role: Role::Session(Box::new(ServerSession::new(Arc::new(settings)))),
             handshakes,
-            bare,
+            habits,
+            over_tls: false,
             waits_for_answer: false,
         }
     }
@@ -117,9 +123,19 @@ impl Listener {
         now: Instant,
         desk: &mut dyn Desk,
     ) -> bool {
-        let goes_on = match session.advance(&mut port.input, now) {
+        let passes = self.habits.pass(&mut port.input);
+        let behind = port.input.split_off(passes);
+        let action = session.advance(&mut port.input, now);
+        port.input.unsplit(behind);
+        let goes_on = match action {
             Action::Send(octets) => {
-                self.say(&octets, port);
+                let said = self.habits.reply(&octets, self.over_tls);
+                port.output.extend_from_slice(&said);
+                true
+            }
+            Action::Read if self.habits.holds_back(&port.input) => {
+                let said = self.habits.take_bdat(&mut port.input);
+                port.output.extend_from_slice(&said);
                 true
             }
             Action::Read if port.ended => return false,
@@ -179,6 +195,7 @@ impl Listener {
             (Handshakes::Succeed(face), Some(shown)) => {
                 port.output.extend_from_slice(&hello(face));
                 desk.secured(shown);
+                self.over_tls = true;
                 self.role = Role::Session(Box::new(awaiting.secured()));
                 true
             }
@@ -192,19 +209,6 @@ impl Listener {
                 false
             }
             (Handshakes::Close, _) | (Handshakes::Succeed(_), None) => false,
-        }
-    }
-
-    fn say(&self, octets: &Bytes, port: &mut Port) {
-        let text = String::from_utf8_lossy(octets);
-        if self.bare && text.contains("250-PIPELINING") {
-            let hidden = text
-                .replace("PIPELINING", "XPIPELINING")
-                .replace("CHUNKING", "XCHUNKING")
-                .replace("REQUIRETLS", "XREQUIRETLS");
-            port.output.extend_from_slice(hidden.as_bytes());
-        } else {
-            port.output.extend_from_slice(octets);
         }
     }
 }

@@ -5,7 +5,8 @@
 //! - what a sender was told 250 for is on the disk as it would be found after a loss of power, or a
 //!   next hop has it whole, or a notice of its failure was on the disk ([`ledger`]);
 //! - nothing of a message, not its envelope either, is written to a channel that is not what the
-//!   destination's rule or REQUIRETLS demands; nobody is believed to be a partner unproven;
+//!   destination's rule or REQUIRETLS demands when the message begins, be the connection a new one
+//!   or one that was kept over a reload; nobody is believed to be a partner unproven;
 //! - a recipient is settled once, and a next hop gets a second copy only where we cannot have
 //!   known of the first: its reply was cut off or came too late, or our machine stopped;
 //! - what is delivered is what was written, octet for octet, and somebody wrote it;
@@ -16,7 +17,7 @@
 //! | part | of | real |
 //! |---|---|---|
 //! | both session ends | `postern-smtp` | whole |
-//! | plans, verdicts on channels and on who sends | `postern-policy` | whole, on evidence of real handshakes; but for [`Permit`](postern_policy::Permit), which needs a live channel: its verdict is asked for as it asks for it |
+//! | plans, verdicts on channels and on who sends | `postern-policy` | whole, on evidence of real handshakes; in clear by [`Permit`](postern_policy::Permit) itself, see [`grant`] |
 //! | the queue | `postern-spool` | whole above the engine: index, leases, records, batches, settling, the load at the start |
 //! | when it is tried again, when given up | `postern-outbound` | [`Schedule`](postern_outbound::Schedule) |
 //! | the words of a notice | `postern-reports` | whole |
@@ -25,10 +26,10 @@
 //! The shells around the sessions ([`caller`], [`listener`]), which in the daemon are async over
 //! sockets; the way from a claim to its settlement ([`core`], [`settling`]), which there is spread
 //! over tasks; the disk under the engine, where a batch is there whole or not at all; handshakes,
-//! of which the outcome alone is simulated; DNS, as answers that come or do not. Not in it:
-//! connections that are kept for further messages, the lines and the pace of destinations,
-//! authentication of content, content too large for memory, removal by an operator. Those are
-//! tested with the daemon.
+//! of which the outcome alone is simulated; DNS, as answers that come or do not; servers that offer
+//! less than they can do, or CHUNKING without BDAT ([`habits`]); connections that are kept, and
+//! reloads ([`reload`]). Not in it: the lines and the pace of destinations, authentication of
+//! content, content too large for memory, removal by an operator. Those are tested with the daemon.
 //!
 //! [`Mutation`] has mistakes that are made on purpose, and each is found.
 
@@ -45,6 +46,8 @@ mod core;
 mod ends;
 mod errand;
 mod fortune;
+mod grant;
+mod habits;
 mod host;
 mod ledger;
 mod link;
@@ -52,6 +55,7 @@ mod listener;
 mod mutation;
 mod operator;
 mod random;
+mod reload;
 mod settling;
 mod timeline;
 mod world;

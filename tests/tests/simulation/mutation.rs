@@ -11,6 +11,12 @@ pub(crate) enum Mutation {
     SyncLies,
     /// The channel to a next hop is used whatever the policy says of it.
     VerdictIgnored,
+    /// A connection that was kept is used for the next message whatever the policy says of it now.
+    KeptUnjudged,
+    /// A message begins on a connection that was made under an older configuration.
+    OutdatedBegins,
+    /// A plan that was made before a reload is followed after it.
+    OutdatedPlan,
     /// The policy is not asked who may speak for a partner.
     SenderUnjudged,
     /// What was delivered is not recorded.
@@ -30,10 +36,13 @@ pub(crate) enum Mutation {
 }
 
 impl Mutation {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::AcknowledgedBeforeSync,
         Self::SyncLies,
         Self::VerdictIgnored,
+        Self::KeptUnjudged,
+        Self::OutdatedBegins,
+        Self::OutdatedPlan,
         Self::SenderUnjudged,
         Self::SettlementDropped,
         Self::CutTakenForSuccess,
@@ -49,6 +58,9 @@ impl Mutation {
             Self::AcknowledgedBeforeSync => "acknowledged-before-sync",
             Self::SyncLies => "sync-lies",
             Self::VerdictIgnored => "verdict-ignored",
+            Self::KeptUnjudged => "kept-unjudged",
+            Self::OutdatedBegins => "outdated-begins",
+            Self::OutdatedPlan => "outdated-plan",
             Self::SenderUnjudged => "sender-unjudged",
             Self::SettlementDropped => "settlement-dropped",
             Self::CutTakenForSuccess => "cut-taken-for-success",

@@ -20,6 +20,10 @@ pub(crate) enum Event {
     Claim(u32),
     /// The committer of the machine of this number takes its turn.
     Commit(u32),
+    /// The machine of this number has planned a delivery.
+    Planned(u32, u64),
+    /// Another configuration comes into force.
+    Reload,
     /// The operator does something.
     Operate,
     /// The operator ends all holds.

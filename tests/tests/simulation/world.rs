@@ -14,6 +14,8 @@ use super::{
     ends::{Carrier, End, Manners, Peer, Reception, Sender, later},
     errand::Errand,
     fortune::{manners, weather},
+    grant::Terms,
+    habits::Habits,
     host::{Done, Host, Work},
     link::{Link, Piece, Side},
     mutation::Mutation,
@@ -40,6 +42,9 @@ pub(crate) struct Report {
     pub(crate) duplicates: u64,
     pub(crate) bounced: u64,
     pub(crate) crashes: u64,
+    pub(crate) reloads: u64,
+    pub(crate) reused: u64,
+    pub(crate) rewound: u64,
 }
 
 impl Report {
@@ -53,6 +58,9 @@ impl Report {
             (&mut self.duplicates, other.duplicates),
             (&mut self.bounced, other.bounced),
             (&mut self.crashes, other.crashes),
+            (&mut self.reloads, other.reloads),
+            (&mut self.reused, other.reused),
+            (&mut self.rewound, other.rewound),
         ];
         for (sum, more) in sums {
             *sum += more;
@@ -65,7 +73,8 @@ impl fmt::Display for Report {
         write!(
             f,
             "{} worlds, {} steps, {} sessions, {} messages promised, {} copies delivered of which \
-             {} duplicates, {} failures told, {} crashes",
+             {} duplicates, {} failures told, {} crashes, {} reloads, {} connections reused, {} \
+             messages given again by DATA",
             self.worlds,
             self.steps,
             self.sessions,
@@ -73,7 +82,10 @@ impl fmt::Display for Report {
             self.delivered,
             self.duplicates,
             self.bounced,
-            self.crashes
+            self.crashes,
+            self.reloads,
+            self.reused,
+            self.rewound
         )
     }
 }
@@ -139,6 +151,10 @@ impl World {
             let at = core.random.below(heal);
             core.at(at, Event::Operate);
         }
+        for _ in 0..core.random.below(6) {
+            let at = core.random.below(heal);
+            core.at(at, Event::Reload);
+        }
         core.at(heal, Event::Heal);
         let lifetime = core.schedule.lifetime.as_millis() as u64;
         Self {
@@ -182,6 +198,9 @@ impl World {
             duplicates: ledger.duplicates,
             bounced: ledger.bounced,
             crashes: self.core.crashes,
+            reloads: self.core.reloads,
+            reused: self.core.reused,
+            rewound: self.core.rewound,
         })
     }
 
@@ -228,7 +247,9 @@ impl World {
                 self.core.claim();
             }
             Event::Commit(boot) if boot == self.core.boots => self.commit(),
-            Event::Claim(_) | Event::Commit(_) => {}
+            Event::Planned(boot, number) if boot == self.core.boots => self.core.planned(number),
+            Event::Claim(_) | Event::Commit(_) | Event::Planned(..) => {}
+            Event::Reload => self.core.reload(),
             Event::Operate => self.core.operate(),
             Event::Release => self.core.release_all(),
             Event::Crash { power } => self.crash(power),
@@ -332,7 +353,7 @@ impl World {
             number: letter_number,
             told: false,
         };
-        let reception = Reception::new(link);
+        let reception = Reception::new(link, Habits::honest(&mut self.core.random));
         self.connect(
             link,
             End::Sender(Box::new(sender)),
@@ -369,25 +390,63 @@ impl World {
         self.arm();
     }
 
+    /// Gives what is to be delivered to a connection that was kept, if it is good for that.
+    fn reuse(&mut self, dial: Dial) -> Option<Dial> {
+        let may = matches!(dial.upgrade, Upgrade::IfOffered(_)) && self.core.random.chance(90);
+        let kept = may.then(|| self.core.take_kept(dial.carriage.to.host));
+        let Some((number, link)) = kept.flatten().and_then(|number| {
+            let link = self.links.get_mut(&number)?;
+            Some((number, link))
+        }) else {
+            return Some(dial);
+        };
+        let Some(mut end) = link.end(Side::Caller).take() else {
+            return Some(dial);
+        };
+        let (key, to) = (dial.carriage.key, dial.carriage.to);
+        let terms = Terms::clone(&dial.terms);
+        let back = match &mut end {
+            End::Carrier(carrier) => carrier.take_up(dial.carriage, terms, link.port(Side::Caller)),
+            End::Sender(_) | End::Reception(_) | End::Peer(_) => Some(dial.carriage),
+        };
+        *link.end(Side::Caller) = Some(end);
+        let used = back.is_none();
+        self.core.note(|| {
+            let not = if used { "" } else { "not " };
+            format!(
+                "connection {number}: is {not}used for {key:?} to {}",
+                to.domain
+            )
+        });
+        if used {
+            self.core.reused += 1;
+            self.core.ledger.link_begins(number, key);
+        }
+        self.run_end(number, Side::Caller);
+        back.map(|carriage| Dial { carriage, ..dial })
+    }
+
     fn dial(&mut self, dial: Dial) {
+        let Some(dial) = self.reuse(dial) else { return };
         let Dial {
             carriage,
             upgrade,
-            plan,
+            terms,
         } = dial;
         let link = self.next_link();
         let healed = self.core.healed;
-        let manners = manners(&mut self.core.random, carriage.to, healed);
+        let demand = carriage.to.demand(self.core.situation.rules);
+        let manners = manners(&mut self.core.random, demand, healed);
         let (key, to) = (carriage.key, carriage.to);
         self.core.note(|| {
             let Manners {
                 handshakes,
                 starttls,
-                dot,
+                turn,
                 ..
             } = &manners;
             format!(
-                "connection {link}: {key:?} to {}: {starttls:?}, {handshakes:?}, {dot:?}",
+                "connection {link}: {key:?} to {}: {starttls:?}, {handshakes:?}, {turn:?}",
                 to.domain
             )
         });
@@ -395,16 +454,15 @@ impl World {
             "mx.postern.example",
             carriage.letter.clone(),
             upgrade,
-            Condition::Plan(plan),
+            Condition::Plan(terms),
             self.core.mutation,
             self.core.instant(),
         );
-        let carrier = Carrier {
-            caller,
-            link,
-            errand: carriage,
-            told: false,
-        };
+        if self.core.mishap(3) {
+            let soon = self.core.random.below(3_000);
+            self.core.after(soon, Event::Reload);
+        }
+        let carrier = Carrier::new(caller.keeping(), link, carriage);
         let peer = Peer::new(link, to, manners);
         self.connect(
             link,
