@@ -55,7 +55,11 @@ fn broken_by(mutation: Mutation) -> &'static str {
         Mutation::VerdictIgnored
         | Mutation::KeptUnjudged
         | Mutation::OutdatedBegins
-        | Mutation::OutdatedPlan => "on a channel that showed",
+        | Mutation::OutdatedPlan
+        | Mutation::BogusIsAbsent
+        | Mutation::StsForgotten
+        | Mutation::FactsNeverAge
+        | Mutation::AnyRuleWillDo => "on a channel that showed",
         Mutation::SenderUnjudged => "is taken over an unproven channel",
         Mutation::SettlementDropped => "is delivered twice without a cut",
         Mutation::SettledAgain => "is settled twice",

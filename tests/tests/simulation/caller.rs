@@ -21,6 +21,7 @@ use super::{
     grant::{Grant, Terms},
     link::Port,
     mutation::Mutation,
+    published::Published,
 };
 
 /// What stands for a handshake on the wire: this, the letter of a face, and a line end.
@@ -165,6 +166,14 @@ impl Caller {
     pub(crate) fn is_idle(&self) -> bool {
         let is_free = self.letter.is_none() && self.whole.is_empty() && self.begun > 0;
         is_free && self.after == After::Keep && matches!(self.role, Role::Delivery(_))
+    }
+
+    /// What is true of what the destination publishes, as far as it was learnt.
+    pub(crate) fn truth(&self) -> Published {
+        match &self.condition {
+            Condition::Plan(terms) => terms.learnt.truth,
+            Condition::None => Published::NOTHING,
+        }
     }
 
     /// Whether what it has to meet was planned under this policy.
@@ -372,13 +381,24 @@ impl Caller {
 
     /// Gives a connection that was kept another message, if it is good for that one. Else it is
     /// dropped.
-    pub(crate) fn take_up(&mut self, letter: Letter, terms: Terms, port: &Port) -> bool {
-        self.condition = Condition::Plan(Box::new(terms));
+    pub(crate) fn take_up(
+        &mut self,
+        letter: Letter,
+        terms: Terms,
+        port: &Port,
+        now: Instant,
+    ) -> bool {
+        let terms = match &self.condition {
+            Condition::Plan(before) => terms.knowing(before, now),
+            Condition::None => Some(terms),
+        };
         let role = std::mem::replace(&mut self.role, Role::Over);
         let grant = std::mem::replace(&mut self.grant, Grant::Unasked);
         let Role::Delivery(delivery) = role else {
             return false;
         };
+        let Some(terms) = terms else { return false };
+        self.condition = Condition::Plan(Box::new(terms));
         let envelope = &letter.envelope;
         let lacks = envelope.tls_wish == TlsWish::Required
             && envelope.reverse_path != ReversePath::Null

@@ -17,8 +17,8 @@ use postern_policy::{
 use postern_testkit::{Authority, Identity, Leaf, go_ahead};
 use postern_tls::{
     Attempt, Authentication, CertificateFiles, CertificateStore, ClientCertificates, CryptoBounds,
-    Evidence, Hello, PlainChannel, PlainServerChannel, Profile, ProfileName, ReferenceIdentity,
-    Resumption, TlsClient, TlsServer, TrustAnchors,
+    Evidence, Hello, PeerCertificates, PlainChannel, PlainServerChannel, Profile, ProfileName,
+    ReferenceIdentity, Resumption, TlsClient, TlsServer, TlsaRecord, TrustAnchors,
 };
 use rustls_pki_types::{ServerName, UnixTime};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
@@ -29,6 +29,13 @@ pub(crate) enum Demand {
     Nothing,
     Encrypted,
     Authenticated,
+}
+
+impl Demand {
+    /// What a host has to show for it, where not anything will do.
+    pub(crate) fn wants(self) -> Option<Face> {
+        (self == Self::Authenticated).then_some(Face::Ministry)
+    }
 }
 
 /// Which of our two sets of rules is in force. A reload goes from one to the other, or to the same
@@ -163,6 +170,14 @@ impl Cast {
         evidence(&self.servers, face)
     }
 
+    /// The TLSA record of the key that belongs to a face of a server.
+    pub(crate) fn tlsa(&self, face: Face) -> TlsaRecord {
+        match self.server(face).map(Evidence::peer) {
+            Some(PeerCertificates::Chain(chain)) => TlsaRecord::of_key(chain.spki_pin().unwrap()),
+            Some(PeerCertificates::None) | None => panic!("servers show something"),
+        }
+    }
+
     /// What we learn of a client with this face.
     pub(crate) fn client(&self, face: Face) -> Option<&Evidence> {
         evidence(&self.clients, face)
@@ -171,7 +186,11 @@ impl Cast {
     fn new() -> Self {
         let authorities = [Authority::new("Ministry CA"), Authority::new("Our CA")];
         let [ministry, ours] = &authorities;
-        let host = || Leaf::named("mx1.ministry.example");
+        let host = || {
+            let hosts = DESTINATIONS.iter().map(|it| it.host);
+            let first = Leaf::named("mx1.ministry.example");
+            hosts.fold(first, |leaf, host| leaf.and_named(host))
+        };
         let identities = [
             (Face::Ministry, ministry.issue(&host())),
             (

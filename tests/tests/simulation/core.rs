@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use postern_mail::{EnhancedStatusCode, Envelope, Host as MailHost};
 use postern_outbound::Schedule;
-use postern_policy::{DaneFacts, DeliveryRequest, DnsProof, HostFacts, Provenance};
+use postern_policy::DeliveryRequest;
 use postern_smtp::client::{RecipientOutcome, Speaker};
 use postern_smtp::server::Answer;
 use postern_spool::{
@@ -21,7 +21,7 @@ use postern_spool::{
 
 use super::{
     caller::{Letter, Outcome, Upgrade},
-    cast::{CAST, Face, destination, host},
+    cast::{CAST, DESTINATIONS, Face, destination, host},
     ends::{Carriage, later},
     errand::Errand,
     grant::Terms,
@@ -29,6 +29,7 @@ use super::{
     ledger::{self, Final, Key, Ledger},
     listener::Reaction,
     mutation::Mutation,
+    published::Published,
     random::Random,
     reload::Situation,
     settling,
@@ -67,6 +68,9 @@ pub(crate) struct Core {
     pub(crate) healed: bool,
     pub(crate) schedule: Schedule,
     pub(crate) situation: Situation,
+    /// Whether destinations publish anything in this world, and what each of them does about its TLS.
+    pub(crate) publishing: bool,
+    pub(crate) published: [Published; DESTINATIONS.len()],
     pub(crate) letters: u32,
     pub(crate) crashes: u64,
     pub(crate) reloads: u64,
@@ -106,6 +110,8 @@ impl Core {
                 delay_notice: minutes(30),
             },
             situation: Situation::usual(),
+            publishing: false,
+            published: [Published::NOTHING; DESTINATIONS.len()],
             letters: 0,
             crashes: 0,
             reloads: 0,
@@ -335,22 +341,17 @@ impl Core {
             return self.part_fails(&carriage, failed);
         }
         let to: MailHost = host(carriage.to.domain);
+        let learnt = self.learn(carriage.to);
+        let sts = learnt.truth.policy(carriage.to);
+        let asked = self.mutation != Some(Mutation::StsForgotten);
         let request = DeliveryRequest {
             wish: carriage.letter.envelope.tls_wish,
+            sts: sts.as_ref().filter(|_| asked),
             ..DeliveryRequest::to(&to)
-        };
-        let dane = if self.mishap(3) {
-            DaneFacts::Unknown("SERVFAIL".into())
-        } else {
-            DaneFacts::NotApplicable("the zone is not signed".into())
         };
         let policy = Arc::clone(&self.situation.policy);
         let plan = policy.plan_delivery(&request, CAST.now);
-        let plan = plan.for_host(&HostFacts {
-            host: host(carriage.to.host),
-            provenance: Provenance::Dns(DnsProof::Insecure),
-            dane,
-        });
+        let plan = plan.for_host(&learnt.facts);
         if let Err(refusal) = plan.judge_host()
             && self.mutation != Some(Mutation::VerdictIgnored)
         {
@@ -364,7 +365,12 @@ impl Core {
         self.when_planned(Dial {
             carriage,
             upgrade,
-            terms: Box::new(Terms { plan, policy }),
+            terms: Box::new(Terms {
+                plan,
+                policy,
+                learnt,
+                mutation: self.mutation,
+            }),
         });
     }
 

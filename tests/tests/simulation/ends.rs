@@ -243,13 +243,16 @@ impl Carrier {
         errand: Carriage,
         terms: Terms,
         port: &Port,
+        core: &Core,
     ) -> Option<Carriage> {
+        let now = core.instant();
         self.idle_until = None;
-        if !self.caller.take_up(errand.letter.clone(), terms, port) {
+        if !self.caller.take_up(errand.letter.clone(), terms, port, now) {
             return Some(errand);
         }
         self.errand = Some(errand);
-        self.said_under = None;
+        // It is judged now, and RSET may come before its first word.
+        self.said_under = Some(core.situation.rules);
         None
     }
 
@@ -300,9 +303,11 @@ impl Carrier {
         let rules = *self.said_under.get_or_insert(core.situation.rules);
         let (to, key, wish) = (errand.to, errand.key, errand.letter.envelope.tls_wish);
         let shown = self.caller.shown;
-        if !may_carry(to, rules, wish, shown) {
+        let truth = self.caller.truth();
+        if !may_carry(to, rules, wish, truth, shown) {
             core.ledger.violate(format!(
-                "{key:?} for {} crosses connection {} on a channel that showed {shown:?}",
+                "{key:?} for {} crosses connection {} on a channel that showed {shown:?}, by \
+                 {rules:?} rules and {truth:?}",
                 to.domain, self.link
             ));
         }

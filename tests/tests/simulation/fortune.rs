@@ -4,7 +4,7 @@ use postern_mail::{EnhancedStatusCode, Reply, ReplyCode};
 use postern_smtp::server::StartTls;
 
 use super::{
-    cast::{Demand, Face},
+    cast::Face,
     ends::{Dot, Manners, Turn, later, never},
     habits::Habits,
     link::{Trouble, Weather},
@@ -15,7 +15,7 @@ use super::{
 const MINUTE: u64 = 60_000;
 
 pub(crate) fn weather(random: &mut Random, healed: bool) -> Weather {
-    let trouble = (random.chance(30) && !healed).then(|| {
+    let trouble = (random.chance(25) && !healed).then(|| {
         let kinds = [Trouble::Cut, Trouble::Cut, Trouble::Silence, Trouble::Stall];
         (random.below(2_500) as usize, random.pick(&kinds))
     });
@@ -28,14 +28,12 @@ pub(crate) fn weather(random: &mut Random, healed: bool) -> Weather {
 
 /// How a next hop behaves this time. Once the world is healed it does all that we demand, and what
 /// nobody demands is still as it likes.
-pub(crate) fn manners(random: &mut Random, demand: Demand, healed: bool) -> Manners {
+pub(crate) fn manners(random: &mut Random, wanted: Option<Face>, healed: bool) -> Manners {
     let mishap = |random: &mut Random, percent| random.chance(percent) && !healed;
-    let proves_itself = demand == Demand::Authenticated && (healed || random.chance(60));
-    let face = if proves_itself {
-        Face::Ministry
-    } else {
-        random.pick(&Face::SERVERS)
-    };
+    let any = random.pick(&Face::SERVERS);
+    let face = wanted
+        .filter(|_| healed || random.chance(60))
+        .unwrap_or(any);
     let broken = [Handshakes::Close, Handshakes::Garble, Handshakes::Stall];
     let handshakes = if mishap(random, 15) {
         random.pick(&broken)

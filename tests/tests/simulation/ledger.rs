@@ -12,6 +12,7 @@ use postern_spool::{QueuedMessage, RecipientState};
 use super::{
     caller::Letter,
     cast::{Demand, Destination, Face, MINISTRY, Rules},
+    published::{Dane, Published},
 };
 
 /// Which message it is.
@@ -327,17 +328,27 @@ fn failed(notice: &str) -> Vec<String> {
     failed
 }
 
-/// Whether mail may be on a channel over which this was shown; `None` is in clear.
+/// Whether mail may be on a channel over which this was shown; `None` is in clear. What we demand,
+/// what the destination publishes and what the sender wishes hold each by itself.
 pub(crate) fn may_carry(
     to: &Destination,
     rules: Rules,
     wish: TlsWish,
+    published: Published,
     shown: Option<Face>,
 ) -> bool {
-    let by_rule = match to.demand(rules) {
+    let demand = to.demand(rules);
+    let by_rule = match demand {
         Demand::Nothing => true,
         Demand::Encrypted => shown.is_some(),
         Demand::Authenticated => shown == Some(Face::Ministry),
     };
-    by_rule && (wish != TlsWish::Required || shown.is_some())
+    let by_wish = wish != TlsWish::Required || {
+        let whom = match (demand, published.dane) {
+            (Demand::Nothing | Demand::Encrypted, Dane::Key(face)) => face,
+            _ => Face::Ministry,
+        };
+        shown == Some(whom) && published.proves_host()
+    };
+    by_rule && by_wish && published.allows(shown)
 }

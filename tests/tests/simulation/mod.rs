@@ -5,7 +5,8 @@
 //! - what a sender was told 250 for is on the disk as it would be found after a loss of power, or a
 //!   next hop has it whole, or a notice of its failure was on the disk ([`ledger`]);
 //! - nothing of a message, not its envelope either, is written to a channel that is not what the
-//!   destination's rule or REQUIRETLS demands when the message begins, be the connection a new one
+//!   destination's rule, its TLSA records, its MTA-STS policy or REQUIRETLS demands, each by
+//!   itself, when the message begins, be the connection a new one
 //!   or one that was kept over a reload; nobody is believed to be a partner unproven;
 //! - a recipient is settled once, and a next hop gets a second copy only where we cannot have
 //!   known of the first: its reply was cut off or came too late, or our machine stopped;
@@ -26,9 +27,11 @@
 //! The shells around the sessions ([`caller`], [`listener`]), which in the daemon are async over
 //! sockets; the way from a claim to its settlement ([`core`], [`settling`]), which there is spread
 //! over tasks; the disk under the engine, where a batch is there whole or not at all; handshakes,
-//! of which the outcome alone is simulated; DNS, as answers that come or do not; servers that offer
+//! of which the outcome alone is simulated; what destinations publish
+//! ([`published`]), as answers that come, change, are bogus or missing; servers that offer
 //! less than they can do, or CHUNKING without BDAT ([`habits`]); connections that are kept, and
-//! reloads ([`reload`]). Not in it: the lines and the pace of destinations, authentication of
+//! reloads ([`reload`]). Not in it: the cache
+//! of MTA-STS policies and how they are fetched, the lines and the pace of destinations, authentication of
 //! content, content too large for memory, removal by an operator. Those are tested with the daemon.
 //!
 //! [`Mutation`] has mistakes that are made on purpose, and each is found.
@@ -54,13 +57,12 @@ mod link;
 mod listener;
 mod mutation;
 mod operator;
+mod published;
 mod random;
 mod reload;
+mod report;
 mod settling;
 mod timeline;
 mod world;
 
-pub(crate) use self::{
-    mutation::Mutation,
-    world::{Report, run},
-};
+pub(crate) use self::{mutation::Mutation, report::Report, world::run};

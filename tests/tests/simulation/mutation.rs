@@ -17,6 +17,14 @@ pub(crate) enum Mutation {
     OutdatedBegins,
     /// A plan that was made before a reload is followed after it.
     OutdatedPlan,
+    /// A bogus answer about TLSA records is taken for the proof that there are none.
+    BogusIsAbsent,
+    /// The MTA-STS policy of the destination is not asked for.
+    StsForgotten,
+    /// What was learnt of a host counts for as long as the connection to it is kept.
+    FactsNeverAge,
+    /// One rule that is met passes for all of them.
+    AnyRuleWillDo,
     /// The policy is not asked who may speak for a partner.
     SenderUnjudged,
     /// What was delivered is not recorded.
@@ -36,13 +44,17 @@ pub(crate) enum Mutation {
 }
 
 impl Mutation {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::AcknowledgedBeforeSync,
         Self::SyncLies,
         Self::VerdictIgnored,
         Self::KeptUnjudged,
         Self::OutdatedBegins,
         Self::OutdatedPlan,
+        Self::BogusIsAbsent,
+        Self::StsForgotten,
+        Self::FactsNeverAge,
+        Self::AnyRuleWillDo,
         Self::SenderUnjudged,
         Self::SettlementDropped,
         Self::CutTakenForSuccess,
@@ -61,6 +73,10 @@ impl Mutation {
             Self::KeptUnjudged => "kept-unjudged",
             Self::OutdatedBegins => "outdated-begins",
             Self::OutdatedPlan => "outdated-plan",
+            Self::BogusIsAbsent => "bogus-is-absent",
+            Self::StsForgotten => "sts-forgotten",
+            Self::FactsNeverAge => "facts-never-age",
+            Self::AnyRuleWillDo => "any-rule-will-do",
             Self::SenderUnjudged => "sender-unjudged",
             Self::SettlementDropped => "settlement-dropped",
             Self::CutTakenForSuccess => "cut-taken-for-success",

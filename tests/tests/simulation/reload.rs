@@ -49,7 +49,7 @@ impl Core {
 
     /// Lets a delivery that is planned wait for a look-up, or sees to its connection at once.
     pub(crate) fn when_planned(&mut self, dial: Dial) {
-        if !self.random.chance(20) {
+        if !self.random.chance(30) {
             return self.dials.push(dial);
         }
         let (number, boots) = (self.number(), self.boots);
@@ -59,7 +59,7 @@ impl Core {
         let wait = self.random.between(10, 120_000);
         self.after(wait, Event::Planned(boots, number));
         // By chance alone a reload would seldom come just then.
-        if self.mishap(25) {
+        if self.mishap(40) {
             let wait = self.random.below(wait);
             self.after(wait, Event::Reload);
         }
@@ -80,7 +80,7 @@ impl Core {
 
     /// Keeps a connection for the next message, if there is room: until then.
     pub(crate) fn keep_connection(&mut self, link: u32, to: &'static str) -> Option<Instant> {
-        let patience = self.random.between(2_000, 400_000);
+        let patience = self.random.between(10_000, 500_000);
         let until = self.instant_in(patience);
         let host = self.host.as_mut()?;
         (host.kept.len() < KEPT).then(|| {

@@ -24,6 +24,8 @@ pub(crate) enum Event {
     Planned(u32, u64),
     /// Another configuration comes into force.
     Reload,
+    /// The destination of this number publishes something else about its TLS.
+    Publish(usize),
     /// The operator does something.
     Operate,
     /// The operator ends all holds.

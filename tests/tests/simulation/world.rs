@@ -1,6 +1,6 @@
 //! One world: it is begun from a seed, stepped to its end, and judged after each step.
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
 
 use postern_smtp::server::Answer;
 use postern_spool::{
@@ -10,6 +10,7 @@ use postern_spool::{
 
 use super::{
     caller::{Caller, Condition, Upgrade},
+    cast::DESTINATIONS,
     core::{Core, Dial},
     ends::{Carrier, End, Manners, Peer, Reception, Sender, later},
     errand::Errand,
@@ -19,6 +20,7 @@ use super::{
     host::{Done, Host, Work},
     link::{Link, Piece, Side},
     mutation::Mutation,
+    report::{Report, Violation},
     timeline::Event,
 };
 
@@ -30,74 +32,6 @@ const LINKS: usize = 32;
 const OCTETS: usize = 64 * 1024;
 const EVENTS: usize = 512;
 const JOBS: usize = 16;
-
-/// What a world has come to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Report {
-    pub(crate) worlds: u64,
-    pub(crate) steps: u64,
-    pub(crate) sessions: u64,
-    pub(crate) promised: u64,
-    pub(crate) delivered: u64,
-    pub(crate) duplicates: u64,
-    pub(crate) bounced: u64,
-    pub(crate) crashes: u64,
-    pub(crate) reloads: u64,
-    pub(crate) reused: u64,
-    pub(crate) rewound: u64,
-}
-
-impl Report {
-    pub(crate) fn add(&mut self, other: &Self) {
-        let sums = [
-            (&mut self.worlds, other.worlds),
-            (&mut self.steps, other.steps),
-            (&mut self.sessions, other.sessions),
-            (&mut self.promised, other.promised),
-            (&mut self.delivered, other.delivered),
-            (&mut self.duplicates, other.duplicates),
-            (&mut self.bounced, other.bounced),
-            (&mut self.crashes, other.crashes),
-            (&mut self.reloads, other.reloads),
-            (&mut self.reused, other.reused),
-            (&mut self.rewound, other.rewound),
-        ];
-        for (sum, more) in sums {
-            *sum += more;
-        }
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} worlds, {} steps, {} sessions, {} messages promised, {} copies delivered of which \
-             {} duplicates, {} failures told, {} crashes, {} reloads, {} connections reused, {} \
-             messages given again by DATA",
-            self.worlds,
-            self.steps,
-            self.sessions,
-            self.promised,
-            self.delivered,
-            self.duplicates,
-            self.bounced,
-            self.crashes,
-            self.reloads,
-            self.reused,
-            self.rewound
-        )
-    }
-}
-
-/// An invariant did not hold.
-#[derive(Debug)]
-pub(crate) struct Violation {
-    pub(crate) seed: u64,
-    pub(crate) mutation: Option<Mutation>,
-    pub(crate) what: String,
-    pub(crate) steps: Vec<String>,
-}
 
 /// Runs the world of a seed.
 pub(crate) fn run(seed: u64, mutation: Option<Mutation>) -> Result<Report, Violation> {
@@ -154,6 +88,12 @@ impl World {
         for _ in 0..core.random.below(6) {
             let at = core.random.below(heal);
             core.at(at, Event::Reload);
+        }
+        core.publishing = core.random.chance(60);
+        for _ in 0..core.random.below(8) {
+            let at = core.random.below(heal);
+            let destination = core.random.below(DESTINATIONS.len() as u64) as usize;
+            core.at(at, Event::Publish(destination));
         }
         core.at(heal, Event::Heal);
         let lifetime = core.schedule.lifetime.as_millis() as u64;
@@ -250,6 +190,7 @@ impl World {
             Event::Planned(boot, number) if boot == self.core.boots => self.core.planned(number),
             Event::Claim(_) | Event::Commit(_) | Event::Planned(..) => {}
             Event::Reload => self.core.reload(),
+            Event::Publish(destination) => self.core.publish(destination),
             Event::Operate => self.core.operate(),
             Event::Release => self.core.release_all(),
             Event::Crash { power } => self.crash(power),
@@ -257,6 +198,7 @@ impl World {
             Event::Heal => {
                 self.core.note(|| "the world heals".to_owned());
                 self.core.healed = true;
+                self.core.publish_sound();
                 // By then the machine is up again, whatever happened just before.
                 self.core.after(5 * MINUTE, Event::Release);
             }
@@ -406,7 +348,10 @@ impl World {
         let (key, to) = (dial.carriage.key, dial.carriage.to);
         let terms = Terms::clone(&dial.terms);
         let back = match &mut end {
-            End::Carrier(carrier) => carrier.take_up(dial.carriage, terms, link.port(Side::Caller)),
+            End::Carrier(carrier) => {
+                let port = link.port(Side::Caller);
+                carrier.take_up(dial.carriage, terms, port, &self.core)
+            }
             End::Sender(_) | End::Reception(_) | End::Peer(_) => Some(dial.carriage),
         };
         *link.end(Side::Caller) = Some(end);
@@ -435,8 +380,9 @@ impl World {
         } = dial;
         let link = self.next_link();
         let healed = self.core.healed;
-        let demand = carriage.to.demand(self.core.situation.rules);
-        let manners = manners(&mut self.core.random, demand, healed);
+        let ours = carriage.to.demand(self.core.situation.rules).wants();
+        let wanted = ours.or(terms.learnt.truth.wants());
+        let manners = manners(&mut self.core.random, wanted, healed);
         let (key, to) = (carriage.key, carriage.to);
         self.core.note(|| {
             let Manners {
@@ -659,26 +605,6 @@ impl Core {
     fn announce(&mut self, link: u32, to: Side, arrivals: &[u64]) {
         for at in arrivals {
             self.at(*at, Event::Arrive(link, to));
-        }
-    }
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 200;
-        let from = self.steps.len().saturating_sub(SHOWN);
-        for step in self.steps.iter().skip(from) {
-            writeln!(f, "{step}")?;
-        }
-        writeln!(f, "world {}: {}", self.seed, self.what)?;
-        write!(
-            f,
-            "again: cargo run --release -p postern-tests --example simulate -- --seed {}",
-            self.seed
-        )?;
-        match self.mutation {
-            Some(mutation) => write!(f, " --mutation {mutation}"),
-            None => Ok(()),
         }
     }
 }
