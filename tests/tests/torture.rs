@@ -2,8 +2,9 @@
 //!
 //! The long form is the example `torture`.
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use postern_tests::fault::Fault;
+use postern_tests::programs::{Absence, Program};
 use postern_tests::torture::driver::{self, Script};
 use postern_tests::torture::{disk, faults, kills, orders, outcome::Outcome, wire};
 
@@ -15,6 +16,8 @@ const POINTS_OF_THE_DAEMON: u64 = 36;
 const TERMINATIONS: u64 = 8;
 /// Reloads while mail comes in.
 const RELOADS: u64 = 100;
+/// Jumps of the clock while mail comes in.
+const JUMPS: usize = 24;
 /// Kills of the daemon.
 const KILLS: u64 = 20;
 /// The seed of a change is always the same: what fails, fails again.
@@ -49,11 +52,27 @@ fn main() {
                 .and_then(|it| all_is_well(&it))
                 .map_err(Failed::from)
         }),
+        Trial::ignorable_test(
+            "a_clock_that_jumps_changes_nothing_for_mail_under_way",
+            clock,
+        ),
         Trial::test("the_daemon_killed_under_load_loses_nothing", || {
             daemon_killed().map_err(Failed::from)
         }),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
+
+fn clock() -> Result<Completion, Failed> {
+    match (Program::Faketime.find(), Absence::from_environment()) {
+        (Err(missing), Absence::Ignored) => Ok(Completion::ignored_with(missing)),
+        (Err(missing), Absence::Fails) => Err(Failed::from(missing)),
+        (Ok(_), _) => {
+            let told = orders::told_another_time(JUMPS)?;
+            all_is_well(&told)?;
+            Ok(Completion::Completed)
+        }
+    }
 }
 
 fn full_disk() -> Result<(), Fault> {
