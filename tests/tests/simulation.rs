@@ -65,7 +65,10 @@ fn broken_by(mutation: Mutation) -> &'static str {
         Mutation::SettledAgain => "is settled twice",
         Mutation::CutTakenForSuccess => "counts as delivered, and nobody has it",
         Mutation::NoticeForgotten => "was promised and is lost",
-        Mutation::NeverTriedAgain => "the world has not come to its end",
+        Mutation::ClockBelieved => "is given up for its age",
+        Mutation::NeverTriedAgain | Mutation::StepBackMissed | Mutation::ThawForgotten => {
+            "the world has not come to its end"
+        }
         Mutation::ContentCut => "was delivered with other content",
         Mutation::TimersPileUp => "events to come are more than",
     }

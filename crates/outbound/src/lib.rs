@@ -125,3 +125,4 @@ pub use route::{NoWay, Route, Routes, Senders, Way};
 pub use schedule::{NextAttempt, Schedule};
 pub use settings::{AddressFamilies, Settings};
 pub use situation::{Situation, TlsClients};
+pub use vigil::{Step, Vigil};

@@ -26,16 +26,16 @@ const SET: Duration = Duration::from_secs(5 * 60);
 /// the first minutes (RFC 5905 §7.3), and a delay notice that is late by this much is no harm.
 const DOUBT: Duration = Duration::from_secs(5 * 60);
 
-/// A watch over the wall clock.
+/// A watch over the wall clock: delivery has one, and so has a simulation of it.
 #[derive(Debug)]
-pub(crate) struct Vigil {
+pub struct Vigil {
     /// What both clocks showed when the wall clock was set, or at the start.
     anchor: (SystemTime, Instant),
 }
 
 /// How the wall clock was set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Step {
+pub enum Step {
     /// Forward by so much; or the machine was asleep.
     Forward(Duration),
     /// Back by so much.
@@ -43,14 +43,15 @@ pub(crate) enum Step {
 }
 
 impl Vigil {
-    pub(crate) fn new(wall: SystemTime, monotonic: Instant) -> Self {
+    /// A watch that begins when the clocks show this.
+    pub fn new(wall: SystemTime, monotonic: Instant) -> Self {
         Self {
             anchor: (wall, monotonic),
         }
     }
 
     /// Looks at both clocks, and says whether the one on the wall was set since the last look.
-    pub(crate) fn look(&mut self, wall: SystemTime, monotonic: Instant) -> Option<Step> {
+    pub fn look(&mut self, wall: SystemTime, monotonic: Instant) -> Option<Step> {
         let (was, then) = self.anchor;
         let expected = was.checked_add(monotonic.saturating_duration_since(then))?;
         let step = match wall.duration_since(expected) {
@@ -65,7 +66,7 @@ impl Vigil {
     /// How long the age of a message is in doubt that came then; nothing where it is sure.
     ///
     /// Where messages live for less than an hour a tenth of that is doubt enough.
-    pub(crate) fn doubts(
+    pub fn doubts(
         &self,
         received: SystemTime,
         lifetime: Duration,

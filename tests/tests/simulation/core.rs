@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use postern_mail::{EnhancedStatusCode, Envelope, Host as MailHost};
-use postern_outbound::Schedule;
+use postern_outbound::{Schedule, Vigil};
 use postern_policy::DeliveryRequest;
 use postern_smtp::client::{RecipientOutcome, Speaker};
 use postern_smtp::server::Answer;
@@ -22,6 +22,7 @@ use postern_spool::{
 use super::{
     caller::{Letter, Outcome, Upgrade},
     cast::{CAST, DESTINATIONS, Face, destination, host},
+    clock::WallClock,
     ends::{Carriage, later},
     errand::Errand,
     grant::Terms,
@@ -65,6 +66,9 @@ pub(crate) struct Core {
     pub(crate) errands: Vec<Errand>,
     pub(crate) dials: Vec<Dial>,
     pub(crate) mutation: Option<Mutation>,
+    pub(crate) clock: WallClock,
+    /// Destinations that the operator has frozen.
+    pub(crate) frozen: [bool; DESTINATIONS.len()],
     pub(crate) healed: bool,
     pub(crate) schedule: Schedule,
     pub(crate) situation: Situation,
@@ -90,12 +94,16 @@ impl Core {
         let (disk, machine) = (Disk::default(), Machine::default());
         machine.set_millis(EPOCH);
         let minutes = |minutes| Duration::from_secs(minutes * MINUTE);
+        let base = Instant::now();
+        let vigil = Vigil::new(SystemTime::UNIX_EPOCH + Duration::from_millis(EPOCH), base);
         Self {
             random: Random::new(seed),
             now: 0,
-            base: Instant::now(),
+            base,
             timeline: Timeline::default(),
-            host: Some(Host::boot(&disk, &machine)),
+            host: Some(Host::boot(&disk, &machine, vigil)),
+            clock: WallClock::default(),
+            frozen: [false; DESTINATIONS.len()],
             disk,
             machine,
             boots: 1,
@@ -137,13 +145,18 @@ impl Core {
         u64::try_from(since.as_micros().div_ceil(1000)).unwrap_or(u64::MAX)
     }
 
-    fn wall(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_millis(EPOCH + self.now)
+    /// What the wall clock shows.
+    pub(crate) fn wall(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_millis(self.wall_millis())
+    }
+
+    fn wall_millis(&self) -> u64 {
+        (EPOCH + self.now).saturating_add_signed(self.clock.wrong)
     }
 
     pub(crate) fn set_time(&mut self, now: u64) {
         self.now = now;
-        self.machine.set_millis(EPOCH + now);
+        self.machine.set_millis(self.wall_millis());
     }
 
     pub(crate) fn at(&mut self, at: u64, event: Event) {
@@ -225,7 +238,7 @@ impl Core {
     }
 
     pub(crate) fn promise(&mut self, envelope: &Envelope, content: &[u8], shown: Option<Face>) {
-        self.ledger.promise(envelope, content, shown);
+        self.ledger.promise(envelope, content, shown, self.now);
         self.promised = true;
     }
 
@@ -286,6 +299,10 @@ impl Core {
             host.attempts.insert(number, attempt);
         }
         for (domain, recipients) in parts {
+            if self.is_frozen(&domain) {
+                self.put_off_frozen(number, &recipients);
+                continue;
+            }
             let mut envelope = claim.envelope().clone();
             envelope.recipients = recipients.iter().map(|it| it.recipient.clone()).collect();
             let Some(to) = destination(&domain) else {
@@ -488,9 +505,18 @@ impl Core {
             return;
         }
         let spread = self.random.fraction();
-        let now = self.wall();
+        let doubt = self.doubts(attempt.claim.received_at());
+        let now = (self.wall(), doubt);
         let (settlement, finals) =
             settling::settlement(&attempt, &self.schedule, now, spread, self.mutation);
+        let given_up = finals.iter().filter(|(_, is)| *is == Final::Bounced);
+        let permanent = attempt.failed.iter().filter(|(_, it)| it.permanent);
+        if given_up.count() > permanent.count() {
+            self.too_old(&attempt);
+        }
+        if settlement.outcomes.is_empty() && settlement.submissions.is_empty() {
+            return; // there is nothing to be written
+        }
         let work = Work::Settle {
             key: attempt.key,
             finals,

@@ -10,6 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use postern_mail::{Envelope, QueueId};
+use postern_outbound::Vigil;
 use postern_spool::{
     Claim, ClaimedRecipient, Failure, LocalSpool, Settled, SpoolError,
     simulated::{Committer, Disk, Machine, start},
@@ -39,6 +40,7 @@ pub(crate) struct Host {
     pub(crate) commit_due: bool,
     /// When the queue is asked next for what is due.
     pub(crate) claim_at: Option<u64>,
+    pub(crate) vigil: Vigil,
 }
 
 /// What waits for the disk.
@@ -97,7 +99,7 @@ pub(crate) struct Failed {
 }
 
 impl Host {
-    pub(crate) fn boot(disk: &Disk, machine: &Machine) -> Self {
+    pub(crate) fn boot(disk: &Disk, machine: &Machine, vigil: Vigil) -> Self {
         let (spool, committer) = start(disk, machine, FRESH);
         Self {
             spool: Arc::new(spool),
@@ -108,6 +110,7 @@ impl Host {
             kept: BTreeMap::new(),
             commit_due: false,
             claim_at: None,
+            vigil,
         }
     }
 

@@ -44,6 +44,7 @@ struct Entry {
     content: Bytes,
     recipients: Vec<String>,
     promised: bool,
+    promised_at: Option<u64>,
     /// Nothing more has to be looked for.
     closed: bool,
     copies: BTreeMap<String, Vec<Copy>>,
@@ -107,7 +108,13 @@ impl Ledger {
     }
 
     /// The server end is about to say 250 to a client that showed this.
-    pub(crate) fn promise(&mut self, envelope: &Envelope, content: &[u8], shown: Option<Face>) {
+    pub(crate) fn promise(
+        &mut self,
+        envelope: &Envelope,
+        content: &[u8],
+        shown: Option<Face>,
+        now: u64,
+    ) {
         self.promised += 1;
         let domain = envelope.reverse_path.domain();
         let claims_ministry = domain.is_some_and(|domain| domain.as_str() == MINISTRY);
@@ -120,6 +127,7 @@ impl Ledger {
         let key = key(&envelope.reverse_path, content);
         let entry = self.entries.entry(key).or_default();
         entry.promised = true;
+        entry.promised_at = Some(now);
         entry.recipients = names(envelope);
     }
 
@@ -127,6 +135,12 @@ impl Ledger {
     pub(crate) fn is_promised(&self, number: u32) -> bool {
         let entry = self.entries.get(&Key::Letter(number));
         entry.is_some_and(|entry| entry.promised)
+    }
+
+    /// How long ago the sender was told 250, where that is known.
+    pub(crate) fn age(&self, key: Key, now: u64) -> Option<u64> {
+        let at = self.entries.get(&key)?.promised_at?;
+        Some(now - at)
     }
 
     /// A next hop took a message.

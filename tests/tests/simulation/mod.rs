@@ -45,6 +45,7 @@
 
 mod caller;
 mod cast;
+mod clock;
 mod core;
 mod ends;
 mod errand;

@@ -25,6 +25,12 @@ pub(crate) enum Mutation {
     FactsNeverAge,
     /// One rule that is met passes for all of them.
     AnyRuleWillDo,
+    /// A clock that was set is believed at once.
+    ClockBelieved,
+    /// It is not noticed that the clock was set back.
+    StepBackMissed,
+    /// What was put off because it was frozen is not made due when it thaws.
+    ThawForgotten,
     /// The policy is not asked who may speak for a partner.
     SenderUnjudged,
     /// What was delivered is not recorded.
@@ -44,7 +50,7 @@ pub(crate) enum Mutation {
 }
 
 impl Mutation {
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::AcknowledgedBeforeSync,
         Self::SyncLies,
         Self::VerdictIgnored,
@@ -55,6 +61,9 @@ impl Mutation {
         Self::StsForgotten,
         Self::FactsNeverAge,
         Self::AnyRuleWillDo,
+        Self::ClockBelieved,
+        Self::StepBackMissed,
+        Self::ThawForgotten,
         Self::SenderUnjudged,
         Self::SettlementDropped,
         Self::CutTakenForSuccess,
@@ -77,6 +86,9 @@ impl Mutation {
             Self::StsForgotten => "sts-forgotten",
             Self::FactsNeverAge => "facts-never-age",
             Self::AnyRuleWillDo => "any-rule-will-do",
+            Self::ClockBelieved => "clock-believed",
+            Self::StepBackMissed => "step-back-missed",
+            Self::ThawForgotten => "thaw-forgotten",
             Self::SenderUnjudged => "sender-unjudged",
             Self::SettlementDropped => "settlement-dropped",
             Self::CutTakenForSuccess => "cut-taken-for-success",

@@ -3,7 +3,7 @@
 //! The schedule and the words of notices are production's; that they are put together as in
 //! `postern-outbound` is this file's claim, since that part of the daemon is async over its tasks.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use postern_mail::{BodyType, EnhancedStatusCode};
 use postern_outbound::Schedule;
@@ -22,7 +22,7 @@ use super::{
 pub(crate) fn settlement(
     attempt: &Attempt,
     schedule: &Schedule,
-    now: SystemTime,
+    (now, doubt): (SystemTime, Option<Duration>),
     spread: f64,
     mutation: Option<Mutation>,
 ) -> (Settlement, Vec<(String, Final)>) {
@@ -40,16 +40,19 @@ pub(crate) fn settlement(
         let failures = recipient.attempts.saturating_add(1);
         let received = attempt.claim.received_at();
         let next = schedule.after_failure(received, failures, now, spread);
-        let outcome = match next.at.filter(|_| !failed.permanent) {
+        let is_late = next.delay_notice_due && recipient.delay_notice == DelayNotice::NotSent;
+        let doubt = doubt.filter(|_| is_late || next.at.is_none());
+        let in_doubt = doubt.map(|doubt| now + doubt.min(schedule.retry[0]));
+        let outcome = match in_doubt.or(next.at).filter(|_| !failed.permanent) {
             Some(until) => {
-                if next.delay_notice_due && recipient.delay_notice == DelayNotice::NotSent {
+                if is_late && in_doubt.is_none() {
                     settlement.delay_notices.push(recipient.index);
                     let until = received + schedule.lifetime;
                     told.push((recipient, failed, Action::Delayed { until }));
                 }
                 let until = match mutation {
                     Some(Mutation::NeverTriedAgain) => {
-                        now + std::time::Duration::from_secs(10 * 365 * 24 * 60 * 60)
+                        now + Duration::from_secs(10 * 365 * 24 * 60 * 60)
                     }
                     Some(_) | None => until,
                 };

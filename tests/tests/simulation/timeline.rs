@@ -26,12 +26,22 @@ pub(crate) enum Event {
     Reload,
     /// The destination of this number publishes something else about its TLS.
     Publish(usize),
+    /// Somebody sets the clock, and it is set right again.
+    SetClock,
+    ClockSetRight,
+    /// The machine of this number looks at its clocks.
+    Look(u32),
+    /// The destination of this number is frozen, or thaws.
+    Freeze(usize),
+    Thaw(usize),
     /// The operator does something.
     Operate,
     /// The operator ends all holds.
     Release,
     /// The machine stops, by a loss of power or by a kill.
-    Crash { power: bool },
+    Crash {
+        power: bool,
+    },
     /// The machine starts.
     Boot,
     /// Nothing goes wrong from here on that has not gone wrong.

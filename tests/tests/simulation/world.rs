@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use postern_outbound::Vigil;
 use postern_smtp::server::Answer;
 use postern_spool::{
     Spool as _,
@@ -88,6 +89,16 @@ impl World {
         for _ in 0..core.random.below(6) {
             let at = core.random.below(heal);
             core.at(at, Event::Reload);
+        }
+        if core.random.chance(25) {
+            let at = core.random.below(heal);
+            core.at(at, Event::SetClock);
+        }
+        if core.random.chance(30) {
+            let (at, until) = (core.random.below(heal), core.random.below(heal));
+            let destination = core.random.below(DESTINATIONS.len() as u64) as usize;
+            core.at(at, Event::Freeze(destination));
+            core.at(until.max(at + 1), Event::Thaw(destination));
         }
         core.publishing = core.random.chance(60);
         for _ in 0..core.random.below(8) {
@@ -190,6 +201,12 @@ impl World {
             Event::Planned(boot, number) if boot == self.core.boots => self.core.planned(number),
             Event::Claim(_) | Event::Commit(_) | Event::Planned(..) => {}
             Event::Reload => self.core.reload(),
+            Event::SetClock => self.core.set_clock(),
+            Event::ClockSetRight => self.core.wall_clock_is(0),
+            Event::Look(boot) if boot == self.core.boots => self.core.look_at_clock(),
+            Event::Look(_) => {}
+            Event::Freeze(destination) => self.core.freeze(destination),
+            Event::Thaw(destination) => self.core.thaw(destination),
             Event::Publish(destination) => self.core.publish(destination),
             Event::Operate => self.core.operate(),
             Event::Release => self.core.release_all(),
@@ -199,6 +216,8 @@ impl World {
                 self.core.note(|| "the world heals".to_owned());
                 self.core.healed = true;
                 self.core.publish_sound();
+                self.core.wall_clock_is(0);
+                (0..DESTINATIONS.len()).for_each(|at| self.core.thaw(at));
                 // By then the machine is up again, whatever happened just before.
                 self.core.after(5 * MINUTE, Event::Release);
             }
@@ -469,6 +488,7 @@ impl World {
             now,
             boots,
             mutation,
+            clock,
             ..
         } = &mut self.core;
         let boots = *boots;
@@ -482,7 +502,8 @@ impl World {
         }
         let due = host.spool.next_due().map(|due| {
             let since = due.duration_since(std::time::SystemTime::UNIX_EPOCH);
-            let millis = since.unwrap_or_default().as_millis() as u64;
+            let millis = since.unwrap_or_default().as_millis() as i64 - clock.wrong;
+            let millis = u64::try_from(millis).unwrap_or_default();
             millis.saturating_sub(super::core::EPOCH).max(*now + 1)
         });
         let room = host.attempts.len() < super::core::ATTEMPTS;
@@ -533,6 +554,7 @@ impl World {
         self.core
             .note(|| format!("the machine stops, {reached} of {waiting} writes got to the disk"));
         self.core.crashes += 1;
+        self.core.clock_stops();
         host.committer.cut_short(reached as usize);
         if power {
             self.core.disk.lose_power();
@@ -568,7 +590,8 @@ impl World {
     fn boot(&mut self) {
         self.core.note(|| "the machine starts".to_owned());
         self.core.boots += 1;
-        self.core.host = Some(Host::boot(&self.core.disk, &self.core.machine));
+        let vigil = Vigil::new(self.core.wall(), self.core.instant());
+        self.core.host = Some(Host::boot(&self.core.disk, &self.core.machine, vigil));
     }
 
     fn check(&mut self) {
