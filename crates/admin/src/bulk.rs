@@ -1,6 +1,8 @@
 //! Changes to messages, one or a million.
 
-use postern_mail::QueueId;
+use std::collections::BTreeSet;
+
+use postern_mail::{Domain, QueueId};
 use serde::{Deserialize, Serialize};
 
 use crate::Listing;
@@ -60,6 +62,9 @@ pub struct Changed {
     pub matched: usize,
     /// Of these, changed; the others left the queue meanwhile, or were only to be counted.
     pub changed: usize,
+    /// Whose mail an operator wants tried now, where that was the order.
+    #[serde(skip)]
+    pub wanted: BTreeSet<Domain>,
     /// Behind which message the next request goes on; nothing when all is done.
     pub next: Option<QueueId>,
 }

@@ -1,9 +1,9 @@
 //! The queue as an operator works with it, daemon or not.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{collections::BTreeSet, sync::Arc, time::SystemTime};
 
-use postern_mail::QueueId;
-use postern_spool::{Spool, SpoolError};
+use postern_mail::{Domain, QueueId};
+use postern_spool::{QueuedMessage, Spool, SpoolError};
 use tokio::{task::JoinSet, time::Instant};
 
 use crate::{
@@ -105,6 +105,10 @@ impl Queue {
             let ids: Vec<_> = meant.map(|queued| queued.id).collect();
             room = room.saturating_sub(ids.len());
             done.matched += ids.len();
+            if !order.dry_run && order.change == Change::Retry {
+                let meant = page.messages.iter().filter(|queued| sieve.passes(queued));
+                done.wanted.extend(meant.flat_map(domains_of));
+            }
             if !order.dry_run {
                 done.changed += self.change_together(ids, &order.change).await?;
             }
@@ -113,6 +117,15 @@ impl Queue {
                 return Ok(done);
             }
         }
+    }
+
+    /// The domains that a message is for.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub async fn domains(&self, id: QueueId) -> Result<BTreeSet<Domain>, SpoolError> {
+        let queued = self.spool.get(id).await?;
+        Ok(queued.iter().flat_map(domains_of).collect())
     }
 
     /// Changes messages side by side, and says how many were still there.
@@ -147,6 +160,11 @@ impl Queue {
             ..Summary::of(self.spool.census(), SystemTime::now())
         }
     }
+}
+
+fn domains_of(queued: &QueuedMessage) -> impl Iterator<Item = Domain> {
+    let recipients = queued.envelope.recipients.iter();
+    recipients.filter_map(|recipient| recipient.domain().cloned())
 }
 
 async fn change_one(spool: &dyn Spool, id: QueueId, change: &Change) -> Result<(), SpoolError> {

@@ -231,6 +231,7 @@ async fn change_all(
     let partner = subject.partner_of(&order.which)?;
     let until = Instant::now() + CHANGING;
     let changed = subject.queue.change_all(&order, partner, until).await?;
+    subject.daemon.look_again(&changed.wanted);
     if changed.changed > 0 {
         let (change, messages) = (order.change.as_str(), changed.changed);
         info!(change, messages, "the operator changed messages");
@@ -320,6 +321,10 @@ async fn change(
     let id = queue_id(&id)?;
     let change = requested(&verb, &body?)?;
     subject.queue.change(id, &change).await?;
+    if change == Change::Retry {
+        let wanted = subject.queue.domains(id).await?;
+        subject.daemon.look_again(&wanted);
+    }
     info!(queue_id = %id, change = change.as_str(), "the operator changed a message");
     Ok(Json(Nothing {}))
 }

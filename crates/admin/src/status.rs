@@ -1,5 +1,7 @@
 //! What a running daemon says of itself.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use postern_mail::Domain;
 use serde::{Deserialize, Serialize};
@@ -58,6 +60,9 @@ pub trait Daemon: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// There is no such partner.
     async fn flush(&self, whose: &Whose) -> Result<(), FreezeTrouble>;
+
+    /// Has the destinations of these domains looked at again, if they could not be reached.
+    fn look_again(&self, domains: &BTreeSet<Domain>);
 
     /// The reports from the place `from` on, as many as an answer may hold.
     ///

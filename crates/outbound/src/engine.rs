@@ -1,6 +1,7 @@
 //! What all deliveries share.
 
 use std::{
+    collections::{BTreeSet, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant, SystemTime},
 };
@@ -14,7 +15,7 @@ use tracing::{debug, warn};
 
 use crate::{
     clock::WallClock,
-    destination::Destinations,
+    destination::{Destinations, Hops},
     freezer::Freezer,
     local,
     notice_cap::NoticeCap,
@@ -162,6 +163,16 @@ impl Engine {
         domains.retain(|other| other != domain);
         domains.push(domain.clone());
         self.hasten(domains);
+    }
+
+    /// Forgets that the destinations of these domains could not be reached.
+    pub(crate) fn look_again(&self, domains: &BTreeSet<Domain>) {
+        let situation = self.situation();
+        let hops: HashSet<Hops> = (domains.iter())
+            .map(|domain| situation.hops_to(domain))
+            .collect();
+        let awaited_by = self.destinations.forget(|other, _| hops.contains(other));
+        self.hasten(awaited_by);
     }
 
     /// Waits for a while, unless the daemon stops.

@@ -1,6 +1,6 @@
 //! The delivering side as a whole: it claims what is due, and sees to it that all of it ends.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use postern_mail::{Domain, DomainPattern};
 use postern_spool::Spool;
@@ -105,6 +105,12 @@ impl Outbound {
     /// the destination of this domain, or every one. What is frozen stays frozen.
     pub fn flush(&self, domain: Option<&Domain>) {
         self.engine.flush(domain);
+    }
+
+    /// Forgets that the destinations of these domains could not be reached, if they could not: what
+    /// waited for them only because of that is due at once.
+    pub fn look_again(&self, domains: &BTreeSet<Domain>) {
+        self.engine.look_again(domains);
     }
 
     /// The destinations that are served or cannot be reached now, by their names.

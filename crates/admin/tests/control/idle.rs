@@ -1,6 +1,6 @@
 //! A daemon that answers always the same.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{collections::BTreeSet, sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
 use postern_admin::{
@@ -115,6 +115,8 @@ impl Daemon for Idle {
             other => Err(FreezeTrouble::BadOrder(format!("{other:?}"))),
         }
     }
+
+    fn look_again(&self, _domains: &BTreeSet<Domain>) {}
 
     /// Three reports, two to a page.
     async fn reports(&self, from: usize) -> Result<ReportPage, ReportTrouble> {

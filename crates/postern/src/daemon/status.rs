@@ -1,6 +1,7 @@
 //! What the daemon says of itself, and whom it has asked to reload.
 
 use std::{
+    collections::BTreeSet,
     net::SocketAddr,
     process,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -238,6 +239,10 @@ impl Daemon for Face {
 
     async fn thaw(&self, whose: &Whose) -> Result<Freezer, FreezeTrouble> {
         self.core.freezing.thaw(whose).await
+    }
+
+    fn look_again(&self, domains: &BTreeSet<Domain>) {
+        self.core.outbound.look_again(domains);
     }
 
     async fn flush(&self, whose: &Whose) -> Result<(), FreezeTrouble> {

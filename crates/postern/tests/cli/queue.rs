@@ -4,7 +4,10 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::home::{Home, PATIENCE, RELAY, Ran, Serving};
+use crate::{
+    home::{Home, PATIENCE, RELAY, Ran, Serving},
+    world::eventually,
+};
 
 /// A daemon with a message in its queue whose first delivery has failed, and the message's id.
 fn with_message(home: &Home) -> (Serving<'_>, String) {
@@ -178,6 +181,36 @@ fn works_with_a_message(home: &Home, id: &str) {
         "",
     );
     check(&home.run(&["queue", "list"]), 0, "no messages\n", "");
+}
+
+/// Nobody listens where the mail goes. The second message waits without an attempt, until somebody
+/// asks for one.
+#[test]
+fn a_retry_has_a_destination_looked_at_that_is_known_to_be_down() {
+    for by in ["id", "filter"] {
+        let home = Home::new(RELAY);
+        let (serving, first) = with_message(&home);
+        serving.submit("second@example.org");
+        let attempts = |ran: &Ran, to: &str| {
+            let json = ran.json();
+            let mut messages = json["messages"].as_array().unwrap().iter();
+            let message = messages.find(|it| it["recipients"][0]["forward-path"] == to);
+            message.map(|it| (it["id"].clone(), it["recipients"][0]["attempts"].clone()))
+        };
+        let listed = home.run(&["queue", "list", "--json"]);
+        let (id, tried) =
+            attempts(&listed, "<second@example.org>").unwrap_or_else(|| panic!("{listed:?}"));
+        assert_eq!(tried, 0, "{listed:?}, behind {first}");
+        let arguments: &[&str] = match by {
+            "id" => &["queue", "retry", id.as_str().unwrap()],
+            _ => &["queue", "retry", "--to", "example.org"],
+        };
+        assert_eq!(home.run(arguments).status, 0);
+        eventually(&home, &["queue", "list", "--json"], |ran| {
+            attempts(ran, "<second@example.org>").is_some_and(|(_, tried)| tried == 1)
+        });
+        serving.terminate();
+    }
 }
 
 #[test]
