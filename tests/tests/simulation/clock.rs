@@ -68,8 +68,8 @@ impl Core {
 
     /// The machine stops, and with it the watch over the clock.
     pub(crate) fn clock_stops(&mut self) {
-        let unseen = self.clock.set_at.is_some_and(|at| self.now - at <= 60_000);
-        self.clock.outlived |= unseen || self.clock.wrong > 0;
+        // What was made due when it was set right was made so in memory alone.
+        self.clock.outlived |= self.clock.set_at.is_some();
     }
 
     /// Looks whether the clock was set, as the daemon does once a minute at least.

@@ -257,6 +257,7 @@ impl Core {
 
     /// Takes out what is due, as long as there is room.
     pub(crate) fn claim(&mut self) {
+        self.look_at_clock();
         let Some(host) = &mut self.host else { return };
         let room = ATTEMPTS.saturating_sub(host.attempts.len());
         let spool = Arc::clone(&host.spool);
