@@ -29,7 +29,10 @@ use super::{
 };
 
 /// What stands in `version`.
-const MARK: [u8; 4] = *b"FJL\x03";
+const MARK: [u8; 4] = [b'F', b'J', b'L', KNOWN];
+
+/// The version of the engine's format that this program knows.
+const KNOWN: u8 = 3;
 
 /// Versions of the engine's format that this program will perhaps know one day. What is further off is no
 /// number that anybody has given to a version.
@@ -94,7 +97,10 @@ fn check_mark(path: &Path) -> Result<(), EngineError> {
     match mark.as_slice() {
         mark if mark == MARK => Ok(()),
         [b'F', b'J', b'L', version] if LATER.contains(version) => Err(EngineError {
-            reason: format!("{} says version {version}", path.display()),
+            reason: format!(
+                "{} says version {version}, and this one knows version {KNOWN}",
+                path.display()
+            ),
             whose: Whose::Later,
         }),
         _ => Err(damaged("the mark of the store's version")).at(path),

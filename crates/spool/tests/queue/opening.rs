@@ -134,7 +134,9 @@ fn the_store_of_a_later_version_is_not_touched() {
     assert!(matches!(error, OpenError::Later { .. }), "{error}");
     let said = error.to_string();
     assert!(
-        said.contains("version 4") && said.contains(mark.to_str().unwrap()),
+        said.contains("says version 4, and this one knows version 3")
+            && said.contains("start that version")
+            && said.contains(mark.to_str().unwrap()),
         "{said}"
     );
     assert!(files(directory.path()) == before);
