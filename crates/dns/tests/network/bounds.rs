@@ -307,7 +307,9 @@ async fn signers_without_end_are_not_followed_for_long() {
     assert_cause(outcome, Cause::Excessive);
     let questions = server.questions();
     assert!(questions <= 1024, "{questions} questions");
-    assert!(work < 4 * MOST_WORK, "{work:?}");
+    // Up to a thousand responses are read, each with ten records: half a second in a build for tests on
+    // a machine that does other things as well, and no end of it without the bound.
+    assert!(work < 20 * MOST_WORK, "{work:?}");
     assert_eq!(dns.mx(&name("honest")).await.unwrap().proof, Proof::Secure);
     // What was not found out is not asked again at once.
     assert!(dns.mx(&name(&top)).await.is_err());
