@@ -171,6 +171,41 @@ impl Message {
         }
     }
 
+    /// Lets go of a message that is held. What was known of its destinations meanwhile is old.
+    pub(crate) fn release(&mut self) {
+        if self.hold.take().is_some() {
+            self.postponed.clear();
+        }
+    }
+
+    /// Counts from `now` what was counted from a time that is still to come: a clock that was
+    /// ahead wrote it down, and has been set back since. The distance is what was meant.
+    pub(crate) fn recount(&mut self, now: Millis) {
+        let ahead: Vec<_> = self.waits_from_ahead(now).collect();
+        for (at, wait) in ahead {
+            let until = now.saturating_add(wait).min(NEVER - 2);
+            self.postponed.entry(at).or_insert(until);
+        }
+    }
+
+    /// Whether [`Message::recount`] has something to do.
+    pub(crate) fn is_from_ahead(&self, now: Millis) -> bool {
+        self.waits_from_ahead(now).next().is_some()
+    }
+
+    /// Who waits since a time that is still to come, and how long.
+    fn waits_from_ahead(&self, now: Millis) -> impl Iterator<Item = (RecipientIndex, Millis)> {
+        let received = time::to_millis(self.accepted.received_at);
+        let all = self.progress.iter().enumerate();
+        all.filter_map(move |(at, progress)| {
+            let until = time::to_millis(waiting_until(progress)?);
+            let failed = progress.last_failure.as_ref();
+            let since = failed.map_or(received, |failure| time::to_millis(failure.at()));
+            let wait = until.saturating_sub(since);
+            (since > now && until > now).then_some((RecipientIndex(at), wait))
+        })
+    }
+
     pub(crate) fn waiting(&self) -> usize {
         self.progress.iter().filter_map(waiting_until).count()
     }

@@ -32,10 +32,6 @@ pub(crate) struct WallClock {
     pub(crate) wrong: i64,
     /// When it was set last.
     set_at: Option<u64>,
-    /// Whether a time for another attempt may be left that was written down by a clock that was
-    /// wrong, and that its being set right does not reach: of mail that is held, or in an attempt,
-    /// or when the machine stops meanwhile. There an operator has to say that all is to be tried.
-    pub(crate) outlived: bool,
 }
 
 impl Core {
@@ -66,21 +62,11 @@ impl Core {
         self.after(soon, Event::Look(boots));
     }
 
-    /// The machine stops, and with it the watch over the clock.
-    pub(crate) fn clock_stops(&mut self) {
-        // What was made due when it was set right was made so in memory alone.
-        self.clock.outlived |= self.clock.set_at.is_some();
-    }
-
     /// Looks whether the clock was set, as the daemon does once a minute at least.
     pub(crate) fn look_at_clock(&mut self) {
         let (wall, now) = (self.wall(), self.instant());
         let Some(host) = &mut self.host else { return };
         let step = host.vigil.look(wall, now);
-        if matches!(step, Some(Step::Back(_))) {
-            let held = |(message, _): &(QueuedMessage, Bytes)| message.hold.is_some();
-            self.clock.outlived |= !host.is_idle() || self.disk.durable().iter().any(held);
-        }
         if matches!(step, Some(Step::Back(_))) && self.mutation != Some(Mutation::StepBackMissed) {
             for destination in &DESTINATIONS {
                 host.spool.hasten(&domain(destination.domain));

@@ -42,9 +42,6 @@ impl Core {
             if message.hold.is_some() {
                 self.change(message.id, Change::Release);
             }
-            if self.clock.outlived {
-                self.change(message.id, Change::Retry);
-            }
         }
     }
 

@@ -554,7 +554,6 @@ impl World {
         self.core
             .note(|| format!("the machine stops, {reached} of {waiting} writes got to the disk"));
         self.core.crashes += 1;
-        self.core.clock_stops();
         host.committer.cut_short(reached as usize);
         if power {
             self.core.disk.lose_power();

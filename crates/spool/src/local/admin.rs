@@ -29,6 +29,7 @@ impl Shared {
     ) -> Result<(), SpoolError> {
         self.usable()?;
         self.bring_in(id).await?;
+        let now = self.clock.now();
         let mut read: Option<Message> = None;
         let wait = loop {
             {
@@ -41,7 +42,7 @@ impl Shared {
                     Standing::Unknown => return Err(SpoolError::Unknown(id)),
                 };
                 if at_hand {
-                    let changed = index.change(id, |message| {
+                    let changed = index.change(id, now, |message| {
                         change(message);
                         self.changes_for(id, message).0
                     });
@@ -79,7 +80,7 @@ impl Shared {
 
     /// Holds a message without waiting for the disk. The caller has the index.
     pub(crate) fn hold_damaged(&self, index: &mut Index, id: QueueId) {
-        let held = index.change(id, |message| {
+        let held = index.change(id, self.clock.now(), |message| {
             message.hold = Some("its content is damaged on disk".to_owned());
             self.changes_for(id, message).0
         });

@@ -129,7 +129,7 @@ impl Shared {
         let (done, wait) = oneshot::channel();
         let settled = {
             let mut index = self.index();
-            let change = index.change(claim.id, |message| {
+            let change = index.change(claim.id, self.clock.now(), |message| {
                 for (at, outcome) in settlement.outcomes {
                     message.settle(at, outcome);
                 }

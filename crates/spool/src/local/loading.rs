@@ -27,7 +27,7 @@ use super::{
     shared::Shared,
     sweep::Sweep,
 };
-use crate::{Quarantined, SpoolError, message::Message};
+use crate::{Quarantined, SpoolError, message::Message, time::Millis};
 
 /// How many messages are read between two visits to the index: what one visit may cost others.
 const STEP: usize = 250;
@@ -82,6 +82,7 @@ pub(super) fn load(
     pairs: &mut Pairs,
     index: &mut Index,
     count: usize,
+    now: Millis,
 ) -> Result<Loaded, EngineError> {
     let mut loaded = Loaded {
         unusable: Vec::new(),
@@ -92,7 +93,7 @@ pub(super) fn load(
         let step = STEP.min(left);
         let batch = read(pairs, step)?;
         for (id, message) in &batch.messages {
-            index.insert_stored(*id, message);
+            index.insert_stored(*id, message, now);
         }
         loaded.unusable.extend(batch.unusable);
         loaded.up_to = batch.up_to;
@@ -135,7 +136,8 @@ impl Loader {
                 self.quarantined.push(damage);
             }
         }
-        let earlier = shared.index().load(&batch.messages, batch.up_to);
+        let now = shared.clock.now();
+        let earlier = shared.index().load(&batch.messages, batch.up_to, now);
         if earlier {
             shared.notify();
         }
@@ -178,6 +180,7 @@ impl Shared {
         };
         let message =
             record::open(Kind::Message, id, &stored).and_then(|record| record::decode(&record));
-        self.index().insert_ahead(id, message.as_ref().ok());
+        let now = self.clock.now();
+        self.index().insert_ahead(id, message.as_ref().ok(), now);
     }
 }

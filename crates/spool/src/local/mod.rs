@@ -64,7 +64,7 @@ use self::{
 use crate::{
     Claim, ContentWriter, DomainCensus, Figures, Filter, Health, OpenError, Origin, Page,
     QueuedMessage, RecipientIndex, ReservedId, Settled, Settlement, Spool, SpoolError, Submission,
-    time,
+    message::Message, time,
 };
 
 /// The queue of one machine. Dropped, it writes what waits and closes its files.
@@ -223,7 +223,7 @@ impl Spool for LocalSpool {
     }
 
     async fn release(&self, id: QueueId) -> Result<(), SpoolError> {
-        self.shared.change(id, |message| message.hold = None).await
+        self.shared.change(id, Message::release).await
     }
 
     async fn retry(&self, id: QueueId) -> Result<(), SpoolError> {

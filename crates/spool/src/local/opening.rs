@@ -18,6 +18,7 @@
 use std::{
     fs,
     sync::{Arc, atomic::AtomicBool},
+    time::SystemTime,
 };
 
 use super::{
@@ -34,7 +35,7 @@ use super::{
     shared::Shared,
     sweep::Sweep,
 };
-use crate::{OpenError, Quarantined, Settings};
+use crate::{OpenError, Quarantined, Settings, time};
 
 /// A queue that has been opened, and what was found damaged.
 #[derive(Debug)]
@@ -149,7 +150,12 @@ impl Opening<'_> {
         };
         let mut index = Index::new(settings.fresh);
         let mut pairs = engine.pairs(Table::Messages);
-        let loaded = loading::load(&mut pairs, &mut index, at_once)?;
+        let loaded = loading::load(
+            &mut pairs,
+            &mut index,
+            at_once,
+            time::to_millis(SystemTime::now()),
+        )?;
         if suspect {
             engine
                 .pairs(Table::Contents)

@@ -273,11 +273,11 @@ impl Shared {
     fn committed(&self, mut batch: Vec<Write>) {
         let mut arrived = 0;
         {
-            let mut index = self.index();
+            let (now, mut index) = (self.clock.now(), self.index());
             for write in &mut batch {
                 for arrival in std::mem::take(&mut write.arrivals) {
                     arrived += 1;
-                    index.insert_fresh(arrival.id, arrival.message, arrival.content);
+                    index.insert_fresh(arrival.id, arrival.message, arrival.content, now);
                 }
                 if let Some(id) = write.changed {
                     index.written(id);

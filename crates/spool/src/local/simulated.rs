@@ -279,7 +279,13 @@ pub fn start(disk: &Disk, machine: &Machine, fresh: u64) -> (LocalSpool, Committ
     };
     let mut index = Index::new(fresh);
     // The disk never fails to be read.
-    let _ = loading::load(&mut disk.pairs(Table::Messages), &mut index, usize::MAX);
+    let now = machine.millis.load(Ordering::Relaxed);
+    let _ = loading::load(
+        &mut disk.pairs(Table::Messages),
+        &mut index,
+        usize::MAX,
+        now,
+    );
     let engine = Box::new(disk.clone());
     let shared = Shared::within(
         surroundings,

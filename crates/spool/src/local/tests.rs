@@ -25,6 +25,7 @@ use crate::{
     BounceTo, Content, Health, Origin, Outcome, Settings, Settlement, Spool, SpoolError, Submission,
 };
 
+mod clock;
 mod loading;
 
 /// What the store does with the next commits.

@@ -8,7 +8,7 @@ use super::{
     Index,
     entry::{Entry, Lanes},
 };
-use crate::{Loading, message::Message};
+use crate::{Loading, message::Message, time::Millis};
 
 /// The part of the store that the reader has not come to.
 #[derive(Debug)]
@@ -56,11 +56,16 @@ impl Index {
     }
 
     /// What the reader has found, up to `up_to`. Says whether something is due earlier now.
-    pub(crate) fn load(&mut self, messages: &[(QueueId, Message)], up_to: Option<QueueId>) -> bool {
+    pub(crate) fn load(
+        &mut self,
+        messages: &[(QueueId, Message)],
+        up_to: Option<QueueId>,
+        now: Millis,
+    ) -> bool {
         let before = self.next_due();
         for (id, message) in messages {
             if self.is_unread(*id) {
-                self.insert_stored(*id, message);
+                self.insert_stored(*id, message, now);
             }
         }
         if let (Some(unread), Some(up_to)) = (&mut self.unread, up_to) {
@@ -73,12 +78,12 @@ impl Index {
 
     /// A message that somebody asked for before the reader came to it; one without a message is
     /// there and cannot be read.
-    pub(crate) fn insert_ahead(&mut self, id: QueueId, message: Option<&Message>) {
+    pub(crate) fn insert_ahead(&mut self, id: QueueId, message: Option<&Message>, now: Millis) {
         if !self.is_unread(id) {
             return;
         }
         match message {
-            Some(message) => self.insert_stored(id, message),
+            Some(message) => self.insert_stored(id, message, now),
             None => {
                 let unreadable = Entry {
                     lanes: Lanes::Many(Box::default()),

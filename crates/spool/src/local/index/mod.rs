@@ -19,6 +19,7 @@ mod loading;
 mod schedule;
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, HashMap, VecDeque},
     sync::Arc,
 };
@@ -188,8 +189,12 @@ impl Index {
     }
 
     /// A message found on disk at the start.
-    pub(crate) fn insert_stored(&mut self, id: QueueId, message: &Message) {
-        let lanes = Lanes::of(message, &[], &mut self.domains);
+    pub(crate) fn insert_stored(&mut self, id: QueueId, message: &Message, now: Millis) {
+        let mut message = Cow::Borrowed(message);
+        if message.is_from_ahead(now) {
+            message.to_mut().recount(now);
+        }
+        let lanes = Lanes::of(&message, &[], &mut self.domains);
         let entry = Entry {
             lanes,
             revision: message.revision,
@@ -200,8 +205,15 @@ impl Index {
     }
 
     /// A message that has just become durable.
-    pub(crate) fn insert_fresh(&mut self, id: QueueId, message: Message, content: Option<Bytes>) {
-        self.insert_stored(id, &message);
+    pub(crate) fn insert_fresh(
+        &mut self,
+        id: QueueId,
+        mut message: Message,
+        content: Option<Bytes>,
+        now: Millis,
+    ) {
+        message.recount(now);
+        self.insert_stored(id, &message, now);
         if message.hold.is_some() {
             // Nobody will claim it soon, so its memory is better given to others.
             return;
@@ -331,6 +343,7 @@ impl Index {
     pub(crate) fn change<T>(
         &mut self,
         id: QueueId,
+        now: Millis,
         change: impl FnOnce(&mut Message) -> T,
     ) -> Standing<T> {
         let Some(resident) = self.residents.get_mut(&id) else {
@@ -341,6 +354,7 @@ impl Index {
         };
         resident.message.revision = resident.message.revision.saturating_add(1);
         let result = change(&mut resident.message);
+        resident.message.recount(now);
         resident.unwritten += 1;
         self.refresh(id);
         Standing::Resident(result)

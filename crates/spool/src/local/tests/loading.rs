@@ -11,6 +11,7 @@ use crate::{
         loading::{self, Loader},
         sweep::Sweep,
     },
+    time,
 };
 
 /// A queue of `count` messages that has been closed.
@@ -25,7 +26,11 @@ async fn stored(count: usize) -> (tempfile::TempDir, Arc<Fake>, Vec<QueueId>) {
 }
 
 /// The queue again, of which `known` messages have been read, and the reader of the rest.
-fn reopened(directory: &tempfile::TempDir, fake: &Arc<Fake>, known: usize) -> (LocalSpool, Loader) {
+pub(super) fn reopened(
+    directory: &tempfile::TempDir,
+    fake: &Arc<Fake>,
+    known: usize,
+) -> (LocalSpool, Loader) {
     let settings = Settings {
         reserve: 0,
         fresh: 0,
@@ -36,7 +41,13 @@ fn reopened(directory: &tempfile::TempDir, fake: &Arc<Fake>, known: usize) -> (L
     let sweep = Sweep::prepare(&home).unwrap();
     let mut index = Index::new(0);
     let mut rest = fake.pairs(Table::Messages);
-    let loaded = loading::load(&mut rest, &mut index, known).unwrap();
+    let loaded = loading::load(
+        &mut rest,
+        &mut index,
+        known,
+        time::to_millis(SystemTime::now()),
+    )
+    .unwrap();
     let all = fake.ids_after(None, usize::MAX).unwrap();
     index.begin_loading(
         loaded.up_to.unwrap(),
