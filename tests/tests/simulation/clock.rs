@@ -6,9 +6,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
 use postern_outbound::Step;
-use postern_spool::{QueuedMessage, Spool as _};
+use postern_spool::Spool as _;
 
 use super::{
     cast::{DESTINATIONS, domain},
@@ -54,7 +53,6 @@ impl Core {
         self.clock = WallClock {
             wrong,
             set_at: Some(self.now),
-            ..self.clock
         };
         self.set_time(self.now);
         let soon = self.random.below(60_000);
