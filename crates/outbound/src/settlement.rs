@@ -226,7 +226,7 @@ impl Tally {
                     }
                     Recorded::Deferred {
                         until: next,
-                        failure,
+                        failure: failure.noted_at(now),
                     }
                 }
             };

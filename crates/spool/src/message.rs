@@ -6,7 +6,7 @@ use postern_mail::{Domain, Envelope, QueueId, Recipient};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BounceTo, ClaimedRecipient, DelayNotice, Origin, Outcome, Progress, RecipientIndex,
+    BounceTo, ClaimedRecipient, DelayNotice, Failure, Origin, Outcome, Progress, RecipientIndex,
     RecipientState,
     time::{self, Millis, NEVER},
 };
@@ -161,12 +161,15 @@ impl Message {
         }
     }
 
-    /// Makes everyone who waits due.
+    /// Makes everyone who waits due, whatever the clock is set to later: not since `now`, but since it
+    /// was tried last or came.
     pub(crate) fn retry(&mut self, now: Millis) {
         self.postponed.clear();
+        let received = self.accepted.received_at;
         for progress in &mut self.progress {
+            let since = since(progress, received).min(time::from_millis(now));
             if let RecipientState::Waiting { next_attempt } = &mut progress.state {
-                *next_attempt = time::from_millis(now);
+                *next_attempt = since;
             }
         }
     }
@@ -195,12 +198,11 @@ impl Message {
 
     /// Who waits since a time that is still to come, and how long.
     fn waits_from_ahead(&self, now: Millis) -> impl Iterator<Item = (RecipientIndex, Millis)> {
-        let received = time::to_millis(self.accepted.received_at);
+        let received = self.accepted.received_at;
         let all = self.progress.iter().enumerate();
         all.filter_map(move |(at, progress)| {
             let until = time::to_millis(waiting_until(progress)?);
-            let failed = progress.last_failure.as_ref();
-            let since = failed.map_or(received, |failure| time::to_millis(failure.at()));
+            let since = time::to_millis(since(progress, received));
             let wait = until.saturating_sub(since);
             (since > now && until > now).then_some((RecipientIndex(at), wait))
         })
@@ -306,4 +308,10 @@ fn waiting_until(progress: &Progress) -> Option<SystemTime> {
         RecipientState::Waiting { next_attempt } => Some(next_attempt),
         RecipientState::Delivered | RecipientState::Bounced => None,
     }
+}
+
+/// Since when a recipient waits: its last attempt, or else when the message came.
+fn since(progress: &Progress, received: SystemTime) -> SystemTime {
+    let failed = progress.last_failure.as_ref();
+    failed.map_or(received, Failure::at)
 }

@@ -111,6 +111,16 @@ impl Failure {
         }
     }
 
+    /// The same, noted at another time: that at which the next attempt is settled upon, so that the
+    /// distance between the two is the wait though the clock was set during the attempt.
+    #[must_use]
+    pub fn noted_at(self, at: SystemTime) -> Self {
+        Self {
+            at: time::whole_millis(at),
+            ..self
+        }
+    }
+
     /// When the attempt failed.
     pub fn at(&self) -> SystemTime {
         self.at

@@ -56,7 +56,10 @@ pub(crate) fn settlement(
                     }
                     Some(_) | None => until,
                 };
-                Outcome::Deferred { until, failure }
+                Outcome::Deferred {
+                    until,
+                    failure: failure.noted_at(now),
+                }
             }
             None => {
                 finals.push((name(recipient), Final::Bounced));

@@ -184,33 +184,34 @@ fn works_with_a_message(home: &Home, id: &str) {
 }
 
 /// Nobody listens where the mail goes. The second message waits without an attempt, until somebody
-/// asks for one.
+/// asks for one; which of the two then looks is not said.
 #[test]
 fn a_retry_has_a_destination_looked_at_that_is_known_to_be_down() {
     for by in ["id", "filter"] {
         let home = Home::new(RELAY);
         let (serving, first) = with_message(&home);
         serving.submit("second@example.org");
-        let attempts = |ran: &Ran, to: &str| {
-            let json = ran.json();
-            let mut messages = json["messages"].as_array().unwrap().iter();
-            let message = messages.find(|it| it["recipients"][0]["forward-path"] == to);
-            message.map(|it| (it["id"].clone(), it["recipients"][0]["attempts"].clone()))
-        };
-        let listed = home.run(&["queue", "list", "--json"]);
-        let (id, tried) =
-            attempts(&listed, "<second@example.org>").unwrap_or_else(|| panic!("{listed:?}"));
-        assert_eq!(tried, 0, "{listed:?}, behind {first}");
+        let listed = home.run(&["queue", "list", "--json"]).json();
+        let messages = listed["messages"].as_array().unwrap();
+        let waits = |message: &&Value| message["id"] != first.as_str();
+        let second = messages.iter().find(waits).unwrap();
+        assert_eq!(attempts(second), 0, "{listed}");
         let arguments: &[&str] = match by {
-            "id" => &["queue", "retry", id.as_str().unwrap()],
+            "id" => &["queue", "retry", second["id"].as_str().unwrap()],
             _ => &["queue", "retry", "--to", "example.org"],
         };
         assert_eq!(home.run(arguments).status, 0);
         eventually(&home, &["queue", "list", "--json"], |ran| {
-            attempts(ran, "<second@example.org>").is_some_and(|(_, tried)| tried == 1)
+            let listed = ran.json();
+            let messages = listed["messages"].as_array().unwrap();
+            messages.iter().map(attempts).sum::<u64>() > 1
         });
         serving.terminate();
     }
+}
+
+fn attempts(message: &Value) -> u64 {
+    message["recipients"][0]["attempts"].as_u64().unwrap()
 }
 
 #[test]

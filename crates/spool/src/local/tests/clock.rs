@@ -76,3 +76,17 @@ async fn what_was_accepted_by_a_clock_that_was_ahead_is_due() {
     let (spool, _) = loading::reopened(&directory, &fake, 1);
     assert_eq!(spool.claim(SystemTime::now(), 9).await.unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn a_retry_asked_for_while_the_clock_is_ahead_stays_one() {
+    let (directory, fake) = (tempfile::tempdir().unwrap(), Fake::new());
+    let before = spool(&directory, &fake, 0);
+    let id = before.accept(submission("hello")).await.unwrap();
+    let ahead = SystemTime::now() + DAY;
+    let change =
+        |message: &mut crate::message::Message| message.retry(crate::time::to_millis(ahead));
+    before.shared.change(id, change).await.unwrap();
+    drop(before);
+    let (spool, _) = loading::reopened(&directory, &fake, 1);
+    assert_eq!(spool.claim(SystemTime::now(), 9).await.unwrap().len(), 1);
+}
