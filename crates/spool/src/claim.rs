@@ -8,7 +8,10 @@ use std::{
 
 use postern_mail::{Envelope, QueueId, Recipient};
 
-use crate::{BounceTo, Content, DelayNotice, Failure, Origin, RecipientIndex, message::Accepted};
+use crate::{
+    BounceTo, Content, DelayNotice, Failure, Origin, RecipientIndex, local::Hastenings,
+    message::Accepted,
+};
 
 /// The recipients of one message that were due, leased to the holder of this value.
 ///
@@ -21,6 +24,8 @@ pub struct Claim {
     pub(crate) accepted: Arc<Accepted>,
     pub(crate) recipients: Vec<ClaimedRecipient>,
     pub(crate) content: Content,
+    /// When the lease began.
+    pub(crate) since: Hastenings,
     pub(crate) _lease: Lease,
 }
 

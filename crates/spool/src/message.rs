@@ -220,6 +220,10 @@ impl Message {
         }
     }
 
+    pub(crate) fn domain_of(&self, at: RecipientIndex) -> Option<&Domain> {
+        self.accepted.envelope.recipients.get(at.0)?.domain()
+    }
+
     /// The same for all that wait in a domain.
     pub(crate) fn put_off(&mut self, domain: Option<&Domain>, until: Millis) {
         let there: Vec<_> = self

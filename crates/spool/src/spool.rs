@@ -89,10 +89,11 @@ pub trait Spool: Send + Sync + fmt::Debug {
     /// Lets recipients of a claim wait until `until` once the claim ends, in memory alone: it is
     /// no attempt and nothing is written. For what cannot be tried now through no fault of its
     /// own, be it a million messages for a host that is down. After a restart they are due when
-    /// their records say.
+    /// their records say. Who was hastened since the claim began is due at once all the same.
     fn postpone(&self, claim: &Claim, recipients: &[RecipientIndex], until: SystemTime);
 
-    /// Makes all that waits for `domain`, postponed or deferred, due at once, in memory alone.
+    /// Makes all that waits for `domain`, postponed or deferred, due at once, in memory alone,
+    /// and what is claimed as soon as somebody lets it wait.
     /// Returns how many messages were due later. It takes some microseconds for each.
     fn hasten(&self, domain: &Domain) -> usize;
 

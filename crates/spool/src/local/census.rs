@@ -20,6 +20,7 @@ const AN_HOUR: Millis = 60 * 60 * 1000;
 impl Shared {
     pub(crate) fn hasten(&self, domain: &Domain) -> usize {
         let now = self.clock.now();
+        self.index().hasten_taken(domain, now);
         let mut hastened = 0;
         loop {
             let step = self.index().hasten(domain, now, STEP);

@@ -104,6 +104,7 @@ impl Shared {
             id: leased.id,
             accepted: leased.accepted,
             content,
+            since: leased.since,
             _lease: Lease {
                 lessor: self.this.clone(),
                 id: leased.id,

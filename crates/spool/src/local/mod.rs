@@ -55,6 +55,7 @@ use async_trait::async_trait;
 use postern_mail::{Domain, Foreign, QueueId};
 use tokio::sync::{oneshot, watch};
 
+pub(crate) use self::index::Hastenings;
 pub use self::opening::Opened;
 use self::{
     loading::Loader,
@@ -204,7 +205,8 @@ impl Spool for LocalSpool {
 
     fn postpone(&self, claim: &Claim, recipients: &[RecipientIndex], until: SystemTime) {
         let until = time::to_millis(until);
-        self.shared.index().postpone(claim.id(), recipients, until);
+        let mut index = self.shared.index();
+        index.postpone(claim.id(), recipients, until, claim.since);
     }
 
     fn hasten(&self, domain: &Domain) -> usize {

@@ -105,6 +105,33 @@ async fn an_outcome_ends_a_postponement() {
     assert_eq!(claim_all(&spool).await.len(), 1);
 }
 
+/// Who puts mail off may not know yet that the reason has gone.
+#[tokio::test]
+async fn what_is_claimed_while_its_domain_is_hastened_does_not_wait() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path());
+    let recipients = ["a@x.example", "b@y.example"];
+    spool
+        .accept(submission(&recipients, "hello"))
+        .await
+        .unwrap();
+    let now = SystemTime::now();
+    let claim = claim_all(&spool).await.remove(0);
+    spool.hasten(&"x.example".parse().unwrap());
+    let both = [claim.recipients()[0].index, claim.recipients()[1].index];
+    spool.postpone(&claim, &both, now + HOUR);
+    drop(claim);
+
+    let claim = claim_all(&spool).await.remove(0);
+    assert_eq!(indexes(&claim), [0]);
+    spool.postpone(&claim, &[claim.recipients()[0].index], now + HOUR);
+    drop(claim);
+    assert!(
+        claim_all(&spool).await.is_empty(),
+        "that was before this claim"
+    );
+}
+
 #[tokio::test]
 async fn a_domain_is_hastened_and_no_other() {
     let directory = tempfile::tempdir().unwrap();

@@ -7,6 +7,8 @@ use std::collections::HashMap;
 
 use postern_mail::Domain;
 
+use crate::time::Millis;
+
 /// The number of a domain; 0 is that of recipients without one: `<Postmaster>` and address
 /// literals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,26 +20,47 @@ pub(crate) struct Domains {
     /// By number. The first is that of no domain.
     known: Vec<Known>,
     free: Vec<DomainNumber>,
+    /// How often some domain has been hastened.
+    hastenings: Hastenings,
 }
+
+/// A moment as the number of hastenings before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) struct Hastenings(u64);
 
 #[derive(Debug)]
 struct Known {
     domain: Option<Domain>,
     users: u32,
+    hastened: Option<Hastened>,
+}
+
+/// When a domain was hastened last.
+#[derive(Debug, Clone, Copy)]
+struct Hastened {
+    count: Hastenings,
+    at: Millis,
+}
+
+impl Known {
+    fn new(domain: Option<Domain>) -> Self {
+        Self {
+            domain,
+            users: 0,
+            hastened: None,
+        }
+    }
 }
 
 impl Domains {
     const NONE: DomainNumber = DomainNumber(0);
 
     pub(crate) fn new() -> Self {
-        let none = Known {
-            domain: None,
-            users: 0,
-        };
         Self {
             numbers: HashMap::new(),
-            known: vec![none],
+            known: vec![Known::new(None)],
             free: Vec::new(),
+            hastenings: Hastenings::default(),
         }
     }
 
@@ -73,23 +96,39 @@ impl Domains {
         self.known.get(number.0 as usize)?.domain.as_ref()
     }
 
+    pub(crate) fn hastenings(&self) -> Hastenings {
+        self.hastenings
+    }
+
+    pub(crate) fn note_hastening(&mut self, number: DomainNumber, at: Millis) {
+        self.hastenings.0 = self.hastenings.0.saturating_add(1);
+        if let Some(known) = self.known.get_mut(number.0 as usize) {
+            let count = self.hastenings;
+            known.hastened = Some(Hastened { count, at });
+        }
+    }
+
+    /// When a domain that somebody waits for was hastened last, if that was after `moment`.
+    pub(crate) fn hastened_since(
+        &self,
+        domain: Option<&Domain>,
+        moment: Hastenings,
+    ) -> Option<Millis> {
+        let number = self.find(domain?)?;
+        let hastened = self.known.get(number.0 as usize)?.hastened?;
+        (hastened.count > moment).then_some(hastened.at)
+    }
+
     fn number_or_new(&mut self, domain: &Domain) -> DomainNumber {
         if let Some(number) = self.numbers.get(domain) {
             return *number;
         }
-        let known = Known {
-            domain: Some(domain.clone()),
-            users: 0,
-        };
         let reused = self.free.pop().and_then(|number| {
-            *self.known.get_mut(number.0 as usize)? = Known {
-                domain: Some(domain.clone()),
-                users: 0,
-            };
+            *self.known.get_mut(number.0 as usize)? = Known::new(Some(domain.clone()));
             Some(number)
         });
         let number = reused.unwrap_or_else(|| {
-            self.known.push(known);
+            self.known.push(Known::new(Some(domain.clone())));
             // Memory ends long before 2³² domains.
             DomainNumber(u32::try_from(self.known.len() - 1).unwrap_or(0))
         });

@@ -27,15 +27,15 @@ use std::{
 use bytes::Bytes;
 use postern_mail::{Domain, QueueId};
 
-pub(crate) use self::{
-    domains::DomainNumber,
-    schedule::{Filed, TAKEN},
-};
 use self::{
     domains::Domains,
     entry::{By, Entry, Lanes},
     loading::Unread,
     schedule::Schedule,
+};
+pub(crate) use self::{
+    domains::{DomainNumber, Hastenings},
+    schedule::{Filed, TAKEN},
 };
 use crate::{
     ClaimedRecipient, HoldState, RecipientIndex,
@@ -83,6 +83,8 @@ pub(crate) struct Leased {
     pub(crate) recipients: Vec<ClaimedRecipient>,
     /// The content, where it is in memory.
     pub(crate) content: Option<Bytes>,
+    /// When.
+    pub(crate) since: Hastenings,
 }
 
 /// A message that has been taken because it is due.
@@ -285,6 +287,7 @@ impl Index {
             accepted: Arc::clone(&resident.message.accepted),
             recipients: resident.message.claimed(&due),
             content: resident.content.clone(),
+            since: self.domains.hastenings(),
         };
         self.refresh(id);
         Some(leased)
@@ -360,13 +363,37 @@ impl Index {
         Standing::Resident(result)
     }
 
-    /// Lets recipients wait until a time that no record knows of.
-    pub(crate) fn postpone(&mut self, id: QueueId, recipients: &[RecipientIndex], until: Millis) {
+    /// Lets recipients that were leased at `since` wait until a time that no record knows of.
+    /// But whoever was hastened meanwhile waits no longer.
+    pub(crate) fn postpone(
+        &mut self,
+        id: QueueId,
+        recipients: &[RecipientIndex],
+        until: Millis,
+        since: Hastenings,
+    ) {
         if let Some(resident) = self.residents.get_mut(&id) {
             for at in recipients {
+                let domain = resident.message.domain_of(*at);
+                let hastened = self.domains.hastened_since(domain, since);
+                let until = hastened.map_or(until, |at| at.min(until));
                 resident.message.postpone(*at, until);
             }
             self.refresh(id);
+        }
+    }
+
+    /// Makes what somebody has taken due at `now` as well, once it is put back: what waits for
+    /// `domain` of messages that are being read, and what is leased, should it be postponed.
+    pub(crate) fn hasten_taken(&mut self, domain: &Domain, now: Millis) {
+        let Some(number) = self.domains.find(domain) else {
+            return;
+        };
+        self.domains.note_hastening(number, now);
+        for lane in schedule::lanes_of(number) {
+            for filed in self.schedule.taken(lane) {
+                self.hasten_one(filed.id(), (domain, number), now);
+            }
         }
     }
 
@@ -380,15 +407,19 @@ impl Index {
             later.extend(self.schedule.due_after(lane, now, count - later.len()));
         }
         for filed in &later {
-            let id = filed.id();
-            if let Some(resident) = self.residents.get_mut(&id) {
-                resident.message.put_off(Some(domain), now);
-                self.refresh(id);
-            } else {
-                self.refile(id, |entry| entry.lanes.hasten(number, now));
-            }
+            self.hasten_one(filed.id(), (domain, number), now);
         }
         later.len()
+    }
+
+    fn hasten_one(&mut self, id: QueueId, domain: (&Domain, DomainNumber), now: Millis) {
+        let (domain, number) = domain;
+        if let Some(resident) = self.residents.get_mut(&id) {
+            resident.message.put_off(Some(domain), now);
+            self.refresh(id);
+        } else {
+            self.refile(id, |entry| entry.lanes.hasten(number, now));
+        }
     }
 
     /// A change has come to the disk.

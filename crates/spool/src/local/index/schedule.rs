@@ -183,6 +183,13 @@ impl Schedule {
         self.filed.range(from..to).copied().take(count).collect()
     }
 
+    /// What of a lane somebody has taken.
+    pub(crate) fn taken(&self, lane: Lane) -> Vec<Filed> {
+        let from = Filed::first_possible(lane, TAKEN);
+        let to = Filed::first_possible(lane, NEVER);
+        self.filed.range(from..to).copied().collect()
+    }
+
     fn next_of(&mut self, class: Class, now: Millis) -> Option<QueueId> {
         while let Some(lane) = self.turns(class).pop_front() {
             match self.first_of(lane) {
