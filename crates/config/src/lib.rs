@@ -54,7 +54,10 @@ mod section;
 mod settings;
 mod value;
 
-use std::path::Path;
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 pub use crl::{CrlPlace, CrlRegistry};
 pub use problem::{Errors, Position, Problem};
@@ -76,6 +79,7 @@ pub use section::{
     queue::Queue,
     reports::Reports,
     route::{Route, RouteBy},
+    service::{Sandbox, Service},
     spool::Spool,
     srs::{Secret, Srs},
 };
@@ -93,6 +97,8 @@ pub struct Loaded {
     pub settings: Settings,
     /// What is unwise in it, in the order of the file.
     pub warnings: Vec<Problem>,
+    /// The files and folders that it names, itself among them.
+    pub named: BTreeSet<PathBuf>,
 }
 
 /// Reads a configuration and every file that it names.
@@ -110,8 +116,7 @@ pub fn load(path: &Path) -> Result<Loaded, Errors> {
 /// # Errors
 /// Everything else that is wrong with it.
 pub fn load_to_start(path: &Path) -> Result<Loaded, Errors> {
-    let (settings, warnings) = read(&text_of(path)?, path, Purpose::Start, settings::read)?;
-    Ok(Loaded { settings, warnings })
+    loaded(&text_of(path)?, path, Purpose::Start)
 }
 
 /// Reads a configuration to take the place of the one whose revocation lists are given. Lists that
@@ -122,9 +127,7 @@ pub fn load_to_start(path: &Path) -> Result<Loaded, Errors> {
 /// Everything else that is wrong with it. The sources have taken what the files hold now all the
 /// same, as they would without a reload.
 pub fn reload(path: &Path, in_force: &CrlRegistry) -> Result<Loaded, Errors> {
-    let purpose = Purpose::Reload(in_force);
-    let (settings, warnings) = read(&text_of(path)?, path, purpose, settings::read)?;
-    Ok(Loaded { settings, warnings })
+    loaded(&text_of(path)?, path, Purpose::Reload(in_force))
 }
 
 /// Reads a configuration whose text is at hand already, as if it stood at `path`: relative paths
@@ -133,8 +136,7 @@ pub fn reload(path: &Path, in_force: &CrlRegistry) -> Result<Loaded, Errors> {
 /// # Errors
 /// Everything that is wrong with it.
 pub fn parse(text: &str, path: &Path) -> Result<Loaded, Errors> {
-    let (settings, warnings) = read(text, path, Purpose::Check, settings::read)?;
-    Ok(Loaded { settings, warnings })
+    loaded(text, path, Purpose::Check)
 }
 
 /// Reads where the daemon is, and nothing else: the queue can be looked after while another
@@ -145,8 +147,9 @@ pub fn parse(text: &str, path: &Path) -> Result<Loaded, Errors> {
 /// What is wrong with the names at the top of the file, `[spool]` and `[admin]`, or that it is
 /// not TOML.
 pub fn whereabouts(path: &Path) -> Result<Whereabouts, Errors> {
-    let read = read(&text_of(path)?, path, Purpose::Check, settings::whereabouts);
-    read.map(|(whereabouts, _)| whereabouts)
+    let text = text_of(path)?;
+    let notes = Notes::new(path, &text, Purpose::Check);
+    read(&notes, settings::whereabouts).map(|(whereabouts, _)| whereabouts)
 }
 
 fn text_of(path: &Path) -> Result<String, Errors> {
@@ -156,23 +159,32 @@ fn text_of(path: &Path) -> Result<String, Errors> {
     })
 }
 
+fn loaded(text: &str, path: &Path, purpose: Purpose<'_>) -> Result<Loaded, Errors> {
+    let notes = Notes::new(path, text, purpose);
+    let (settings, warnings) = read(&notes, settings::read)?;
+    let mut named = notes.named();
+    named.insert(path.to_owned());
+    Ok(Loaded {
+        settings,
+        warnings,
+        named,
+    })
+}
+
 /// What `reader` makes of the document, with the warnings; or all the errors it has noted.
 fn read<T>(
-    text: &str,
-    path: &Path,
-    purpose: Purpose<'_>,
+    notes: &Notes<'_>,
     reader: fn(&Notes<'_>, &DeTable<'_>) -> Result<T, Reported>,
 ) -> Result<(T, Vec<Problem>), Errors> {
-    let notes = Notes::new(path, text, purpose);
-    let document = schema::document(&notes);
-    let read = document.and_then(|document| reader(&notes, &document));
+    let document = schema::document(notes);
+    let read = document.and_then(|document| reader(notes, &document));
     let warnings = notes.finish()?;
     match read {
         Ok(read) => Ok((read, warnings)),
         // Nothing is given up without a note, so this is told to nobody; it is here so that a
         // mistake of ours cannot turn into a configuration.
         Err(Reported) => {
-            let file = path.to_owned();
+            let file = notes.file().to_owned();
             let problem = Problem::new(file, None, "", &"is not usable", &"report this as a bug");
             Err(problem.into())
         }

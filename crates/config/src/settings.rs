@@ -6,13 +6,15 @@ use toml::de::DeTable;
 
 use crate::{
     Admin, Alias, Authentication, Certificates, CrlRegistry, Delivery, Dns, Limits, Listener,
-    LocalDomain, Log, MtaSts, Pace, Publish, Queue, Reports, Rewrite, Route, Spool, Srs, agreement,
+    LocalDomain, Log, MtaSts, Pace, Publish, Queue, Reports, Rewrite, Route, Service, Spool, Srs,
+    agreement,
     channels::Channels,
     handling::{Around, Handling},
     schema::{Key, Notes, Occurs, Reported, Section, Table, all},
     section::{
         admin, alias, authentication, break_glass, certificate, delivery, deny, dns, domain,
-        limits, listener, log, mta_sts, partner, publish, queue, reports, route, spool, srs, tls,
+        limits, listener, log, mta_sts, partner, publish, queue, reports, route, service, spool,
+        srs, tls,
     },
     value::DOMAIN,
 };
@@ -65,6 +67,8 @@ pub struct Settings {
     pub log: Log,
     /// How the running daemon is spoken to.
     pub admin: Admin,
+    /// The process among others on its host.
+    pub service: Service,
 }
 
 /// Where a daemon keeps mail and how it is spoken to: what it takes to look after its queue.
@@ -112,6 +116,7 @@ pub(crate) static ROOT: Section = Section {
         &delivery::DELIVERY,
         &log::LOG,
         &admin::ADMIN,
+        &service::SERVICE,
     ],
     not_yet: &[],
     commented: false,
@@ -131,6 +136,7 @@ pub(crate) fn read(notes: &Notes<'_>, document: &DeTable<'_>) -> Result<Settings
     let delivery = once(&root, &delivery::DELIVERY, delivery::read);
     let log = once(&root, &log::LOG, log::read);
     let admin = once(&root, &admin::ADMIN, admin::read);
+    let service = once(&root, &service::SERVICE, service::read);
     let tls = root.section(&tls::TLS).map(|table| tls::read(&table));
     let ways = Ways::read(&root);
     agreement::check(&root, hostname.as_ref().ok(), tls.as_ref().ok(), &ways);
@@ -189,6 +195,7 @@ pub(crate) fn read(notes: &Notes<'_>, document: &DeTable<'_>) -> Result<Settings
         delivery: delivery?,
         log: log?,
         admin: admin?,
+        service: service?,
     })
 }
 

@@ -1,6 +1,11 @@
 //! From settings to listening sockets, and from there to the end of reception.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{
+    collections::HashMap,
+    io,
+    net::{self, SocketAddr},
+    sync::Arc,
+};
 
 use postern_spool::Spool;
 use tokio::net::{TcpListener, TcpSocket};
@@ -23,6 +28,9 @@ pub struct Inbound {
     sockets: Vec<TcpListener>,
     local_addresses: Vec<SocketAddr>,
 }
+
+/// Sockets that listen already, by their addresses: a service manager has made them.
+pub type Inherited = HashMap<SocketAddr, net::TcpListener>;
 
 /// Replaces the settings of an [`Inbound`] that is being served.
 #[derive(Debug, Clone)]
@@ -69,12 +77,29 @@ impl Inbound {
         spool: Arc<dyn Spool>,
         accounts: Arc<dyn Accounts>,
     ) -> Result<Self, Vec<BindError>> {
+        Self::bind_or_inherit(settings, spool, accounts, &mut Inherited::new())
+    }
+
+    /// The same, but a listener whose address has a socket already takes that one out of
+    /// `inherited`.
+    ///
+    /// # Errors
+    /// As for [`Inbound::bind`].
+    pub fn bind_or_inherit(
+        settings: &Settings,
+        spool: Arc<dyn Spool>,
+        accounts: Arc<dyn Accounts>,
+        inherited: &mut Inherited,
+    ) -> Result<Self, Vec<BindError>> {
         let mut errors = Vec::new();
         let situation = Situation::new(settings, &settings.listeners);
         let mut sockets = Vec::new();
         let mut local_addresses = Vec::new();
         for listener in &settings.listeners {
-            let bound = bind(listener.address);
+            let bound = match inherited.remove(&listener.address) {
+                Some(socket) => take_over(socket),
+                None => bind(listener.address),
+            };
             match bound.and_then(|socket| Ok((socket.local_addr()?, socket))) {
                 Ok((address, socket)) => {
                     local_addresses.push(address);
@@ -190,6 +215,11 @@ impl Control {
     pub fn connections(&self) -> usize {
         self.shared.census.connections()
     }
+}
+
+fn take_over(socket: net::TcpListener) -> io::Result<TcpListener> {
+    socket.set_nonblocking(true)?;
+    TcpListener::from_std(socket)
 }
 
 /// Binds an address for one family: `[::]:25` leaves the IPv4 addresses to `0.0.0.0:25`,

@@ -47,7 +47,7 @@
 //! ```
 //! use std::sync::Arc;
 //! use postern_inbound::{
-//!     Inbound, Judgement, Limits, Listener, NoAccounts, Quarantine, Role, Settings, TlsMode,
+//!     Inbound, Inherited, Judgement, Limits, Listener, NoAccounts, Quarantine, Role, Settings, TlsMode,
 //! };
 //! # use postern_mail::DomainMap;
 //! # use postern_policy::{Defaults, Policy};
@@ -116,7 +116,7 @@ mod shared;
 mod situation;
 
 pub use accounts::{Accounts, Attempt, AttemptOutcome, Done, JudgedMail, LetBe, NoAccounts};
-pub use inbound::{BindError, Control, Drained, Inbound};
+pub use inbound::{BindError, Control, Drained, Inbound, Inherited};
 pub use settings::{
     Authentication, Judgement, Limits, Listener, Quarantine, Role, Settings, TlsMode,
 };

@@ -13,6 +13,7 @@
 //! | how does it look with neighbours around it? | [`demo`] |
 //! | what is frozen, and whose is it? | [`freezer`], [`whose`] |
 //! | which setting becomes which argument? | [`wiring`] |
+//! | what does the daemon give up before it listens? | [`sandbox`] |
 //! | what is printed, and how does a failure look? | [`output`], [`words`], [`failure`] |
 //!
 //! Left out: `import` and `evidence`, which come with later versions.
@@ -26,6 +27,7 @@ mod failure;
 mod freezer;
 mod load;
 mod output;
+mod sandbox;
 mod signing_keys;
 mod whose;
 mod wiring;

@@ -2,7 +2,7 @@
 
 use std::{
     cell::RefCell,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     path::{Path, PathBuf},
 };
@@ -39,6 +39,7 @@ pub(crate) struct Notes<'t> {
     lines: Vec<usize>,
     errors: RefCell<Vec<Problem>>,
     warnings: RefCell<Vec<Problem>>,
+    named: RefCell<BTreeSet<PathBuf>>,
     purpose: Purpose<'t>,
 }
 
@@ -62,6 +63,7 @@ impl<'t> Notes<'t> {
             lines: std::iter::once(0).chain(after_breaks).collect(),
             errors: RefCell::default(),
             warnings: RefCell::default(),
+            named: RefCell::default(),
             purpose,
         }
     }
@@ -71,6 +73,11 @@ impl<'t> Notes<'t> {
         self.purpose
     }
 
+    /// The path of the file.
+    pub(crate) fn file(&self) -> &Path {
+        &self.file
+    }
+
     /// The text of the file.
     pub(crate) fn text(&self) -> &'t str {
         self.text
@@ -78,10 +85,17 @@ impl<'t> Notes<'t> {
 
     /// A path of the configuration, which is relative to the folder of the file.
     pub(crate) fn resolve(&self, path: &Path) -> PathBuf {
-        match self.file.parent() {
+        let resolved = match self.file.parent() {
             Some(folder) => folder.join(path),
             None => path.to_owned(),
-        }
+        };
+        self.named.borrow_mut().insert(resolved.clone());
+        resolved
+    }
+
+    /// The paths that the configuration names.
+    pub(crate) fn named(&self) -> BTreeSet<PathBuf> {
+        self.named.borrow().clone()
     }
 
     /// Notes an error: what is wrong, and what would be right.
@@ -134,15 +148,15 @@ impl<'t> Notes<'t> {
     }
 
     /// The warnings when there was no error, else the errors; each in the order of the file.
-    pub(crate) fn finish(self) -> Result<Vec<Problem>, Errors> {
-        let in_order = |problems: RefCell<Vec<Problem>>| {
-            let mut problems = problems.into_inner();
+    pub(crate) fn finish(&self) -> Result<Vec<Problem>, Errors> {
+        let in_order = |problems: &RefCell<Vec<Problem>>| {
+            let mut problems = problems.take();
             problems.sort_by_key(Problem::position);
             problems.dedup();
             problems
         };
-        Errors::from_problems(in_order(self.errors))?;
-        Ok(in_order(self.warnings))
+        Errors::from_problems(in_order(&self.errors))?;
+        Ok(in_order(&self.warnings))
     }
 }
 

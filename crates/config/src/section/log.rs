@@ -5,7 +5,7 @@ use crate::{
     value::not_a_choice,
 };
 
-/// What is told of the daemon's work, on standard error.
+/// What is told of the daemon's work, on standard error or in the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
     /// How an event is written.
@@ -17,10 +17,14 @@ pub struct Log {
 /// How an event is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
+    /// To the journal, where standard error leads there; else a line for people.
+    Auto,
     /// A line for people.
     Plain,
     /// A JSON object on a line.
     Json,
+    /// To the journal of systemd, with the fields as its fields.
+    Journal,
 }
 
 /// How urgent an event is.
@@ -40,10 +44,12 @@ pub enum LogLevel {
 
 static FORMATS: Kind<LogFormat> = Kind {
     name: "choice",
-    right: "\"plain\" or \"json\"",
+    right: "\"auto\", \"plain\", \"json\" or \"journal\"",
     scalar: Scalar::Text(|text| match text {
+        "auto" => Ok(LogFormat::Auto),
         "plain" => Ok(LogFormat::Plain),
         "json" => Ok(LogFormat::Json),
+        "journal" => Ok(LogFormat::Journal),
         other => Err(not_a_choice(other)),
     }),
 };
@@ -64,8 +70,10 @@ static LEVELS: Kind<LogLevel> = Kind {
 static FORMAT: Key<LogFormat> = Key::defaulted(
     "format",
     &FORMATS,
-    r#""plain""#,
-    "`plain` for a line per event, `json` for an object per line.",
+    r#""auto""#,
+    "`plain` for a line per event, `json` for an object per line, `journal` for the journal of \
+     systemd, where each field is one of the journal's: `journalctl POSTERN_QUEUE_ID=...`. `auto` is \
+     `journal` where standard error leads there, else `plain`.",
 );
 
 static LEVEL: Key<LogLevel> = Key::defaulted(
@@ -79,7 +87,7 @@ static LEVEL: Key<LogLevel> = Key::defaulted(
 pub(crate) static LOG: Section = Section {
     name: "log",
     occurs: Occurs::Once,
-    doc: "What is told of the daemon's work, on standard error.",
+    doc: "What is told of the daemon's work, on standard error or in the journal.",
     keys: &[&FORMAT.entry, &LEVEL.entry],
     sections: &[],
     not_yet: &[],

@@ -23,6 +23,7 @@ pub(crate) mod queue;
 pub(crate) mod reports;
 pub(crate) mod revocation;
 pub(crate) mod route;
+pub(crate) mod service;
 pub(crate) mod spool;
 pub(crate) mod srs;
 pub(crate) mod tls;

@@ -5,6 +5,7 @@ mod queue;
 use std::{fmt, path::PathBuf, str::FromStr};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use postern_mail::{Domain, Host, Mailbox, TlsWish};
 use postern_tls::{ProfileName, RequestedName};
 
@@ -107,6 +108,17 @@ pub(crate) enum Command {
     /// what was refused and why, is shown as a table. The relay then stays up until Ctrl-C. Exit
     /// status 0 means that every outcome was as it must be.
     Demo(Demo),
+    /// Write the manual pages into a folder.
+    Man {
+        /// The folder, which is made when it does not exist.
+        #[arg(long, value_name = "FOLDER")]
+        out: PathBuf,
+    },
+    /// Print what a shell completes of this command line.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
 }
 
 #[derive(Debug, Subcommand)]

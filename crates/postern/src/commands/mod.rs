@@ -6,6 +6,7 @@ mod dns;
 mod explain;
 mod key;
 mod live;
+mod manual;
 mod new_file;
 mod partner;
 mod probe;
@@ -41,6 +42,8 @@ pub(crate) fn run(line: CommandLine) -> Result<Exit, Failure> {
         Command::Reload(format) => reload::run(config, format),
         Command::Version(format) => version::run(format),
         Command::Demo(demo) => demo::run(demo),
+        Command::Man { out } => manual::pages(&out),
+        Command::Completions { shell } => manual::completions(shell),
     }
 }
 

@@ -6,14 +6,17 @@ use crate::{
     daemon::{self, Log, log, panics},
     failure::{Exit, Failure},
     load::load_to_start,
-    output,
+    output, sandbox,
     wiring::Wiring,
 };
 
 pub(crate) fn run(config: &Path) -> Result<Exit, Failure> {
     let loaded = load_to_start(config)?;
+    // Before there is a second thread, which would not lose what this one gives up.
+    let given_up = sandbox::enter(&loaded)?;
     let log = Log::start(&loaded.settings.log);
     panics::count();
+    given_up.tell();
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }

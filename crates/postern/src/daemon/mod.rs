@@ -27,6 +27,7 @@ pub(crate) mod panics;
 mod parts;
 mod reload;
 mod reporting;
+mod sockets;
 mod status;
 mod systemd;
 mod view;
@@ -95,15 +96,18 @@ async fn start(
     let queue = parts::open_queue(wiring.spool.clone()).await?;
     let resolver = wiring::resolver(&wiring.dns)?;
     let holdings = parts::open_holdings(&wiring, &queue, &resolver).await?;
+    let mut inherited = sockets::inherited()?;
     let outside = Outside {
         reception: parts::bind(
             &wiring.judging(Arc::clone(&resolver) as _),
             &queue,
             holdings.books(),
+            &mut inherited,
         )?,
         socket: parts::bind_control(&wiring.control_socket).await?,
-        web: Web::bind(wiring.serving.as_ref())?,
+        web: Web::bind(wiring.serving.as_ref(), &mut inherited)?,
     };
+    sockets::refuse_rest(&inherited)?;
     let addresses = outside.reception.local_addresses().to_vec();
     let sts = holdings.sts();
     let situation = reload::situation(&wiring, &addresses, resolver, &holdings, sts);

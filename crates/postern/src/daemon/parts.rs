@@ -4,7 +4,7 @@ use std::{fmt::Write as _, path::Path, sync::Arc, time::Duration};
 
 use postern_admin::ControlSocket;
 use postern_dns::Resolver;
-use postern_inbound::{Accounts, BindError, Control, Drained, Inbound};
+use postern_inbound::{Accounts, BindError, Control, Drained, Inbound, Inherited};
 use postern_outbound::{Outbound, Stopped};
 use postern_spool::{LocalSpool, Spool};
 use tokio::task::JoinHandle;
@@ -88,8 +88,10 @@ pub(super) fn bind(
     settings: &postern_inbound::Settings,
     queue: &Arc<dyn Spool>,
     accounts: Arc<dyn Accounts>,
+    inherited: &mut Inherited,
 ) -> Result<Inbound, Failure> {
-    Inbound::bind(settings, Arc::clone(queue), accounts).map_err(|errors: Vec<BindError>| {
+    let bound = Inbound::bind_or_inherit(settings, Arc::clone(queue), accounts, inherited);
+    bound.map_err(|errors: Vec<BindError>| {
         let lines: Vec<_> = errors.iter().map(|error| chain(error)).collect();
         Failure::plain(lines.join("\n"))
     })

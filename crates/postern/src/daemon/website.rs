@@ -10,6 +10,7 @@ use std::{
 };
 
 use postern_config::{StsServing, WEB_PROFILE};
+use postern_inbound::Inherited;
 use postern_tls::{CertificateStore, Profile, WebServer};
 use postern_web::{Site, Website};
 use tokio::net::TcpListener;
@@ -34,15 +35,19 @@ pub(super) struct Web {
 
 impl Web {
     /// Binds what is configured; nothing where no policy is served.
-    pub(super) fn bind(serving: Option<&StsServing>) -> Result<Option<Self>, Failure> {
+    pub(super) fn bind(
+        serving: Option<&StsServing>,
+        inherited: &mut Inherited,
+    ) -> Result<Option<Self>, Failure> {
         let Some(serving) = serving else {
             return Ok(None);
         };
         let stop = CancellationToken::new();
+        let mut listen = |address| listen(address, inherited.remove(&address));
         Ok(Some(Self {
             website: Arc::new(Website::new(site(serving))),
             https: listen(serving.https)?,
-            http: serving.http.map(listen).transpose()?,
+            http: serving.http.map(&mut listen).transpose()?,
             stop_https: Mutex::new(stop.child_token()),
             stop,
             tasks: TaskTracker::new(),
@@ -133,9 +138,16 @@ fn site(serving: &StsServing) -> Site {
     Site::new(serving.domains.iter().cloned(), &serving.policy)
 }
 
-fn listen(address: SocketAddr) -> Result<net::TcpListener, Failure> {
+/// The socket that is there already, or a new one.
+fn listen(
+    address: SocketAddr,
+    inherited: Option<net::TcpListener>,
+) -> Result<net::TcpListener, Failure> {
     let bind = || -> io::Result<_> {
-        let listener = net::TcpListener::bind(address)?;
+        let listener = match inherited {
+            Some(listener) => listener,
+            None => net::TcpListener::bind(address)?,
+        };
         listener.set_nonblocking(true)?;
         Ok(listener)
     };
@@ -223,7 +235,9 @@ mod tests {
             authority.issue(&Leaf::named(name)).write(home.path(), stem);
         }
         let before = wiring(home.path(), "testing");
-        let web = Web::bind(before.serving.as_ref()).unwrap().unwrap();
+        let web = Web::bind(before.serving.as_ref(), &mut Inherited::new())
+            .unwrap()
+            .unwrap();
         web.begin(&before).unwrap();
         let port = web.https.local_addr().unwrap().port();
         let mode = |finding: StsFinding| {

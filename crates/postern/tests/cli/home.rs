@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::mpsc::{self, Receiver},
@@ -95,6 +96,27 @@ impl Home {
         self.start(command)
     }
 
+    /// Starts the daemon with a listening socket as systemd passes it (sd_listen_fds(3)).
+    pub(crate) fn serve_on(&self, socket: OwnedFd) -> Serving<'_> {
+        self.start_with(self.passing(), socket.into())
+    }
+
+    /// The same for a daemon that does not start.
+    pub(crate) fn fail_on(&self, socket: OwnedFd) -> Ran {
+        let mut command = self.passing();
+        Ran::of(&command.stdin(socket).output().unwrap(), self.0.path())
+    }
+
+    /// The number of the process must be known before it is the daemon.
+    fn passing(&self) -> Command {
+        let mut command = Command::new("sh");
+        let pass = "exec 3<&0 </dev/null; export LISTEN_FDS=1 LISTEN_PID=$$; \
+                    exec \"$0\" serve --config \"$1\"";
+        command.args(["-c", pass, env!("CARGO_BIN_EXE_postern")]);
+        command.arg(self.path("postern.toml"));
+        command
+    }
+
     /// Starts the daemon so that a write beyond a limit fails, rather than killing it.
     pub(crate) fn serve_within_limits(&self) -> Serving<'_> {
         let mut command = Command::new("sh");
@@ -104,8 +126,12 @@ impl Home {
         self.start(command)
     }
 
-    fn start(&self, mut command: Command) -> Serving<'_> {
-        command.stdin(Stdio::null());
+    fn start(&self, command: Command) -> Serving<'_> {
+        self.start_with(command, Stdio::null())
+    }
+
+    fn start_with(&self, mut command: Command, stdin: Stdio) -> Serving<'_> {
+        command.stdin(stdin);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let out = lines(child.stdout.take().unwrap());

@@ -15,6 +15,7 @@ mod publishing;
 mod queue;
 mod reload;
 mod reports;
+mod service;
 mod signing;
 mod systemd;
 mod words;

@@ -70,10 +70,10 @@ impl Visit for Line<'_> {
 }
 
 /// A value as one word.
-struct Word<'a>(&'a str);
+pub(super) struct Word<'a>(pub(super) &'a str);
 
 impl Word<'_> {
-    fn write_to(&self, line: &mut impl fmt::Write) -> fmt::Result {
+    pub(super) fn write_to(&self, line: &mut impl fmt::Write) -> fmt::Result {
         let splits = |it: char| it.is_whitespace() || it.is_control() || it == '"';
         if !self.0.is_empty() && !self.0.contains(splits) {
             return line.write_str(self.0);

@@ -1,4 +1,4 @@
-//! Lines on their way to standard error.
+//! Lines on their way to standard error, or to the journal.
 //!
 //! Whoever logs only puts its line down; one thread takes what has gathered and writes it at once.
 //! So mail never waits for whoever reads the log, and a busy relay makes a few writes a second
@@ -36,10 +36,10 @@ pub(super) struct ToStandardError(&'static Lines);
 impl ToStandardError {
     /// Begins to write. Where there is no thread to be had, every line is written by whoever
     /// logs it.
-    pub(super) fn start() -> Self {
+    pub(super) fn start(mut into: impl io::Write + Send + 'static) -> Self {
         let lines = LINES.get_or_init(Lines::default);
         let writer = thread::Builder::new().name("postern-log".to_owned());
-        let started = writer.spawn(|| lines.write_out(&mut io::stderr()));
+        let started = writer.spawn(move || lines.write_out(&mut into));
         lines.waiting().has_writer |= started.is_ok();
         Self(lines)
     }

@@ -1,6 +1,7 @@
-//! The log: events as lines on standard error.
+//! The log: events as lines on standard error, or in the journal of systemd.
 
 mod fields;
+mod journal;
 mod lines;
 
 use std::io::{self, IsTerminal as _};
@@ -26,10 +27,13 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Starts the log of this process on standard error. It is called once.
+    /// Starts the log of this process on standard error or in the journal. It is called once.
     pub(crate) fn start(settings: &postern_config::Log) -> Self {
         let colours = io::stderr().is_terminal();
-        let lines = ToStandardError::start();
+        let lines = match leads_to_journal(settings.format) {
+            true => ToStandardError::start(journal::Journal::default()),
+            false => ToStandardError::start(io::stderr()),
+        };
         Self::start_into(lines, colours, Box::new(Identity::new()), settings)
     }
 
@@ -42,9 +46,10 @@ impl Log {
     ) -> Self {
         let (filter, handle) = reload::Layer::new(targets(settings.level));
         let lines = fmt::layer().with_writer(writer).with_ansi(colours);
-        let lines = match settings.format {
-            LogFormat::Plain => lines.fmt_fields(Fields).boxed(),
-            LogFormat::Json => lines.json().flatten_event(true).boxed(),
+        let as_json = settings.format == LogFormat::Json || leads_to_journal(settings.format);
+        let lines = match as_json {
+            false => lines.fmt_fields(Fields).boxed(),
+            true => lines.json().flatten_event(true).boxed(),
         };
         // The filter is outermost so that nothing is formatted that is not written.
         let filter = reader.and_then(filter);
@@ -58,6 +63,15 @@ impl Log {
     pub(crate) fn set_level(&self, level: LogLevel) {
         // It fails only when the subscriber is gone, with nobody left to log for.
         let _ = self.filter.reload(targets(level));
+    }
+}
+
+/// Whether events go to the journal, which is given lines of JSON to take apart.
+fn leads_to_journal(format: LogFormat) -> bool {
+    match format {
+        LogFormat::Auto => libsystemd::logging::connected_to_journal(),
+        LogFormat::Journal => true,
+        LogFormat::Plain | LogFormat::Json => false,
     }
 }
 
