@@ -43,7 +43,8 @@ impl FileFault {
     pub(crate) fn right(&self) -> &'static str {
         match self {
             Self::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                "let the user that runs Postern read it"
+                "let the user that runs Postern read it; a running daemon reads new folders only after \
+                 a restart ([service] readable)"
             }
             Self::Io(_) | Self::NotAFile => "give the path of an existing file",
             Self::TooLarge => "give the file that was meant",
