@@ -34,6 +34,7 @@ fn uncommented() -> String {
     let soon = crate::exceptions::in_days(1);
     lines
         .replace("/var/lib/postern", "spool")
+        .replace("/srv/certificates", ".")
         .replace("2026-11-30T18:00:00+01:00", &soon)
         .replace("2026-11-01T00:00:00Z", &crate::exceptions::in_days(-1))
         .replace("2027-03-01T00:00:00Z", &crate::exceptions::in_days(90))
