@@ -2,22 +2,23 @@
 
 use std::{
     io::{self, Write as _},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use postern_mail::Reply;
+use postern_mail::{Domain, Reply};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 use crate::{
     TlsMode, admission,
+    budget::{Good, Payer, Spent},
     census::{Crowded, Place},
     session::{self, Visit},
     shared::Shared,
-    situation::Door,
+    situation::{Door, Situation},
 };
 
 /// How long nobody is accepted after the system would not let us. It is out of descriptors or
@@ -64,21 +65,18 @@ fn welcome(
     stream: TcpStream,
     peer: SocketAddr,
     number: usize,
-) -> Result<(), Crowded> {
+) -> Result<(), TurnedAway> {
     let situation = shared.situation.load_full();
     // There is a door for every socket, whatever the settings.
     let Some(door) = situation.door(number) else {
         return Ok(());
     };
-    let place = match shared
-        .census
-        .enter(number, peer.ip(), situation.capacity(door))
-    {
+    let place = match find_place(shared, &situation, door, peer.ip(), number) {
         Ok(place) => place,
         Err(why) => {
             shared.figures.turned_away.up();
-            tracing::debug!(%peer, %why, "turned away");
-            turn_away(stream, door, &admission::crowded(&situation.hostname));
+            tracing::debug!(%peer, refused_because = %why, "turned away");
+            turn_away(stream, door, &why.reply(&situation.hostname));
             return Err(why);
         }
     };
@@ -95,6 +93,44 @@ fn welcome(
     };
     sessions.spawn(stay(visit, place, stream).instrument(span));
     Ok(())
+}
+
+/// Whether the client may come so often, and whether there is a place for it.
+fn find_place(
+    shared: &Shared,
+    situation: &Situation,
+    door: &Door,
+    client: IpAddr,
+    number: usize,
+) -> Result<Place, TurnedAway> {
+    let capacity = situation.capacity(door, client);
+    let place = shared.census.enter(number, client, capacity)?;
+    if !situation.has_reserve(client) {
+        let (allowances, payers) = (&situation.limits.allowances, Payer::of(client));
+        let now = Instant::now();
+        let budgets = &shared.budgets;
+        budgets.look(Good::Error, &payers, allowances, now)?;
+        budgets.spend(Good::Connection, &payers, allowances, now)?;
+    }
+    Ok(place)
+}
+
+/// Why a client was turned away.
+#[derive(Debug, thiserror::Error)]
+enum TurnedAway {
+    #[error(transparent)]
+    Crowded(#[from] Crowded),
+    #[error(transparent)]
+    Spent(#[from] Spent),
+}
+
+impl TurnedAway {
+    fn reply(&self, hostname: &Domain) -> Reply {
+        match self {
+            Self::Crowded(_) => admission::crowded(hostname),
+            Self::Spent(spent) => admission::too_often(hostname, spent),
+        }
+    }
 }
 
 /// Serves a client until it is done, or until time is up for everybody.
@@ -143,7 +179,7 @@ enum Mood {
 #[derive(Debug, thiserror::Error)]
 enum Trouble {
     #[error(transparent)]
-    Crowded(#[from] Crowded),
+    TurnedAway(#[from] TurnedAway),
     #[error("{0}")]
     System(io::Error),
 }

@@ -12,7 +12,7 @@ use postern_policy::{Consequence, Refusal};
 use postern_rewriting::RewriteError;
 use postern_spool::SpoolError;
 
-use crate::{header_watch::HeaderFault, settings::Reach};
+use crate::{budget::Spent, header_watch::HeaderFault, settings::Reach};
 
 /// Whether a transaction from this reverse-path may begin. The policy comes first: what it
 /// refuses is not to be tried again, whatever the state of the queue.
@@ -264,6 +264,24 @@ pub(crate) fn crowded(hostname: &Domain) -> Reply {
         ReplyCode::NOT_AVAILABLE,
         EnhancedStatusCode::transient(7, 0),
         &text,
+    )
+}
+
+/// The client has come too often.
+pub(crate) fn too_often(hostname: &Domain, spent: &Spent) -> Reply {
+    reply(
+        ReplyCode::NOT_AVAILABLE,
+        EnhancedStatusCode::transient(7, 0),
+        &format!("{hostname} {spent}, try again later"),
+    )
+}
+
+/// The client asks for too much at MAIL or RCPT. The session goes on.
+pub(crate) fn too_much(spent: &Spent) -> Reply {
+    reply(
+        ReplyCode::MAILBOX_BUSY,
+        EnhancedStatusCode::transient(7, 0),
+        &format!("{spent}, try again later"),
     )
 }
 

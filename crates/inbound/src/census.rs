@@ -2,11 +2,13 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// Counts connections: all of them, those of each listener and those of each address.
+use crate::budget;
+
+/// Counts connections: all of them, those of each listener, of each address and of each network.
 #[derive(Debug)]
 pub(crate) struct Census {
     counts: Mutex<Counts>,
@@ -17,6 +19,7 @@ struct Counts {
     all: usize,
     by_listener: Vec<usize>,
     by_origin: HashMap<IpAddr, usize>,
+    by_network: HashMap<IpAddr, usize>,
 }
 
 /// How many connections there may be.
@@ -25,6 +28,7 @@ pub(crate) struct Capacity {
     pub(crate) all: usize,
     pub(crate) of_listener: usize,
     pub(crate) of_address: usize,
+    pub(crate) of_network: usize,
 }
 
 /// Which of its limits a connection would exceed.
@@ -39,6 +43,9 @@ pub(crate) enum Crowded {
     /// That of one address.
     #[error("there are too many connections from this address")]
     Address,
+    /// That of the network around it.
+    #[error("there are too many connections from this network")]
+    Network,
 }
 
 /// A connection's place among the others; dropped, it is free again.
@@ -47,6 +54,7 @@ pub(crate) struct Place {
     census: Arc<Census>,
     listener: usize,
     origin: IpAddr,
+    network: IpAddr,
 }
 
 impl Census {
@@ -69,12 +77,16 @@ impl Census {
         address: IpAddr,
         capacity: Capacity,
     ) -> Result<Place, Crowded> {
-        let origin = origin(address);
+        let (origin, network) = (budget::address(address), budget::network(address));
         let mut counts = self.counts();
         let of_listener = counts.by_listener.get(listener).copied().unwrap_or(0);
         let of_address = counts.by_origin.get(&origin).copied().unwrap_or(0);
+        let of_network = counts.by_network.get(&network).copied().unwrap_or(0);
         if of_address >= capacity.of_address {
             return Err(Crowded::Address);
+        }
+        if of_network >= capacity.of_network {
+            return Err(Crowded::Network);
         }
         if of_listener >= capacity.of_listener {
             return Err(Crowded::Listener);
@@ -87,10 +99,12 @@ impl Census {
             *count += 1;
         }
         *counts.by_origin.entry(origin).or_insert(0) += 1;
+        *counts.by_network.entry(network).or_insert(0) += 1;
         Ok(Place {
             census: Arc::clone(self),
             listener,
             origin,
+            network,
         })
     }
 
@@ -112,23 +126,17 @@ impl Drop for Place {
         if let Some(count) = counts.by_listener.get_mut(self.listener) {
             *count -= 1;
         }
-        if let Some(count) = counts.by_origin.get_mut(&self.origin) {
-            *count -= 1;
-            if *count == 0 {
-                counts.by_origin.remove(&self.origin);
-            }
-        }
+        leave(&mut counts.by_origin, self.origin);
+        leave(&mut counts.by_network, self.network);
     }
 }
 
-/// What counts as one address: an IPv4 address, however the socket shows it; of IPv6 the first
-/// 64 bits, since the rest is one subscriber's to choose (RFC 6177 §2).
-fn origin(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => {
-            let network = address.to_bits() & !u128::from(u64::MAX);
-            Ipv6Addr::from_bits(network).into()
+/// One less; who has none left is forgotten.
+fn leave(counts: &mut HashMap<IpAddr, usize>, whose: IpAddr) {
+    if let Some(count) = counts.get_mut(&whose) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(&whose);
         }
     }
 }
@@ -141,6 +149,7 @@ mod tests {
         all: 5,
         of_listener: 4,
         of_address: 2,
+        of_network: 10,
     };
 
     /// Lets connections in one after the other and says what became of each.
@@ -157,6 +166,7 @@ mod tests {
         drop(places);
         assert_eq!(census.connections(), 0);
         assert!(census.counts().by_origin.is_empty());
+        assert!(census.counts().by_network.is_empty());
         assert_eq!(census.counts().by_listener, [0, 0]);
     }
 
@@ -185,6 +195,21 @@ mod tests {
             (0, "2001:db8::3", Err(Crowded::Address)),
             (1, "2001:db8:0:1::1", Ok(())),
         ]);
+    }
+
+    #[test]
+    fn a_network_counts_as_well() {
+        let census = Census::new(1);
+        let capacity = Capacity {
+            of_network: 3,
+            ..CAPACITY
+        };
+        let enter = |address: &str| census.enter(0, address.parse().unwrap(), capacity);
+        let places = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(|it| enter(it).unwrap());
+        assert_eq!(enter("192.0.2.4").unwrap_err(), Crowded::Network);
+        assert!(enter("192.0.3.4").is_ok());
+        drop(places);
+        assert!(enter("192.0.2.4").is_ok());
     }
 
     #[test]

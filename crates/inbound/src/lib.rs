@@ -3,7 +3,9 @@
 //! # The way of a connection
 //!
 //! 1. **Accept.** A connection finds its place among as many as there may be, of all, of its
-//!    listener and of its address; or it is told 421 in one write and closed.
+//!    listener, of its address and of the network around that, and within the rates of
+//!    [`Allowances`]; or it is told 421 in one write and closed. Strangers leave
+//!    [`Limits::reserved`] places to our own hosts and to [`Limits::reserved_networks`].
 //! 2. **Converse.** Each connection is one task around a [`postern_smtp::server`] session: read,
 //!    feed, perform, repeat. The session says until when each wait may last. STARTTLS moves the
 //!    connection into a handshake, of which only a connection over TLS comes back (RFC 3207 §4.2);
@@ -104,6 +106,7 @@ mod accept;
 mod accounts;
 mod admission;
 mod authors;
+mod budget;
 mod census;
 mod deferrals;
 mod drain;
@@ -116,6 +119,7 @@ mod shared;
 mod situation;
 
 pub use accounts::{Accounts, Attempt, AttemptOutcome, Done, JudgedMail, LetBe, NoAccounts};
+pub use budget::{Allowance, Allowances};
 pub use inbound::{BindError, Control, Drained, Inbound, Inherited};
 pub use settings::{
     Authentication, Judgement, Limits, Listener, Quarantine, Role, Settings, TlsMode,

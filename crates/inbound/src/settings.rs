@@ -13,6 +13,8 @@ use postern_policy::{Label, ListenerFloor, Policy};
 use postern_rewriting::Rewriting;
 use postern_tls::{CertificateStore, CryptoBounds, Profile};
 
+use crate::budget::Allowances;
+
 /// Everything that reception goes by. On reload it is replaced as a whole.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -189,6 +191,16 @@ pub struct Limits {
     pub connections: usize,
     /// The most connections from one address; of IPv6, from one network of 64 bits.
     pub connections_per_address: usize,
+    /// The most connections of strangers from one network: of IPv4, one of 24 bits; of IPv6, one of
+    /// 48.
+    pub connections_per_network: usize,
+    /// How many of `connections` are for our own hosts and `reserved_networks` alone. Of the
+    /// connections of each listener the same share is.
+    pub reserved: usize,
+    /// From where partners come. They are not counted against `allowances`.
+    pub reserved_networks: Vec<Network>,
+    /// What strangers may ask for within a time, and partners by their certificates.
+    pub allowances: Allowances,
     /// How long a handshake may take.
     pub handshake: Duration,
     /// How long a shutdown waits for content that is on its way in.
@@ -202,6 +214,10 @@ impl Default for Limits {
         Self {
             connections: 1000,
             connections_per_address: 50,
+            connections_per_network: 200,
+            reserved: 0,
+            reserved_networks: Vec::new(),
+            allowances: Allowances::default(),
             handshake: Duration::from_secs(30),
             drain: Duration::from_secs(60),
             session: postern_smtp::server::Limits::default(),

@@ -11,7 +11,10 @@ use std::{
 use arc_swap::ArcSwap;
 use postern_spool::{Spool, SpoolError};
 
-use crate::{Accounts, census::Census, deferrals::Deferrals, drain::Drain, situation::Situation};
+use crate::{
+    Accounts, budget::Budgets, census::Census, deferrals::Deferrals, drain::Drain,
+    situation::Situation,
+};
 
 /// What listeners and sessions have in common.
 #[derive(Debug)]
@@ -20,6 +23,7 @@ pub(crate) struct Shared {
     pub(crate) spool: Arc<dyn Spool>,
     pub(crate) accounts: Arc<dyn Accounts>,
     pub(crate) census: Arc<Census>,
+    pub(crate) budgets: Budgets,
     pub(crate) deferrals: Deferrals,
     pub(crate) drain: Drain,
     pub(crate) figures: Figures,
@@ -76,6 +80,7 @@ impl Shared {
             spool,
             accounts,
             census: Census::new(listeners),
+            budgets: Budgets::default(),
             deferrals: Deferrals::default(),
             drain: Drain::default(),
             figures: Figures::default(),

@@ -3,7 +3,10 @@
 //! A session takes the view of its beginning for what it says of itself, and the newest one at
 //! each MAIL. So a reload drops nobody, and decides over the next transaction of everybody.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use postern_mail::{Domain, DomainMap};
 use postern_policy::{ListenerFloor, Policy};
@@ -11,7 +14,9 @@ use postern_rewriting::Rewriting;
 use postern_smtp::server::{RequireTls, ServerSettings, StartTls};
 use postern_tls::{CryptoBounds, TlsServer, TlsServerError};
 
-use crate::{Authentication, Limits, Listener, Settings, TlsMode, census::Capacity};
+use crate::{
+    Authentication, Limits, Listener, Role, Settings, TlsMode, census::Capacity, settings::Reach,
+};
 
 /// The settings, ready to be used.
 #[derive(Debug)]
@@ -75,12 +80,43 @@ impl Situation {
         self.doors.get(number)
     }
 
-    pub(crate) fn capacity(&self, door: &Door) -> Capacity {
-        Capacity {
-            all: self.limits.connections,
-            of_listener: door.listener.connections,
-            of_address: self.limits.connections_per_address,
+    /// How many connections there may be for this client to become one more of them.
+    pub(crate) fn capacity(&self, door: &Door, client: IpAddr) -> Capacity {
+        let (all, of_listener) = (self.limits.connections, door.listener.connections);
+        let of_address = self.limits.connections_per_address;
+        if self.has_reserve(client) {
+            return Capacity {
+                all,
+                of_listener,
+                of_address,
+                of_network: all,
+            };
         }
+        let reserved = match self.reserve_has_users() {
+            true => self.limits.reserved.min(all),
+            false => 0,
+        };
+        let share = of_listener.saturating_mul(reserved).checked_div(all);
+        Capacity {
+            all: all - reserved,
+            of_listener: of_listener.saturating_sub(share.unwrap_or(0)),
+            of_address,
+            of_network: self.limits.connections_per_network,
+        }
+    }
+
+    /// Places that nobody could ever take are not kept free.
+    fn reserve_has_users(&self) -> bool {
+        let is_relay = |door: &Arc<Door>| matches!(door.listener.role, Role::Relay { .. });
+        !self.limits.reserved_networks.is_empty() || self.doors.iter().any(is_relay)
+    }
+
+    /// Whether the client is no stranger by its address: a host of ours, or one in the networks
+    /// of partners.
+    pub(crate) fn has_reserve(&self, client: IpAddr) -> bool {
+        let is_ours = |door: &Arc<Door>| door.listener.role.reach(client) == Reach::Anywhere;
+        let networks = &self.limits.reserved_networks;
+        networks.iter().any(|it| it.contains(client)) || self.doors.iter().any(is_ours)
     }
 }
 
@@ -188,7 +224,7 @@ pub(crate) fn carry_over(bound: &[Listener], new: &[Listener]) -> (Vec<Listener>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Judgement, Quarantine, Role};
+    use crate::{Judgement, Quarantine};
 
     fn listener(address: &str, connections: usize) -> Listener {
         Listener {

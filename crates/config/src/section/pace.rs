@@ -27,7 +27,7 @@ pub(crate) struct Written {
     rate: Result<Option<Located<Rate>>, Reported>,
 }
 
-static RATES: Kind<Rate> = Kind {
+pub(super) static RATES: Kind<Rate> = Kind {
     name: "rate",
     right: "a whole number and one of /s, /m, /h, /d, such as \"600/m\"",
     scalar: Scalar::Text(str::parse),

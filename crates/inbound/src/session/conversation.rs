@@ -112,7 +112,10 @@ impl<'a> Conversation<'a> {
                     }
                 }
                 Action::Abandon(why) => reception.abandon(why),
-                Action::Refused(reply) => journal::command_refused(&reply),
+                Action::Refused(reply) => {
+                    self.visit.note_refusal(&reply);
+                    journal::command_refused(&reply);
+                }
                 Action::StartTls if self.octets_pending()? => {
                     self.session.abort(admission::behind_starttls());
                 }

@@ -7,6 +7,7 @@ mod judgement;
 mod message;
 mod reception;
 mod recipients;
+mod spending;
 mod timer;
 mod transaction;
 

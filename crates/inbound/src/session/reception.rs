@@ -23,6 +23,7 @@ use super::{
 use crate::{
     accounts::{self, Visitor},
     admission,
+    budget::Good,
     header_watch::HeaderWatch,
     received::Received,
 };
@@ -135,6 +136,9 @@ impl<'a> Reception<'a> {
         let path = &transaction.mail.reverse_path;
         let mut decision = admission::mail(path, transaction.reach, consequence, room);
         if decision.is_ok() {
+            decision = self.spend(Good::Message, &transaction);
+        }
+        if decision.is_ok() {
             decision = Box::pin(judgement::sender(&transaction)).await;
         }
         match &decision {
@@ -179,9 +183,11 @@ impl<'a> Reception<'a> {
     }
 
     fn rcpt(&mut self, rcpt: &RcptCommand) -> Result<(), Reply> {
+        let transaction = self.transaction.as_ref().ok_or_else(out_of_order)?;
+        let spent = self.spend(Good::Recipient, transaction);
         let transaction = self.transaction.as_mut().ok_or_else(out_of_order)?;
         let path = &rcpt.recipient.forward_path;
-        let admitted = transaction.admit(path, SystemTime::now());
+        let admitted = spent.and_then(|()| transaction.admit(path, SystemTime::now()));
         admitted.inspect_err(|reply| journal::rcpt_refused(transaction, path, reply))
     }
 
@@ -260,6 +266,7 @@ impl<'a> Reception<'a> {
     /// can ask about it.
     pub(super) fn refusal(&self, reply: Reply) -> Reply {
         self.visit.shared.figures.refused.up();
+        self.visit.note_refusal(&reply);
         reply.with_line(format!("Session {}", self.visit.session))
     }
 }

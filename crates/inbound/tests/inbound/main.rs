@@ -12,6 +12,7 @@ mod authors;
 mod binding;
 mod client;
 mod content;
+mod floods;
 mod house;
 mod judged;
 mod judgement;

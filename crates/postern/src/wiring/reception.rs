@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use postern_config::ListenerTls;
-use postern_inbound::{Judgement, Limits, Listener, Quarantine, Role, TlsMode};
+use postern_inbound::{
+    Allowance, Allowances, Judgement, Limits, Listener, Quarantine, Role, TlsMode,
+};
 use postern_mail::DomainMap;
 use postern_policy::ListenerFloor;
 
@@ -65,6 +67,15 @@ pub(super) fn limits(written: &postern_config::Limits) -> Limits {
     Limits {
         connections: number(written.connections),
         connections_per_address: number(written.connections_per_address),
+        connections_per_network: number(written.connections_per_network),
+        reserved: usize::try_from(written.reserved_connections).unwrap_or(usize::MAX),
+        reserved_networks: written.reserved_networks.clone(),
+        allowances: Allowances {
+            connections: written.connection_rate.map(allowance),
+            messages: written.message_rate.map(allowance),
+            recipients: written.recipient_rate.map(allowance),
+            errors: written.error_rate.map(allowance),
+        },
         drain: DRAIN,
         session: postern_smtp::server::Limits {
             content: written.message_size.octets(),
@@ -72,6 +83,13 @@ pub(super) fn limits(written: &postern_config::Limits) -> Limits {
             ..postern_smtp::server::Limits::default()
         },
         ..Limits::default()
+    }
+}
+
+fn allowance(written: postern_config::Rate) -> Allowance {
+    Allowance {
+        count: written.messages,
+        per: written.per,
     }
 }
 
