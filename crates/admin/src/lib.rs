@@ -28,13 +28,16 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Left out: HTTP over TCP, metrics and a page for browsers, which come with authorisation of
-//! their own.
+//! * **Who watches** asks [`WatchSocket`] over TCP, on loopback: metrics, health, readiness. Nothing
+//!   can be changed there.
+//!
+//! Left out: a page for browsers, which comes with authorisation of its own.
 
 mod authentication;
 mod bulk;
 mod client;
 mod destination;
+mod http;
 mod listing;
 mod message;
 mod partner;
@@ -58,6 +61,7 @@ pub use destination::{
     Delay, Destination, Destinations, Down, DownDestination, FreezeOrder, FreezeTrouble, Freezer,
     Frozen, Limits, Whose, WhoseOrder,
 };
+pub use http::WatchSocket;
 pub use listing::{Hold, Listing, PartnerDomains, Sender};
 pub use message::{Failure, Message, Origin, Page, Recipient, RecipientState};
 pub use partner::{
@@ -76,7 +80,7 @@ pub use report::{
 pub use socket::{ControlSocket, SocketError};
 pub use status::{
     CertificateStatus, ConfigurationStatus, Daemon, ListenerStatus, Loading, QueueHealth,
-    QueueStatus, Reloaded, StapleStatus, Status,
+    QueueStatus, ReceptionFigures, Reloaded, StapleStatus, Status,
 };
 pub use summary::{Summary, SummaryLine};
 pub use timestamp::Timestamp;

@@ -9,7 +9,11 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use postern_spool::Spool;
-use tokio::{net::UnixStream, task::JoinSet, time};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    task::JoinSet,
+    time,
+};
 use tracing::{debug, warn};
 
 use crate::{
@@ -18,7 +22,7 @@ use crate::{
 };
 
 /// The most connections at a time; more wait in the socket's backlog.
-const CONNECTIONS: usize = 32;
+pub(crate) const CONNECTIONS: usize = 32;
 
 /// How long a client has to send the head of its request.
 const HEAD: Duration = Duration::from_secs(10);
@@ -33,7 +37,7 @@ const CONNECTION: Duration = Duration::from_secs(90);
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// How long to wait when the system has no resources for a connection.
-const AFTER_TROUBLE: Duration = Duration::from_millis(200);
+pub(crate) const AFTER_TROUBLE: Duration = Duration::from_millis(200);
 
 impl ControlSocket {
     /// Answers requests about `spool` and `daemon` until `stop` comes to its end, and then for
@@ -69,7 +73,11 @@ impl ControlSocket {
     }
 }
 
-async fn answer(stream: UnixStream, router: Router) {
+/// Answers one request on a connection.
+pub(crate) async fn answer<S>(stream: S, router: Router)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
@@ -78,7 +86,7 @@ async fn answer(stream: UnixStream, router: Router) {
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     match time::timeout(CONNECTION, connection).await {
         Ok(Ok(())) => {}
-        Ok(Err(cause)) => debug!(%cause, "a connection to the control socket failed"),
-        Err(_elapsed) => debug!("a connection to the control socket took too long"),
+        Ok(Err(cause)) => debug!(%cause, "a connection of an administrator failed"),
+        Err(_elapsed) => debug!("a connection of an administrator took too long"),
     }
 }

@@ -18,6 +18,12 @@ pub trait Daemon: Send + Sync + std::fmt::Debug {
     /// How things are.
     fn status(&self) -> Status;
 
+    /// How reception fares.
+    fn reception(&self) -> ReceptionFigures;
+
+    /// Whether the end has begun.
+    fn is_stopping(&self) -> bool;
+
     /// The partners from the place `from` on, as many as an answer may hold.
     fn partners(&self, from: usize) -> PartnerPage;
 
@@ -121,6 +127,25 @@ pub struct Status {
     pub panics: u64,
     /// How the configuration was last read.
     pub configuration: ConfigurationStatus,
+}
+
+/// Numbers of reception since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReceptionFigures {
+    /// Connections at this moment.
+    pub open: u64,
+    /// Connections that were let in.
+    pub connections: u64,
+    /// Connections that were turned away.
+    pub turned_away: u64,
+    /// Handshakes that failed.
+    pub failed_handshakes: u64,
+    /// Messages that were accepted.
+    pub accepted: u64,
+    /// Commands and messages that were refused.
+    pub refused: u64,
+    /// Sessions that the shutdown cut off.
+    pub cut: u64,
 }
 
 /// A listener.

@@ -39,8 +39,7 @@
 //!
 //! Left out: the environment and inclusion of further files are not looked at, by design; what
 //! one reads is what holds. Revocation lists behind URLs are not fetched; the settings name them
-//! ([`CrlRegistry`]). `submission` and the admin page over HTTP come with later versions and are
-//! refused by name until then.
+//! ([`CrlRegistry`]). `submission` comes with a later version and is refused by name until then.
 
 mod agreement;
 mod channels;

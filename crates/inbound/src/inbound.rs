@@ -39,6 +39,23 @@ pub struct Control {
     listeners: Arc<[Listener]>,
 }
 
+/// Numbers of reception since its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReceptionTotals {
+    /// Connections that were let in.
+    pub connections: u64,
+    /// Connections that were turned away.
+    pub turned_away: u64,
+    /// Handshakes that failed.
+    pub failed_handshakes: u64,
+    /// Messages that were accepted.
+    pub accepted: u64,
+    /// Commands and messages that were refused.
+    pub refused: u64,
+    /// Sessions that the shutdown cut off.
+    pub cut: u64,
+}
+
 /// How reception ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drained {
@@ -209,6 +226,19 @@ impl Control {
         let situation = Situation::new(settings, &listeners)?;
         self.shared.situation.store(Arc::new(situation));
         Ok(replaced)
+    }
+
+    /// Numbers since the start.
+    pub fn figures(&self) -> ReceptionTotals {
+        let figures = &self.shared.figures;
+        ReceptionTotals {
+            connections: figures.connections.total(),
+            turned_away: figures.turned_away.total(),
+            failed_handshakes: figures.failed_handshakes.total(),
+            accepted: figures.accepted.total(),
+            refused: figures.refused.total(),
+            cut: figures.cut.total(),
+        }
     }
 
     /// How many connections there are at this moment.

@@ -120,7 +120,7 @@ mod situation;
 
 pub use accounts::{Accounts, Attempt, AttemptOutcome, Done, JudgedMail, LetBe, NoAccounts};
 pub use budget::{Allowance, Allowances};
-pub use inbound::{BindError, Control, Drained, Inbound, Inherited};
+pub use inbound::{BindError, Control, Drained, Inbound, Inherited, ReceptionTotals};
 pub use settings::{
     Authentication, Judgement, Limits, Listener, Quarantine, Role, Settings, TlsMode,
 };

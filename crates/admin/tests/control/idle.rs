@@ -7,8 +7,8 @@ use postern_admin::{
     AuthenticationStatus, ConfigurationStatus, Daemon, Delay, Destinations, DirectionLine,
     FreezeOrder, FreezeTrouble, Freezer, Frozen, NoSuchPartner, Partner, PartnerDirection,
     PartnerDomains, PartnerLine, PartnerPage, ProtectionStatus, QueueStatus, Readiness,
-    ReadinessVerdict, Reloaded, Report, ReportKind, ReportLine, ReportOrder, ReportPage,
-    ReportTrouble, ReportWay, ReportsSent, Status, Whose,
+    ReadinessVerdict, ReceptionFigures, Reloaded, Report, ReportKind, ReportLine, ReportOrder,
+    ReportPage, ReportTrouble, ReportWay, ReportsSent, Status, Whose,
 };
 use postern_mail::Domain;
 use postern_spool::Spool;
@@ -41,6 +41,17 @@ impl Daemon for Idle {
                 last_reload: None,
             },
         }
+    }
+
+    fn reception(&self) -> ReceptionFigures {
+        ReceptionFigures {
+            open: 3,
+            ..ReceptionFigures::default()
+        }
+    }
+
+    fn is_stopping(&self) -> bool {
+        false
     }
 
     /// Two partners, one to a page.

@@ -1,10 +1,10 @@
 //! `[admin]`: how the running daemon is spoken to.
 
-use std::{os::unix::ffi::OsStrExt, path::PathBuf};
+use std::{net::SocketAddr, os::unix::ffi::OsStrExt, path::PathBuf};
 
 use crate::{
     schema::{Key, Occurs, Reported, Section, Table},
-    value::FILE,
+    value::{self, FILE},
 };
 
 /// The longest path of a Unix socket: `sun_path` of unix(7) with its final NUL.
@@ -15,6 +15,8 @@ const LONGEST_SOCKET_PATH: usize = 107;
 pub struct Admin {
     /// The Unix socket of the control interface.
     pub socket: PathBuf,
+    /// Where metrics and health are told over HTTP.
+    pub http: Option<SocketAddr>,
 }
 
 static SOCKET: Key<PathBuf> = Key::defaulted(
@@ -25,18 +27,36 @@ static SOCKET: Key<PathBuf> = Key::defaulted(
      root may use it.",
 );
 
+static HTTP: Key<SocketAddr> = Key::optional(
+    "http",
+    &value::SOCKET,
+    "nowhere",
+    r#""127.0.0.1:8025""#,
+    "Where metrics (`/metrics`, for Prometheus) and health (`/health`, `/ready`) are told over HTTP: an \
+     address of the loopback interface, since nobody has to say who he is there. Nothing can be \
+     changed by it.",
+);
+
 pub(crate) static ADMIN: Section = Section {
     name: "admin",
     occurs: Occurs::Once,
     doc: "How the running daemon is spoken to.",
-    keys: &[&SOCKET.entry],
+    keys: &[&SOCKET.entry, &HTTP.entry],
     sections: &[],
-    not_yet: &["http"],
+    not_yet: &[],
     commented: false,
     example: None,
 };
 
 pub(crate) fn read(table: &Table<'_>) -> Result<Admin, Reported> {
+    let http = table.maybe(&HTTP).and_then(|http| match http {
+        Some(http) if !http.value.ip().is_loopback() => Err(table.notes().error(
+            &http.spot,
+            format_args!("others than this host reach {}", http.value.ip()),
+            "write an address of the loopback interface, such as \"127.0.0.1:8025\"",
+        )),
+        http => Ok(http.map(|http| http.value)),
+    });
     let socket = table.one(&SOCKET)?;
     let path = table.notes().resolve(&socket.value);
     let length = path.as_os_str().as_bytes().len();
@@ -47,5 +67,8 @@ pub(crate) fn read(table: &Table<'_>) -> Result<Admin, Reported> {
             format_args!("a socket's path has at most {LONGEST_SOCKET_PATH}"),
         ));
     }
-    Ok(Admin { socket: path })
+    Ok(Admin {
+        socket: path,
+        http: http?,
+    })
 }

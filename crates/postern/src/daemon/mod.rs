@@ -106,6 +106,7 @@ async fn start(
         )?,
         socket: parts::bind_control(&wiring.control_socket).await?,
         web: Web::bind(wiring.serving.as_ref(), &mut inherited)?,
+        watched: parts::bind_watched(wiring.watch, &mut inherited)?,
     };
     sockets::refuse_rest(&inherited)?;
     let addresses = outside.reception.local_addresses().to_vec();
@@ -120,7 +121,8 @@ async fn start(
         freezing: Arc::new(freezing),
     };
     let mut reloader = Reloader::new(config, Arc::clone(&wiring), log, addresses);
-    let face = Face::new(&wiring, &reloader, core.clone(), requests);
+    let control = outside.reception.control();
+    let face = Face::new(&wiring, &reloader, (core.clone(), control), requests);
     let parts = Parts::begin(&wiring, core, outside, face)?;
     reloader.begin(&parts);
     Ok((parts, reloader))

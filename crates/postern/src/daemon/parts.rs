@@ -1,8 +1,8 @@
 //! The parts of the daemon: what runs, and how it ends.
 
-use std::{fmt::Write as _, path::Path, sync::Arc, time::Duration};
+use std::{fmt::Write as _, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
-use postern_admin::ControlSocket;
+use postern_admin::{ControlSocket, WatchSocket};
 use postern_dns::Resolver;
 use postern_inbound::{Accounts, BindError, Control, Drained, Inbound, Inherited};
 use postern_outbound::{Outbound, Stopped};
@@ -40,6 +40,7 @@ pub(super) struct Outside {
     pub(super) reception: Inbound,
     pub(super) socket: ControlSocket,
     pub(super) web: Option<Web>,
+    pub(super) watched: Option<WatchSocket>,
 }
 
 /// Everything that runs.
@@ -55,6 +56,8 @@ pub(super) struct Parts {
     receiving: JoinHandle<Drained>,
     delivering: JoinHandle<()>,
     controlling: JoinHandle<()>,
+    /// Where metrics and health are told.
+    watched: Option<JoinHandle<()>>,
 }
 
 /// Opens the queue, which blocks while it reads all that waits.
@@ -102,6 +105,27 @@ pub(super) async fn bind_control(path: &Path) -> Result<ControlSocket, Failure> 
     socket.map_err(|error| Failure::new("the control socket", &error))
 }
 
+/// Binds where metrics and health are told, if that is anywhere.
+pub(super) fn bind_watched(
+    address: Option<SocketAddr>,
+    inherited: &mut Inherited,
+) -> Result<Option<WatchSocket>, Failure> {
+    let bound = address.map(|address| {
+        let inherited = inherited.remove(&address);
+        WatchSocket::bind(address, inherited).map_err(|error| {
+            Failure::plain(format_args!(
+                "cannot listen on {address} for metrics: {}",
+                chain(&error)
+            ))
+        })
+    });
+    let bound = bound.transpose()?;
+    if let Some(socket) = &bound {
+        tracing::info!(address = %socket.address(), "metrics and health are told");
+    }
+    Ok(bound)
+}
+
 impl Parts {
     pub(super) fn begin(
         wiring: &Wiring,
@@ -113,6 +137,7 @@ impl Parts {
             reception,
             socket,
             web,
+            watched,
         } = outside;
         if let Some(web) = &web {
             web.begin(wiring)?;
@@ -125,7 +150,13 @@ impl Parts {
             Arc::clone(&face) as _,
             stop_control.clone().cancelled_owned(),
         );
+        let watched = watched.map(|socket| {
+            let stop = stop_control.clone().cancelled_owned();
+            let queue = Arc::clone(&core.queue);
+            tokio::spawn(socket.serve(queue, Arc::clone(&face) as _, stop))
+        });
         Ok(Self {
+            watched,
             delivering: tokio::spawn(core.outbound.clone().run()),
             receiving: tokio::spawn(receiving),
             controlling: tokio::spawn(controlling),
@@ -168,6 +199,7 @@ impl Parts {
     /// Ends reception, then delivery, then what else is spoken to, each within its limit; then
     /// writes what was measured.
     pub(super) async fn drain(&mut self) {
+        self.face.stopping();
         self.stop_reception.cancel();
         finish(&mut self.receiving).await;
         if self.core.outbound.stop(DRAIN).await == Stopped::CutOff {
@@ -176,6 +208,9 @@ impl Parts {
         finish(&mut self.delivering).await;
         self.stop_control.cancel();
         finish(&mut self.controlling).await;
+        if let Some(watched) = &mut self.watched {
+            finish(watched).await;
+        }
         if let Some(web) = &self.web {
             web.finish().await;
         }

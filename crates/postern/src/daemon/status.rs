@@ -4,7 +4,10 @@ use std::{
     collections::BTreeSet,
     net::SocketAddr,
     process,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Instant, SystemTime},
 };
 
@@ -12,11 +15,11 @@ use async_trait::async_trait;
 use postern_admin::{
     AuthenticationStatus, ConfigurationStatus, Daemon, Delay, Destinations, FreezeOrder,
     FreezeTrouble, Freezer, ListenerStatus, NoSuchPartner, Partner, PartnerDomains, PartnerPage,
-    QueueStatus, Reloaded, Report, ReportOrder, ReportPage, ReportTrouble, ReportsSent, Status,
-    Timestamp, Whose,
+    QueueStatus, ReceptionFigures, Reloaded, Report, ReportOrder, ReportPage, ReportTrouble,
+    ReportsSent, Status, Timestamp, Whose,
 };
 use postern_config::StsServing;
-use postern_inbound::Listener;
+use postern_inbound::{Control, Listener, ReceptionTotals};
 use postern_mail::{Domain, DomainPattern};
 use tokio::sync::{mpsc, oneshot};
 
@@ -41,6 +44,8 @@ pub(super) struct Face {
     started: Instant,
     requests: mpsc::Sender<Request>,
     core: Core,
+    reception: Control,
+    is_stopping: AtomicBool,
     dns: Finding,
     current: Mutex<Current>,
 }
@@ -61,7 +66,7 @@ impl Face {
     pub(super) fn new(
         wiring: &Arc<Wiring>,
         reloader: &Reloader,
-        core: Core,
+        (core, reception): (Core, Control),
         requests: mpsc::Sender<Request>,
     ) -> Arc<Self> {
         let now = SystemTime::now();
@@ -72,6 +77,8 @@ impl Face {
             started: Instant::now(),
             requests,
             core,
+            reception,
+            is_stopping: AtomicBool::new(false),
             dns: reloader.dns_finding(),
             current: Mutex::new(Current {
                 listeners: bound.zip(reloader.addresses().iter().copied()).collect(),
@@ -94,6 +101,11 @@ impl Face {
         current.serving = website::goes_on(current.serving.as_ref(), wiring.serving.as_ref());
         current.wiring = Arc::clone(wiring);
         current.loaded_at = SystemTime::now().into();
+    }
+
+    /// The end has begun.
+    pub(super) fn stopping(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn reloaded(&self, reloaded: Reloaded) {
@@ -199,6 +211,30 @@ impl Daemon for Face {
                 last_reload: current.last_reload.clone(),
             },
         }
+    }
+
+    fn reception(&self) -> ReceptionFigures {
+        let ReceptionTotals {
+            connections,
+            turned_away,
+            failed_handshakes,
+            accepted,
+            refused,
+            cut,
+        } = self.reception.figures();
+        ReceptionFigures {
+            open: self.reception.connections() as u64,
+            connections,
+            turned_away,
+            failed_handshakes,
+            accepted,
+            refused,
+            cut,
+        }
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
     }
 
     fn partners(&self, from: usize) -> PartnerPage {

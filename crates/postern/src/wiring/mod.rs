@@ -13,7 +13,7 @@ mod reception;
 mod rewriting;
 mod spool;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use postern_authentication::Signer;
 use postern_config::{CrlRegistry, HonourSts, Settings, StsServing};
@@ -66,6 +66,8 @@ pub(crate) struct Wiring {
     /// Without who judges: that takes a resolver ([`Wiring::judging`]).
     pub(crate) reception: postern_inbound::Settings,
     pub(crate) control_socket: PathBuf,
+    /// Where metrics and health are told.
+    pub(crate) watch: Option<SocketAddr>,
     pub(crate) log: postern_config::Log,
 }
 
@@ -132,6 +134,7 @@ impl Wiring {
             delivery,
             reception,
             control_socket: settings.admin.socket,
+            watch: settings.admin.http,
             log: settings.log,
         }
     }

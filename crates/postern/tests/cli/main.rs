@@ -18,5 +18,6 @@ mod reports;
 mod service;
 mod signing;
 mod systemd;
+mod watching;
 mod words;
 mod world;
