@@ -417,12 +417,13 @@ proptest! {
     }
 }
 
-/// Whether an octet is among the last three of a signature: four bits of the last one that counts
-/// are not used, and the two behind it fill up. The 64 octets of the signature can stay the same when
-/// these change, and what is signed is the field without them (RFC 6376 §3.7).
+/// Whether an octet is among the last three of a signature or the CR behind it. Four bits of the last
+/// one that counts are not used, the two behind it fill up, and what follows those is not read. The 64
+/// octets of the signature can stay the same when these change, and what is signed is the field without
+/// them (RFC 6376 §3.7). A CR that is gone is refused before anybody asks for signatures.
 fn ends_signature(message: &str, at: usize) -> bool {
     let end = message.find("==\r\nFrom:").unwrap() + "==".len();
-    (end - 3..end).contains(&at)
+    (end - 3..=end).contains(&at)
 }
 
 #[tokio::test]
