@@ -13,6 +13,9 @@ mod documents;
 #[path = "house/files.rs"]
 mod files;
 #[cfg(test)]
+#[path = "house/internet_threats.rs"]
+mod internet_threats;
+#[cfg(test)]
 #[path = "house/queue_threats.rs"]
 mod queue_threats;
 #[cfg(test)]
